@@ -1,6 +1,7 @@
 //! Capture: streams that write a graph instead of working.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::code::{Code, Outcome};
@@ -55,6 +56,20 @@ struct State {
     ends: BTreeMap<usize, (Arc<Stream>, Vec<usize>)>,
 }
 
+/// How many captures there are.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether anything is being captured: mostly not, and then nothing needs to be looked at.
+pub(crate) fn any() -> bool {
+    ALIVE.load(Ordering::Acquire) != 0
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// A place in a capture, kept by an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
@@ -76,6 +91,7 @@ impl Capture {
             return Err(Code::ILLEGAL_STATE);
         }
         let state = State { broken: false, ends: BTreeMap::from([(stream.handle, (Arc::clone(stream), after))]) };
+        ALIVE.fetch_add(1, Ordering::AcqRel);
         *place = Some(Arc::new(Self {
             serial: next_serial(),
             mode,

@@ -8,6 +8,7 @@ pub(crate) mod code;
 pub(crate) mod context;
 pub(crate) mod event;
 pub(crate) mod extent;
+pub(crate) mod facts;
 pub(crate) mod fork;
 pub(crate) mod graph;
 pub(crate) mod machine;

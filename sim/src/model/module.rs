@@ -7,7 +7,7 @@ use super::object::ContextId;
 use super::ptx::{self, Program};
 
 /// A loaded module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Module {
     pub(crate) context: ContextId,
     /// Address and size by name.

@@ -43,6 +43,11 @@ impl<T> Registry<T> {
         (handle, thing)
     }
 
+    /// Adds a thing that could only be made with its handle known.
+    pub(crate) fn insert(&self, handle: usize, thing: T) {
+        self.live.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(thing));
+    }
+
     pub(crate) fn get(&self, handle: usize) -> Option<Arc<T>> {
         self.live.read().unwrap_or_else(PoisonError::into_inner).get(&handle).cloned()
     }
