@@ -10,12 +10,14 @@ mod capability;
 mod chain;
 mod collect;
 mod device;
+mod elf;
 mod library;
 mod machine;
 pub mod nvml;
 mod parts;
 pub mod pci;
 mod report;
+mod search;
 mod visible;
 
 pub use absent::{Absent, Reason};
@@ -29,4 +31,5 @@ pub use parts::{Cuda, CudaDevice, CudaPart, Depth, Machine, Nvml, NvmlDevice, Nv
 pub use report::{
     Driver, Host, Link, Mark, Node, NodePurpose, Problem, Report, SCHEMA, Sandbox, Status, Tool,
 };
+pub use search::WantedFunction;
 pub use visible::{Cut, Entry, Visible};
