@@ -1,0 +1,22 @@
+//! Turns the CUDA headers into the types and function tables of `cuda-sys`.
+//!
+//! Three steps, one module each:
+//!
+//! 1. [`unit`] runs bindgen over one header of one CUDA version and sorts what
+//!    comes out into types and functions, by name.
+//! 2. [`history`] compares the units of many versions and knows when a
+//!    function appeared, when it was last declared, and what two majors share.
+//! 3. [`emit`] writes the types as Rust and the functions as tables, one line
+//!    per function.
+//!
+//! Two programs stand on it: `cargo xtask codegen`, which writes the committed
+//! files from many headers, and the build script of `cuda-sys` with its feature
+//! `bindgen`, which has one local toolkit.
+
+pub mod emit;
+mod error;
+pub mod history;
+pub mod typedefs;
+pub mod unit;
+
+pub use error::Error;

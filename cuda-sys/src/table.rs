@@ -1,0 +1,230 @@
+//! What a table of functions is made of.
+
+use crate::generated::driver::types::CUresult;
+use crate::generated::runtime::types::{cudaChannelFormatDesc, cudaChannelFormatKind, cudaError_t};
+
+/// What a call answers when the loaded library has no such function.
+pub(crate) trait Absent {
+    const ABSENT: Self;
+}
+
+impl Absent for CUresult {
+    const ABSENT: Self = CUresult::CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND;
+}
+
+impl Absent for cudaError_t {
+    const ABSENT: Self = cudaError_t::cudaErrorSharedObjectSymbolNotFound;
+}
+
+impl Absent for cudaChannelFormatDesc {
+    const ABSENT: Self = Self {
+        x: 0,
+        y: 0,
+        z: 0,
+        w: 0,
+        f: cudaChannelFormatKind(0),
+    };
+}
+
+impl<T> Absent for *const T {
+    const ABSENT: Self = core::ptr::null();
+}
+
+impl Absent for () {
+    const ABSENT: Self = ();
+}
+
+/// Declares a table: one line per function, with the version that introduced it
+/// and, behind a comma, the last one that has it.
+macro_rules! function_table {
+    (
+        $(#[$docs:meta])*
+        pub struct $table:ident;
+        $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $since:literal $(, $until:literal)?;)*
+    ) => {
+        $(#[$docs])*
+        ///
+        /// Every function of the C API is a method with the C signature. A
+        /// method is `unsafe` as the C function is: its contract is the one
+        /// that CUDA documents under that name. A function that the library
+        /// lacks answers 302, or null or zero where it returns no status.
+        pub struct $table {
+            bound: Box<[bool]>,
+            $($name: Option<pfn::$name>,)*
+        }
+
+        /// The type of each function's pointer, under the function's own name.
+        pub mod pfn {
+            use super::super::prelude::*;
+
+            $(pub type $name = unsafe extern "C" fn($($argument: $kind),*) -> $answer;)*
+        }
+
+        impl $table {
+            /// Every function of this table, in the order of its declaration.
+            pub const SYMBOLS: &'static [crate::Symbol] = &[
+                $(crate::Symbol::new(
+                    stringify!($name),
+                    $since,
+                    crate::table::function_table!(@until $($until)?),
+                ),)*
+            ];
+
+            /// Makes a table from the addresses that `resolve` gives; null means absent.
+            ///
+            /// This is for those who stand between a program and its library,
+            /// and for tests. A loaded library binds its own table.
+            ///
+            /// # Safety
+            ///
+            /// Each address that is not null must be a function with the C
+            /// signature that CUDA gives to this export name, and must stay
+            /// valid as long as the table is used.
+            #[must_use]
+            pub unsafe fn bind(
+                resolve: &mut dyn FnMut(&core::ffi::CStr) -> *const core::ffi::c_void,
+            ) -> Self {
+                let mut bound = Vec::with_capacity(Self::SYMBOLS.len());
+                let mut address = |name| {
+                    let address = resolve(name);
+                    bound.push(!address.is_null());
+                    address
+                };
+                $(
+                    let address_of = address(crate::table::function_table!(@cstr $name));
+                    // SAFETY: the caller vouches for the signature, and null is `None`.
+                    let $name = unsafe {
+                        core::mem::transmute::<*const core::ffi::c_void, Option<pfn::$name>>(address_of)
+                    };
+                )*
+                Self { bound: bound.into_boxed_slice(), $($name,)* }
+            }
+
+            /// Whether the library has the function of this export name.
+            #[must_use]
+            pub fn has(&self, name: &str) -> bool {
+                self.find(name).is_ok()
+            }
+
+            /// The function of this export name, when the library has it.
+            ///
+            /// # Errors
+            ///
+            /// [`MissingSymbol`](crate::MissingSymbol) when it has not, with the
+            /// version of CUDA that introduced the function.
+            pub fn find(&self, name: &str) -> Result<crate::Symbol, crate::MissingSymbol> {
+                let place = Self::SYMBOLS.iter().position(|symbol| symbol.name == name);
+                let symbol = place.map(|place| Self::SYMBOLS[place]);
+                match (symbol, place.is_some_and(|place| self.bound[place])) {
+                    (Some(symbol), true) => Ok(symbol),
+                    (symbol, _) => Err(crate::MissingSymbol {
+                        name: name.to_owned(),
+                        symbol,
+                        library: None,
+                    }),
+                }
+            }
+
+            /// The functions that the library lacks.
+            pub fn absent(&self) -> impl Iterator<Item = crate::Symbol> {
+                let symbols = Self::SYMBOLS.iter().zip(&self.bound);
+                symbols.filter(|(_, bound)| !**bound).map(|(symbol, _)| *symbol)
+            }
+
+            $(
+                #[doc = concat!("Calls `", stringify!($name), "`.")]
+                #[inline]
+                pub unsafe fn $name(&self, $($argument: $kind),*) -> $answer {
+                    match self.$name {
+                        // SAFETY: the caller keeps the contract of the C function.
+                        Some(function) => unsafe { function($($argument),*) },
+                        None => <$answer as crate::table::Absent>::ABSENT,
+                    }
+                }
+            )*
+        }
+
+        impl core::fmt::Debug for $table {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let bound = self.bound.iter().filter(|bound| **bound).count();
+                let of = self.bound.len();
+                f.debug_struct(stringify!($table)).field("bound", &bound).field("of", &of).finish()
+            }
+        }
+    };
+    (@until) => { None };
+    (@until $until:literal) => { Some($until) };
+    (@cstr $name:ident) => {
+        match core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+            Ok(name) => name,
+            Err(_) => c"",
+        }
+    };
+}
+
+/// Declares the view of a table whose plain names mean the per-thread default stream.
+macro_rules! per_thread {
+    (
+        pub struct $view:ident of $table:ident;
+        $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty as $variant:ident;)*
+    ) => {
+        /// The same functions with the per-thread default stream.
+        ///
+        /// Where C would rename a function under
+        /// `CUDA_API_PER_THREAD_DEFAULT_STREAM`, the plain name here calls the
+        /// `_ptds` or `_ptsz` export; every other function is the table's own.
+        /// A crate chooses once by holding this view and not the table.
+        #[repr(transparent)]
+        pub struct $view($table);
+
+        impl $table {
+            /// This table with the per-thread default stream under the plain names.
+            #[must_use]
+            pub fn per_thread(&self) -> &$view {
+                let table: *const $table = self;
+                // SAFETY: the view is transparent over the table and lives as long.
+                unsafe { &*table.cast::<$view>() }
+            }
+        }
+
+        impl $view {
+            $(
+                #[doc = concat!("Calls `", stringify!($variant), "`.")]
+                #[inline]
+                pub unsafe fn $name(&self, $($argument: $kind),*) -> $answer {
+                    // SAFETY: the caller keeps the contract of the C function.
+                    unsafe { self.0.$variant($($argument),*) }
+                }
+            )*
+        }
+
+        impl core::ops::Deref for $view {
+            type Target = $table;
+
+            fn deref(&self) -> &$table {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Debug for $view {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_tuple(stringify!($view)).field(&self.0).finish()
+            }
+        }
+    };
+}
+
+/// `Default` for C structs and unions: every byte zero, as CUDA's documentation asks for.
+macro_rules! zeroed_default {
+    ($($name:ident),* $(,)?) => {
+        $(impl Default for $name {
+            fn default() -> Self {
+                // SAFETY: a C struct of numbers, pointers, nullable functions and
+                // unions of such, for all of which zero is a value.
+                unsafe { core::mem::zeroed() }
+            }
+        })*
+    };
+}
+
+pub(crate) use {function_table, per_thread, zeroed_default};

@@ -1,0 +1,203 @@
+//! `cargo xtask codegen`: the committed bindings, from the pinned headers of every version.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, io::Write as _};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cuwhy_codegen::emit;
+use cuwhy_codegen::history::{History, Life, Share};
+use cuwhy_codegen::typedefs::Typedefs;
+use cuwhy_codegen::unit::{self, Api, Unit};
+
+use crate::packages::{self, Toolkit};
+
+const COMMAND: &str = "cargo xtask codegen";
+const MAJORS: [u32; 3] = [11, 12, 13];
+
+/// A file that is made: where it stands and what is in it.
+struct Made {
+    path: PathBuf,
+    text: String,
+}
+
+/// Writes the bindings, or with `check` fails when a committed file differs.
+pub(crate) fn run(check: bool) -> Result<()> {
+    if needs_libclang() {
+        return with_our_libclang(check);
+    }
+    let toolkits = packages::fetch_all()?;
+    let made = make(&toolkits)?;
+    let mut differing = Vec::new();
+    for file in &made {
+        if !put(&file.path, &file.text, check)? {
+            differing.push(file.path.display().to_string());
+        }
+    }
+    if check && !differing.is_empty() {
+        bail!(
+            "these files are not what `{COMMAND}` writes, run it and commit the result:\n  {}",
+            differing.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+/// Whether the system's loader has no libclang and nobody named one.
+fn needs_libclang() -> bool {
+    env::var_os("LIBCLANG_PATH").is_none() && !unit::libclang_is_there()
+}
+
+/// Starts this program again with `LIBCLANG_PATH` set, which bindgen reads when it loads libclang.
+fn with_our_libclang(check: bool) -> Result<()> {
+    let folder =
+        packages::libclang().context("this machine has no libclang and none could be fetched")?;
+    let mut again = Command::new(env::current_exe().context("finding this program")?);
+    again.arg("codegen").env("LIBCLANG_PATH", folder);
+    if check {
+        again.arg("--check");
+    }
+    let status = again.status().context("starting this program again")?;
+    ensure!(
+        status.success(),
+        "the run with the fetched libclang ended with {status}"
+    );
+    Ok(())
+}
+
+/// Writes `text` to `path`, or with `check` only says whether it is already there.
+fn put(path: &Path, text: &str, check: bool) -> Result<bool> {
+    let same = fs::read_to_string(path).is_ok_and(|old| old == text);
+    if !same && !check {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        }
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(same)
+}
+
+fn make(toolkits: &[Toolkit]) -> Result<Vec<Made>> {
+    let stand_ins = packages::root()?.join("xtask/headers");
+    let mut driver = History::default();
+    let mut runtime = History::default();
+    let mut typedefs = Typedefs::default();
+    for toolkit in toolkits {
+        driver.add(
+            toolkit.version,
+            unit::read(Api::Driver, &toolkit.include, &stand_ins)?,
+        );
+        runtime.add(
+            toolkit.version,
+            unit::read(Api::Runtime, &toolkit.include, &stand_ins)?,
+        );
+        typedefs.add(&toolkit.include)?;
+    }
+    let (newest, unit) = driver.newest().context("packages.toml lists no toolkit")?;
+    let driver = driver_share(unit, &driver, &typedefs);
+    let (common, majors) = runtime.split(&MAJORS);
+
+    let source = format!(
+        "the CUDA headers of 11.7 to {}.{}",
+        newest / 1000,
+        newest % 1000 / 10
+    );
+    let folder = packages::root()?.join("cuda-sys/src/generated");
+    let mut made = Vec::new();
+    let mut add = |name: &str, text: String| -> Result<()> {
+        let text = rustfmt(&format!("{}{text}", emit::header(COMMAND, &source)))?;
+        made.push(Made {
+            path: folder.join(name),
+            text,
+        });
+        Ok(())
+    };
+    add("driver/types.rs", emit::types(&driver, None))?;
+    add(
+        "driver/table.rs",
+        table("The functions of `libcuda.so.1`, by export name.", &driver),
+    )?;
+    let from_driver = Some(("crate::generated::driver::types", &driver));
+    add("runtime/types.rs", emit::types(&common, from_driver))?;
+    add(
+        "runtime/table.rs",
+        table(
+            "The functions of `libcudart` that have one signature in CUDA 11, 12 and 13.",
+            &common,
+        ),
+    )?;
+    let mut layouts = emit::layouts("driver", "cuda_sys::driver", &driver);
+    layouts.push_str(&emit::layouts("common", "cuda_sys::runtime", &common));
+    for (major, share) in &majors {
+        let text = format!(
+            "use crate::generated::runtime::types::*;\n\n{}",
+            emit::types(share, from_driver)
+        );
+        add(&format!("runtime_v{major}/types.rs"), text)?;
+        let docs =
+            format!("The functions of `libcudart` whose signature in CUDA {major} is its own.");
+        add(&format!("runtime_v{major}/table.rs"), table(&docs, share))?;
+        let module = format!("cuda_sys::runtime::v{major}");
+        layouts.push_str(&emit::layouts(&format!("v{major}"), &module, share));
+    }
+    let text = rustfmt(&format!("{}{layouts}", emit::header(COMMAND, &source)))?;
+    made.push(Made {
+        path: packages::root()?.join("tests/generated/layouts.rs"),
+        text,
+    });
+    Ok(made)
+}
+
+/// The table with the types that its lines mention in scope.
+fn table(docs: &str, share: &Share) -> String {
+    format!(
+        "use super::prelude::*;\n\n{}",
+        emit::table(docs, &share.functions)
+    )
+}
+
+/// The newest unit of the driver, whose header declares every export name that the library carries.
+fn driver_share(unit: &Unit, history: &History, typedefs: &Typedefs) -> Share {
+    let named = typedefs.introduced(unit.functions.keys().map(String::as_str));
+    let functions = unit.functions.iter().map(|(name, function)| {
+        let seen = history.life(name, None);
+        let since = named
+            .get(name)
+            .copied()
+            .or(seen.map(|life| life.since))
+            .unwrap_or_default();
+        (
+            name.clone(),
+            (function.clone(), Life { since, until: None }),
+        )
+    });
+    Share {
+        order: unit.order.clone(),
+        definitions: unit.definitions.clone(),
+        functions: functions.collect(),
+    }
+}
+
+/// The text as rustfmt leaves it.
+fn rustfmt(text: &str) -> Result<String> {
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config", "style_edition=2024"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting rustfmt: is the component installed?")?;
+    let mut input = child.stdin.take().context("rustfmt has no input")?;
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let answer = child.wait_with_output().context("waiting for rustfmt")?;
+    writer
+        .join()
+        .map_err(|_| anyhow::anyhow!("writing to rustfmt failed"))??;
+    ensure!(
+        answer.status.success(),
+        "rustfmt ended with {}",
+        answer.status
+    );
+    String::from_utf8(answer.stdout).context("rustfmt wrote something that is not text")
+}

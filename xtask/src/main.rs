@@ -1,0 +1,33 @@
+//! Chores of the workspace. `cargo xtask help` lists them.
+
+mod codegen;
+mod packages;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Chores of the cuwhy workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Make the committed bindings again from the pinned header packages.
+    Codegen {
+        /// Write nothing; fail when a committed file differs from what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
+    Toolkits,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Codegen { check } => codegen::run(check),
+        Chore::Toolkits => packages::fetch_all().map(drop),
+    }
+}
