@@ -177,7 +177,7 @@ fn join_devices(
     for known in &nvml.devices {
         let found = left
             .iter()
-            .position(|other| other.uuid.as_deref() == Some(known.uuid.as_str()));
+            .position(|other| same(other.uuid.as_deref().unwrap_or(""), &known.uuid));
         let other = found.map(|place| left.remove(place));
         let mut absent = known.absent.clone();
         absent.explain_nulls(&known.fields, &Reason::NotCollected);
@@ -225,10 +225,16 @@ fn join_devices(
         absent.explain_nulls(&other.fields, &Reason::NotCollected);
         absent.set("nvml_index", nvml_reason.clone());
         absent.set("parent_uuid", Reason::NotApplicable);
-        let uuid = other
-            .uuid
-            .clone()
-            .unwrap_or_else(|| format!("cuda:{}", other.ordinal));
+        let split = other
+            .name
+            .as_deref()
+            .is_some_and(|name| name.contains(" MIG "));
+        let uuid = match &other.uuid {
+            Some(uuid) if uuid.contains("GPU-") || uuid.contains("MIG-") => uuid.clone(),
+            Some(uuid) if split => format!("MIG-{uuid}"),
+            Some(uuid) => format!("GPU-{uuid}"),
+            None => format!("cuda:{}", other.ordinal),
+        };
         let mut device = Device {
             kind: if uuid.starts_with("MIG-") {
                 crate::device::Kind::Mig
@@ -249,6 +255,16 @@ fn join_devices(
         devices.push(device);
     }
     devices
+}
+
+/// Says whether two identities mean the same device. CUDA writes no `GPU-` or `MIG-` before them.
+fn same(one: &str, other: &str) -> bool {
+    let bare = |uuid: &str| {
+        uuid.trim_start_matches("GPU-")
+            .trim_start_matches("MIG-")
+            .to_ascii_lowercase()
+    };
+    !one.is_empty() && bare(one) == bare(other)
 }
 
 /// Keeps `absent` to what is really missing, and complete.
@@ -288,9 +304,9 @@ fn join_links(
             if from.uuid == to.uuid {
                 continue;
             }
-            let same = |link: &&Link| link.from == from.uuid && link.to == to.uuid;
-            let by_nvml = nvml.links.iter().find(same);
-            let by_cuda = cuda.links.iter().find(same);
+            let of_pair = |link: &&Link| same(&link.from, &from.uuid) && same(&link.to, &to.uuid);
+            let by_nvml = nvml.links.iter().find(of_pair);
+            let by_cuda = cuda.links.iter().find(of_pair);
             if by_nvml.is_none() && by_cuda.is_none() {
                 continue;
             }
@@ -370,6 +386,7 @@ fn driver(
         runtime: runtime.map(|(major, minor)| format!("{major}.{minor}")),
         nvml_devices: nvml.count,
         cuda_devices: cuda.count,
+        libcuda_mapped: cuda.mapped.clone(),
         nvml_status: nvml.status.clone(),
         cuda_status: cuda.status.clone(),
         absent: Absent::default(),

@@ -140,6 +140,9 @@ pub struct Driver {
     pub nvml_devices: Option<u32>,
     /// How many devices CUDA counts.
     pub cuda_devices: Option<u32>,
+    /// The files of libcuda that a program which uses both APIs has mapped. More than one is a mistake.
+    #[serde(default)]
+    pub libcuda_mapped: Vec<String>,
     /// How asking NVML ended.
     pub nvml_status: Status,
     /// How asking CUDA ended.

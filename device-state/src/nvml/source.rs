@@ -1,43 +1,50 @@
 //! One pass over everything that NVML knows.
 
-use std::path::PathBuf;
-
 use nvml_wrapper::error::NvmlError;
 
 use super::reason::{from_error, status_name};
 use super::{fields, links};
 use crate::absent::Reason;
 use crate::device::Kind;
+use crate::loaded;
+use crate::machine::Surroundings;
 use crate::parts::{Depth, Nvml, NvmlDevice, NvmlPart};
 use crate::report::{Problem, Status};
 
-/// The real NVML, from one file.
-#[derive(Debug, Clone)]
-pub struct NvmlLibrary {
-    file: PathBuf,
-}
-
-impl NvmlLibrary {
-    /// Uses this file: a path, or a name for the loader to find.
-    pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into() }
-    }
-}
+/// The real NVML of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NvmlLibrary;
 
 impl Nvml for NvmlLibrary {
     fn ask(&self, depth: Depth) -> NvmlPart {
+        let surroundings = Surroundings::here();
+        let file = match cuda_sys::nvml::locate() {
+            Ok(file) => file,
+            Err(error) => {
+                return NvmlPart {
+                    status: crate::cuda::not_loaded(&error),
+                    library: Some(loaded::missing(NAME, WANTED_BY, &error, &surroundings)),
+                    ..NvmlPart::default()
+                };
+            }
+        };
         let opened = nvml_wrapper::Nvml::builder()
-            .lib_path(self.file.as_os_str())
+            .lib_path(file.path().as_os_str())
             .init();
-        match opened {
+        let mut part = match opened {
             Ok(nvml) => everything(&nvml, depth),
             Err(error) => NvmlPart {
                 status: refused(error),
                 ..NvmlPart::default()
             },
-        }
+        };
+        part.library = Some(loaded::opened(NAME, WANTED_BY, &file, &surroundings));
+        part
     }
 }
+
+const NAME: &str = "libnvidia-ml";
+const WANTED_BY: &str = "monitoring";
 
 /// Says why NVML could not be started.
 fn refused(error: NvmlError) -> Status {
