@@ -29,7 +29,7 @@ pub struct Style {
 impl Default for Style {
     fn default() -> Self {
         Self {
-            width: 120,
+            width: 130,
             glyphs: Glyphs::Unicode,
             colour: false,
         }
