@@ -15,7 +15,7 @@ fn kind(name: &str) -> Kind {
         "D2H" => Kind::DeviceToHost,
         "D2D" => Kind::DeviceToDevice,
         "Default" => Kind::Default,
-        other => Kind::from_raw(other.trim_start_matches("bad").parse().unwrap()),
+        other => Kind::from_raw(other.trim_start_matches("bad").parse().expect("a number")),
     }
 }
 

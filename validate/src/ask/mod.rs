@@ -1,13 +1,19 @@
 //! The only part of this crate that calls CUDA or the kernel.
 //!
-//! [`Ask`] is what facts are collected through. `Live` (feature-free, on a loaded driver) asks the
-//! driver and the kernel; [`Recorded`] answers from a list, for tests and replays.
+//! [`Ask`] is what facts are collected through. [`Live`] asks the
+//! driver and the kernel, [`ByRuntime`] the runtime; [`Recorded`] answers from a list, for tests and replays.
 
+mod attributes;
 mod hostmap;
+mod live;
+mod peek;
 mod recorded;
+mod runtime;
 
 pub use hostmap::{HostMap, MapSource, Mapped, ParsedMap};
+pub use live::Live;
 pub use recorded::Recorded;
+pub use runtime::ByRuntime;
 
 use crate::facts::{Access, ArrayFacts, Environment};
 use crate::{Call, Span};

@@ -48,12 +48,11 @@ fn device_class(attributes: &Attributes) -> Class {
         return Class::Pool;
     }
     // The context is null for virtual memory alone; a driver too old for pools has neither answer.
-    let bare = attributes.context == Some(0);
     let silent = attributes.device_pointer == Some(0);
-    match (bare, attributes.access) {
-        (true, Access::None) => Class::NoAccess,
-        (true, _) if silent => Class::NoAccess,
-        (true, _) => Class::Virtual,
-        (false, _) => Class::Device,
+    match (attributes.context, attributes.access) {
+        (Some(0), Access::None) => Class::NoAccess,
+        (Some(0) | None, _) if silent => Class::NoAccess,
+        (Some(0), _) => Class::Virtual,
+        _ => Class::Device,
     }
 }

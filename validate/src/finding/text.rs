@@ -29,7 +29,7 @@ pub struct Style {
 impl Default for Style {
     fn default() -> Self {
         Self {
-            width: 110,
+            width: 130,
             glyphs: Glyphs::Unicode,
             colour: false,
         }
@@ -160,7 +160,7 @@ impl Writer {
         self.label(label);
         self.text.push_str(left);
         if !right.is_empty() {
-            let column = (self.style.width * 3 / 4).max(INDENT + 40);
+            let column = (self.style.width * 3 / 4).clamp(INDENT + 40, 80);
             let gap = column.saturating_sub(used).max(2);
             if used + gap + columns(right) <= self.style.width {
                 self.text.push_str(&" ".repeat(gap));

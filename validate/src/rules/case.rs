@@ -112,7 +112,7 @@ impl Found {
         self
     }
 
-    pub(super) fn as_severe_as(mut self, severity: Severity) -> Self {
+    pub(super) fn with_severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }

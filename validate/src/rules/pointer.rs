@@ -256,7 +256,7 @@ fn address_of(case: &Case<'_>, out: &mut Vec<Found>) {
             .at(role, 0)
             .why(effect)
             .fix(format!("pass the pointer itself ({held:#x}), without &"))
-            .as_severe_as(severity),
+            .with_severity(severity),
         );
     }
 }

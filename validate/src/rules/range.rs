@@ -97,7 +97,9 @@ fn shorter(case: &Case<'_>, facts: &OperandFacts, room: u64) -> String {
                 fill.width
             );
         }
-        _ => wanted.checked_div(room).filter(|_| wanted % room == 0),
+        _ => wanted
+            .checked_div(room)
+            .filter(|_| wanted.is_multiple_of(room)),
     };
     let offset = facts.room().map_or(0, |(offset, _)| offset);
     match element {
@@ -482,7 +484,7 @@ fn overlap(case: &Case<'_>, out: &mut Vec<Found>) {
             .at(Role::Destination, offset)
             .why("CUDA copies in an order that is not defined, and does not check for overlap; bytes may be overwritten before they are read")
             .fix("copy through a third buffer, or in pieces no longer than the distance")
-            .as_severe_as(severity),
+            .with_severity(severity),
     );
 }
 
