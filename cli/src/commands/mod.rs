@@ -1,0 +1,4 @@
+//! One file per subcommand: its arguments, and the function that runs it.
+
+pub mod completions;
+pub mod man;
