@@ -34,6 +34,8 @@ enum Class {
 #[derive(Debug)]
 pub(crate) struct Space {
     pub(super) arena: Arena,
+    /// Reservations of the program: never in addresses that an allocation had.
+    pub(super) reserved: Arena,
     objects: BTreeMap<usize, Arc<Object>>,
     pub(super) reservations: BTreeMap<usize, Reservation>,
     pub(super) physical: HashMap<usize, super::vmm::Held>,
@@ -48,6 +50,7 @@ impl Space {
     pub(crate) fn new(meters: Vec<Arc<Meter>>) -> Self {
         Self {
             arena: Arena::default(),
+            reserved: Arena::default(),
             objects: BTreeMap::new(),
             reservations: BTreeMap::new(),
             physical: HashMap::new(),

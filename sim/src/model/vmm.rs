@@ -131,10 +131,10 @@ impl Space {
         if size == 0 || !size.is_multiple_of(GRANULARITY) || (alignment != 0 && !alignment.is_power_of_two()) {
             return Err(Code::INVALID_VALUE);
         }
-        let base = if wish != 0 && self.arena.take_at(wish, size) {
+        let base = if wish != 0 && self.reserved.take_at(wish, size) {
             wish
         } else {
-            self.arena.take(size, alignment.max(GRANULARITY))?
+            self.reserved.take(size, alignment.max(GRANULARITY))?
         };
         self.reservations.insert(base, Reservation { base, size, maps: BTreeMap::new() });
         Ok(base)
@@ -146,7 +146,7 @@ impl Space {
             return Err(Code::INVALID_VALUE);
         }
         self.reservations.remove(&base);
-        self.arena.give(base, size);
+        self.reserved.give(base, size);
         Ok(())
     }
 
