@@ -72,7 +72,9 @@ fn row(driver: &Driver, pointer: u64) -> BTreeMap<&'static str, String> {
         if values[name] == 0 { no } else { yes }.to_owned()
     };
     let plain = |name: &str| values[name].to_string();
-    let ordinal = u32::try_from(values["DEVICE_ORDINAL"]).unwrap().cast_signed();
+    let ordinal = u32::try_from(values["DEVICE_ORDINAL"])
+        .unwrap()
+        .cast_signed();
     let mut said = BTreeMap::from([
         ("plural_rc", status.to_string()),
         ("singular_MEMORY_TYPE_rc", single.to_string()),

@@ -44,18 +44,30 @@ fn text<const ROOM: usize>(text: &str) -> [u8; ROOM] {
 /// All devices of this machine.
 fn devices() -> Vec<SimDevice> {
     let machine = start();
-    let seen = machine.config.devices.iter().enumerate().map(|(number, configured)| {
-        let uuid = crate::profile::uuid(number);
-        let used = machine.devices.iter().find(|device| device.uuid == uuid).map_or(0, |device| device.meter.used());
-        let attribute = |number| configured.profile.attribute(number).unwrap_or(0);
-        SimDevice {
-            name: text(configured.profile.name),
-            uuid: text(&format!("GPU-{}", uuid_text(&uuid))),
-            pci: crate::model::machine::pci(number),
-            compute: [attribute(crate::profile::number::MAJOR), attribute(crate::profile::number::MINOR)],
-            memory: [configured.memory as u64, used as u64],
-        }
-    });
+    let seen = machine
+        .config
+        .devices
+        .iter()
+        .enumerate()
+        .map(|(number, configured)| {
+            let uuid = crate::profile::uuid(number);
+            let used = machine
+                .devices
+                .iter()
+                .find(|device| device.uuid == uuid)
+                .map_or(0, |device| device.meter.used());
+            let attribute = |number| configured.profile.attribute(number).unwrap_or(0);
+            SimDevice {
+                name: text(configured.profile.name),
+                uuid: text(&format!("GPU-{}", uuid_text(&uuid))),
+                pci: crate::model::machine::pci(number),
+                compute: [
+                    attribute(crate::profile::number::MAJOR),
+                    attribute(crate::profile::number::MINOR),
+                ],
+                memory: [configured.memory as u64, used as u64],
+            }
+        });
     seen.collect()
 }
 
@@ -64,7 +76,11 @@ fn devices() -> Vec<SimDevice> {
 unsafe extern "C" fn cuwhySimDevices(out: *mut SimDevice, room: c_uint, size: c_uint) -> c_int {
     let all = devices();
     if usize::try_from(size) == Ok(size_of::<SimDevice>()) && !out.is_null() {
-        for (index, device) in all.iter().enumerate().take(usize::try_from(room).unwrap_or(0)) {
+        for (index, device) in all
+            .iter()
+            .enumerate()
+            .take(usize::try_from(room).unwrap_or(0))
+        {
             // SAFETY: the caller has room for `room` of them, by this function's contract.
             unsafe { out.wrapping_add(index).write_unaligned(*device) };
         }

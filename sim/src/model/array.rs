@@ -67,7 +67,9 @@ fn extent(layout: Layout) -> Outcome<(usize, usize, usize)> {
     if layout.width == 0 || (layout.depth != 0 && layout.height == 0 && layout.flags & 1 == 0) {
         return Err(Code::INVALID_VALUE);
     }
-    if layout.flags & CUBEMAP != 0 && (layout.width != layout.height || !layout.depth.is_multiple_of(6)) {
+    if layout.flags & CUBEMAP != 0
+        && (layout.width != layout.height || !layout.depth.is_multiple_of(6))
+    {
         return Err(Code::INVALID_VALUE);
     }
     let row = layout

@@ -220,13 +220,7 @@ impl Space {
         if matches!(self.find(base), Found::Virtual(_)) {
             return Err(Code::INVALID_VALUE);
         }
-        self.insert(
-            base,
-            size,
-            Kind::Registered(flags),
-            owner,
-            Place::Foreign,
-        );
+        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign);
         Ok(())
     }
 

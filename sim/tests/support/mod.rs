@@ -77,7 +77,7 @@ pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork failed");
     if child == 0 {
-        let code = work();
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(101);
         // SAFETY: ends this process at once.
         unsafe { libc::_exit(code) };
     }
