@@ -1,5 +1,6 @@
 //! A C compiler, for the second opinion on layouts and for libraries that are not what they should be.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -82,4 +83,33 @@ pub fn run_c(compiler: &Path, folder: &Path, arguments: &[String], source: &str)
         .expect("the program that was just compiled starts");
     assert!(answer.status.success(), "it ended with {}", answer.status);
     String::from_utf8(answer.stdout).expect("the program prints ASCII")
+}
+
+/// The lines of `source` that the C compiler refuses, counted from 1.
+///
+/// # Panics
+///
+/// When the compiler does not start.
+#[must_use]
+pub fn refused_lines(
+    compiler: &Path,
+    folder: &Path,
+    arguments: &[String],
+    source: &str,
+) -> BTreeSet<usize> {
+    let code = folder.join("probe.c");
+    fs::write(&code, source).expect("the folder of the test can be written");
+    let answer = Command::new(compiler)
+        .env("LC_ALL", "C")
+        .args(arguments)
+        .args(["-w", "-fsyntax-only", "-fmax-errors=0"])
+        .arg(&code)
+        .output()
+        .expect("the compiler starts");
+    let text = String::from_utf8_lossy(&answer.stderr);
+    let errors = text.lines().filter(|line| line.contains(": error: "));
+    let places = errors.filter_map(|line| line.split_once("probe.c:").map(|(_, rest)| rest));
+    places
+        .filter_map(|place| place.split(':').next()?.parse().ok())
+        .collect()
 }

@@ -16,7 +16,7 @@ mod skip;
 mod toolkit;
 
 pub use child::{Child, Outcome, test_name};
-pub use compiler::{compiler, run_c, shared_object};
+pub use compiler::{compiler, refused_lines, run_c, shared_object};
 pub use gpu::{Wanted, device, wanted};
 pub use place::{ARCHIVE_MARK, House, executable, fixture, house, shared_library};
 pub use skip::skip;
