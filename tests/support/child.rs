@@ -12,6 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const PART: &str = "CUWHY_TEST_CHILD";
+/// The exit code of a part that came to its end: that of the test harness does not tell whether the
+/// part ran at all.
+const DONE: i32 = 86;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The name by which the test harness knows the test around: for [`Child::new`].
@@ -67,7 +70,13 @@ impl Child {
         let program = env::current_exe().expect("the system tells this program's file");
         let mut command = Command::new(program);
         command
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                test,
+                "--exact",
+                "--include-ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(PART, format!("{test}#{part}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -105,11 +114,11 @@ impl Child {
         if let Some(part) = env::var_os(PART) {
             if *part == *own {
                 body();
-                process::exit(0);
+                process::exit(DONE);
             }
             return Outcome {
                 part: self.part,
-                status: ExitStatus::from_raw(0),
+                status: ExitStatus::from_raw(DONE << 8),
                 output: String::new(),
             };
         }
@@ -159,7 +168,7 @@ impl Outcome {
     /// Whether it came to its end.
     #[must_use]
     pub fn success(&self) -> bool {
-        self.status.success()
+        self.status.code() == Some(DONE)
     }
 
     /// Fails the test unless it came to its end.
@@ -173,7 +182,7 @@ impl Outcome {
             status,
             output,
         } = self;
-        assert!(status.success(), "{part} ended with {status}:\n{output}");
+        assert!(self.success(), "{part} ended with {status}:\n{output}");
     }
 }
 
@@ -192,6 +201,11 @@ mod tests {
         let outcome = Child::new(here!(), "panic").run(|| panic!("these words"));
         assert!(!outcome.success());
         assert!(outcome.output.contains("these words"), "{}", outcome.output);
+    }
+
+    #[test]
+    fn a_part_that_never_ran_is_no_success() {
+        assert!(!Child::new("no_such_test", "part").run(|| ()).success());
     }
 
     #[test]
