@@ -52,6 +52,7 @@ impl From<Color> for ColorChoice {
 )]
 pub enum Command {
     Completions(commands::completions::Arguments),
+    Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
 }
 
@@ -64,6 +65,7 @@ impl Command {
     pub fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
+            Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod demo;
 pub mod exit;
 pub mod failure;
 pub mod output;
