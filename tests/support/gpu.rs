@@ -48,10 +48,28 @@ pub fn wanted() -> Wanted {
 /// When a device is required and there is none, or only a simulated one.
 #[must_use]
 pub fn device() -> Option<&'static Driver> {
+    match device_or_why() {
+        Ok(driver) => Some(driver),
+        Err(why) => {
+            skip(&why);
+            None
+        }
+    }
+}
+
+/// The same for a test that has something to do without a device too: it says nothing.
+///
+/// # Errors
+///
+/// Why there is no device, in one line.
+///
+/// # Panics
+///
+/// As [`device`].
+pub fn device_or_why() -> Result<&'static Driver, String> {
     let wanted = wanted();
     if wanted == Wanted::Off {
-        skip("CUWHY_TEST_GPU is off");
-        return None;
+        return Err("CUWHY_TEST_GPU is off".to_owned());
     }
     static FOUND: OnceLock<Result<&'static Driver, String>> = OnceLock::new();
     let found = FOUND.get_or_init(find).as_ref();
@@ -62,14 +80,11 @@ pub fn device() -> Option<&'static Driver> {
                 !name.to_lowercase().contains("simulated"),
                 "CUWHY_TEST_GPU requires a real device, and device 0 is {name}"
             );
-            Some(driver)
+            Ok(driver)
         }
-        (Ok(driver), _) => Some(driver),
+        (Ok(driver), _) => Ok(driver),
         (Err(why), Wanted::Require) => panic!("CUWHY_TEST_GPU requires a device: {why}"),
-        (Err(why), _) => {
-            skip(why.lines().next().unwrap_or(why));
-            None
-        }
+        (Err(why), _) => Err(why.lines().next().unwrap_or(why).to_owned()),
     }
 }
 

@@ -17,7 +17,7 @@ mod toolkit;
 
 pub use child::{Child, Outcome, test_name};
 pub use compiler::{compiler, refused_lines, run_c, shared_object};
-pub use gpu::{Wanted, device, wanted};
+pub use gpu::{Wanted, device, device_or_why, wanted};
 pub use place::{ARCHIVE_MARK, House, executable, fixture, house, shared_library};
 pub use skip::skip;
 pub use toolkit::{Toolkit, toolkit, toolkits};
