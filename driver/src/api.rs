@@ -24,7 +24,10 @@ pub(crate) fn api() -> Result<&'static Api> {
 }
 
 /// Looks a function up by its export name.
-pub(crate) fn find(api: &Api, call: &str) -> core::result::Result<cuda_sys::Symbol, cuda_sys::MissingSymbol> {
+pub(crate) fn find(
+    api: &Api,
+    call: &str,
+) -> core::result::Result<cuda_sys::Symbol, cuda_sys::MissingSymbol> {
     api.find(call)
 }
 

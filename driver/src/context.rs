@@ -58,7 +58,12 @@ impl Context {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` is a live out parameter.
         let status = unsafe { api.cuDevicePrimaryCtxRetain(&raw mut raw, device.as_raw()) };
-        check!(api, cuDevicePrimaryCtxRetain, status, device = device.ordinal())?;
+        check!(
+            api,
+            cuDevicePrimaryCtxRetain,
+            status,
+            device = device.ordinal()
+        )?;
         Ok(Self::wrap(api, raw, *device, Origin::Primary))
     }
 
@@ -76,7 +81,13 @@ impl Context {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` is a live out parameter.
         let status = unsafe { api.cuCtxCreate_v2(&raw mut raw, flags.0, device.as_raw()) };
-        check!(api, cuCtxCreate_v2, status, flags = flags.0, device = device.ordinal())?;
+        check!(
+            api,
+            cuCtxCreate_v2,
+            status,
+            flags = flags.0,
+            device = device.ordinal()
+        )?;
         let context = Self::wrap(api, raw, *device, Origin::Created);
         let mut popped = ptr::null_mut();
         // SAFETY: `popped` is a live out parameter; creating pushed the new context.
@@ -125,11 +136,23 @@ impl Context {
         let status = unsafe { api.cuCtxGetDevice(&raw mut device) };
         check!(api, cuCtxGetDevice, status, context = raw)?;
         drop(entered);
-        Ok(Self::wrap(api, raw, Device::from_raw_device(api, device), Origin::Borrowed))
+        Ok(Self::wrap(
+            api,
+            raw,
+            Device::from_raw_device(api, device),
+            Origin::Borrowed,
+        ))
     }
 
     fn wrap(api: &'static Api, raw: CUcontext, device: Device, origin: Origin) -> Self {
-        Self { shared: Arc::new(Shared { api, raw, device, origin }) }
+        Self {
+            shared: Arc::new(Shared {
+                api,
+                raw,
+                device,
+                origin,
+            }),
+        }
     }
 
     /// The raw handle; it lives as long as the longest-lived clone.
@@ -196,7 +219,12 @@ impl Context {
     pub fn select(&self) -> Result<()> {
         // SAFETY: the context is alive.
         let status = unsafe { self.shared.api.cuCtxSetCurrent(self.shared.raw) };
-        check!(self.shared.api, cuCtxSetCurrent, status, context = self.shared.raw)
+        check!(
+            self.shared.api,
+            cuCtxSetCurrent,
+            status,
+            context = self.shared.raw
+        )
     }
 
     /// Leaves the thread without a context.
@@ -226,7 +254,12 @@ impl Context {
         // SAFETY: the function has no preconditions beyond a current context.
         let status = unsafe { self.shared.api.cuCtxSynchronize() };
         drop(entered);
-        check!(self.shared.api, cuCtxSynchronize, status, context = self.shared.raw)
+        check!(
+            self.shared.api,
+            cuCtxSynchronize,
+            status,
+            context = self.shared.raw
+        )
     }
 
     /// How much memory the device has, and how much of it is free.
@@ -241,10 +274,17 @@ impl Context {
         let entered = self.enter()?;
         let (mut free, mut total) = (0, 0);
         // SAFETY: both are live out parameters.
-        let status = unsafe { self.shared.api.cuMemGetInfo_v2(&raw mut free, &raw mut total) };
+        let status = unsafe {
+            self.shared
+                .api
+                .cuMemGetInfo_v2(&raw mut free, &raw mut total)
+        };
         drop(entered);
         check!(self.shared.api, cuMemGetInfo_v2, status)?;
-        Ok(MemoryInfo { free: Bytes(free), total: Bytes(total) })
+        Ok(MemoryInfo {
+            free: Bytes(free),
+            total: Bytes(total),
+        })
     }
 
     /// A limit of the context, by its C name.
@@ -278,7 +318,13 @@ impl Context {
         // SAFETY: the function has no preconditions beyond a current context.
         let status = unsafe { self.shared.api.cuCtxSetLimit(limit, value) };
         drop(entered);
-        check!(self.shared.api, cuCtxSetLimit, status, limit = limit.0, value)
+        check!(
+            self.shared.api,
+            cuCtxSetLimit,
+            status,
+            limit = limit.0,
+            value
+        )
     }
 
     /// Lets code of this context read and write memory of `peer`.
@@ -294,7 +340,12 @@ impl Context {
         // SAFETY: both contexts are alive; the flags must be zero.
         let status = unsafe { self.shared.api.cuCtxEnablePeerAccess(peer.shared.raw, 0) };
         drop(entered);
-        check!(self.shared.api, cuCtxEnablePeerAccess, status, peer = peer.shared.raw)
+        check!(
+            self.shared.api,
+            cuCtxEnablePeerAccess,
+            status,
+            peer = peer.shared.raw
+        )
     }
 
     /// Takes back [`Context::enable_peer_access`].
@@ -310,7 +361,12 @@ impl Context {
         // SAFETY: both contexts are alive.
         let status = unsafe { self.shared.api.cuCtxDisablePeerAccess(peer.shared.raw) };
         drop(entered);
-        check!(self.shared.api, cuCtxDisablePeerAccess, status, peer = peer.shared.raw)
+        check!(
+            self.shared.api,
+            cuCtxDisablePeerAccess,
+            status,
+            peer = peer.shared.raw
+        )
     }
 
     /// The least and the greatest priority that streams can have; greater is a smaller number.
@@ -325,8 +381,11 @@ impl Context {
         let entered = self.enter()?;
         let (mut least, mut greatest) = (0, 0);
         // SAFETY: both are live out parameters.
-        let status =
-            unsafe { self.shared.api.cuCtxGetStreamPriorityRange(&raw mut least, &raw mut greatest) };
+        let status = unsafe {
+            self.shared
+                .api
+                .cuCtxGetStreamPriorityRange(&raw mut least, &raw mut greatest)
+        };
         drop(entered);
         check!(self.shared.api, cuCtxGetStreamPriorityRange, status)?;
         Ok(StreamPriorities { least, greatest })
@@ -339,12 +398,22 @@ impl Drop for Shared {
             Origin::Primary => {
                 // SAFETY: retained once by `Context::primary`, released once here.
                 let status = unsafe { self.api.cuDevicePrimaryCtxRelease_v2(self.device.as_raw()) };
-                report_drop(check!(self.api, cuDevicePrimaryCtxRelease_v2, status, device = self.device.ordinal()));
+                report_drop(check!(
+                    self.api,
+                    cuDevicePrimaryCtxRelease_v2,
+                    status,
+                    device = self.device.ordinal()
+                ));
             }
             Origin::Created => {
                 // SAFETY: created by `Context::create`; whatever lived in it held a clone and is gone.
                 let status = unsafe { self.api.cuCtxDestroy_v2(self.raw) };
-                report_drop(check!(self.api, cuCtxDestroy_v2, status, context = self.raw));
+                report_drop(check!(
+                    self.api,
+                    cuCtxDestroy_v2,
+                    status,
+                    context = self.raw
+                ));
             }
             Origin::Borrowed => {}
         }
@@ -413,12 +482,20 @@ fn current(api: &'static Api) -> Result<CUcontext> {
 #[inline]
 fn enter<'a>(api: &'static Api, raw: CUcontext) -> Result<Entered<'a>> {
     if current(api)? == raw {
-        return Ok(Entered { api, pushed: ptr::null_mut(), marker: PhantomData });
+        return Ok(Entered {
+            api,
+            pushed: ptr::null_mut(),
+            marker: PhantomData,
+        });
     }
     // SAFETY: whoever calls this holds the context alive, or promised so.
     let status = unsafe { api.cuCtxPushCurrent_v2(raw) };
     check!(api, cuCtxPushCurrent_v2, status, context = raw)?;
-    Ok(Entered { api, pushed: raw, marker: PhantomData })
+    Ok(Entered {
+        api,
+        pushed: raw,
+        marker: PhantomData,
+    })
 }
 
 impl Drop for Entered<'_> {
@@ -431,7 +508,12 @@ impl Drop for Entered<'_> {
         // SAFETY: `popped` is a live out parameter.
         let status = unsafe { self.api.cuCtxPopCurrent_v2(&raw mut popped) };
         if status != SUCCESS {
-            report_drop(check!(self.api, cuCtxPopCurrent_v2, status, pushed = self.pushed));
+            report_drop(check!(
+                self.api,
+                cuCtxPopCurrent_v2,
+                status,
+                pushed = self.pushed
+            ));
         }
     }
 }

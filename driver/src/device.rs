@@ -58,7 +58,13 @@ impl Device {
     pub fn new(ordinal: u32) -> Result<Self> {
         let api = initialised()?;
         let number = c_int::try_from(ordinal).map_err(|_| {
-            misuse("cuDeviceGet", Misuse::DoesNotFit { name: "ordinal", value: ordinal.into() })
+            misuse(
+                "cuDeviceGet",
+                Misuse::DoesNotFit {
+                    name: "ordinal",
+                    value: ordinal.into(),
+                },
+            )
         })?;
         let mut raw = 0;
         // SAFETY: `raw` is a live out parameter.
@@ -87,7 +93,11 @@ impl Device {
 
     /// Wraps what the driver calls a device: on every driver until now, its ordinal.
     pub(crate) fn from_raw_device(api: &'static Api, raw: CUdevice) -> Self {
-        Self { api, raw, ordinal: u32::try_from(raw).unwrap_or(0) }
+        Self {
+            api,
+            raw,
+            ordinal: u32::try_from(raw).unwrap_or(0),
+        }
     }
 
     /// The raw handle.
@@ -181,8 +191,17 @@ impl Device {
     pub fn attribute(&self, attribute: CUdevice_attribute) -> Result<i32> {
         let mut value = 0;
         // SAFETY: `value` is a live out parameter.
-        let status = unsafe { self.api.cuDeviceGetAttribute(&raw mut value, attribute, self.raw) };
-        check!(self.api, cuDeviceGetAttribute, status, attribute = attribute.0, device = self.raw)?;
+        let status = unsafe {
+            self.api
+                .cuDeviceGetAttribute(&raw mut value, attribute, self.raw)
+        };
+        check!(
+            self.api,
+            cuDeviceGetAttribute,
+            status,
+            attribute = attribute.0,
+            device = self.raw
+        )?;
         Ok(value)
     }
 
@@ -214,7 +233,10 @@ impl Device {
     pub fn pci_address(&self) -> Result<String> {
         let mut text: [c_char; 32] = [0; 32];
         // SAFETY: `text` has room for the 32 bytes announced.
-        let status = unsafe { self.api.cuDeviceGetPCIBusId(text.as_mut_ptr(), 32, self.raw) };
+        let status = unsafe {
+            self.api
+                .cuDeviceGetPCIBusId(text.as_mut_ptr(), 32, self.raw)
+        };
         check!(self.api, cuDeviceGetPCIBusId, status, device = self.raw)?;
         Ok(rust_text(&text))
     }
@@ -230,8 +252,17 @@ impl Device {
     pub fn can_access_peer(&self, peer: &Self) -> Result<bool> {
         let mut can = 0;
         // SAFETY: `can` is a live out parameter.
-        let status = unsafe { self.api.cuDeviceCanAccessPeer(&raw mut can, self.raw, peer.raw) };
-        check!(self.api, cuDeviceCanAccessPeer, status, device = self.raw, peer = peer.raw)?;
+        let status = unsafe {
+            self.api
+                .cuDeviceCanAccessPeer(&raw mut can, self.raw, peer.raw)
+        };
+        check!(
+            self.api,
+            cuDeviceCanAccessPeer,
+            status,
+            device = self.raw,
+            peer = peer.raw
+        )?;
         Ok(can != 0)
     }
 
@@ -247,9 +278,16 @@ impl Device {
         let mut flags = 0;
         let mut active = 0;
         // SAFETY: `flags` and `active` are live out parameters.
-        let status =
-            unsafe { self.api.cuDevicePrimaryCtxGetState(self.raw, &raw mut flags, &raw mut active) };
-        check!(self.api, cuDevicePrimaryCtxGetState, status, device = self.raw)?;
+        let status = unsafe {
+            self.api
+                .cuDevicePrimaryCtxGetState(self.raw, &raw mut flags, &raw mut active)
+        };
+        check!(
+            self.api,
+            cuDevicePrimaryCtxGetState,
+            status,
+            device = self.raw
+        )?;
         Ok(active != 0)
     }
 
@@ -269,7 +307,12 @@ impl Device {
     pub unsafe fn reset(&self) -> Result<()> {
         // SAFETY: the caller answers for everybody else in the process.
         let status = unsafe { self.api.cuDevicePrimaryCtxReset_v2(self.raw) };
-        check!(self.api, cuDevicePrimaryCtxReset_v2, status, device = self.raw)
+        check!(
+            self.api,
+            cuDevicePrimaryCtxReset_v2,
+            status,
+            device = self.raw
+        )
     }
 }
 
@@ -325,8 +368,14 @@ pub(crate) fn rust_text(text: &[c_char]) -> String {
 
 /// A Rust text as C's.
 pub(crate) fn c_text(call: &'static str, text: &str) -> Result<std::ffi::CString> {
-    std::ffi::CString::new(text)
-        .map_err(|zero| misuse(call, Misuse::ZeroByte { position: zero.nul_position() }))
+    std::ffi::CString::new(text).map_err(|zero| {
+        misuse(
+            call,
+            Misuse::ZeroByte {
+                position: zero.nul_position(),
+            },
+        )
+    })
 }
 
 #[cfg(test)]
@@ -338,7 +387,10 @@ mod tests {
         let mut bytes = [0; 16];
         bytes[0] = 0xab;
         bytes[15] = 0x01;
-        assert_eq!(Uuid(bytes).to_string(), "GPU-ab000000-0000-0000-0000-000000000001");
+        assert_eq!(
+            Uuid(bytes).to_string(),
+            "GPU-ab000000-0000-0000-0000-000000000001"
+        );
     }
 
     #[test]

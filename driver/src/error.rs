@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use cuda_sys::{LoadError, MissingSymbol};
 
-use crate::api::{Api, SUCCESS};
 pub use crate::api::Status;
+use crate::api::{Api, SUCCESS};
 
 /// What the functions of this crate return.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -65,7 +65,6 @@ impl Failure {
     }
 
     /// The status exactly as the library returned it.
-    #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
@@ -104,7 +103,12 @@ impl fmt::Display for Failure {
             }
             write!(f, "{argument}")?;
         }
-        write!(f, ") failed: {} ({})", self.name.as_deref().unwrap_or("unknown status"), self.status.0)?;
+        write!(
+            f,
+            ") failed: {} ({})",
+            self.name.as_deref().unwrap_or("unknown status"),
+            self.status.0
+        )?;
         if let Some(description) = &self.description {
             write!(f, ", {description}")?;
         }
@@ -300,7 +304,8 @@ impl Error {
     /// Whether memory is what was missing.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
-        self.status().is_some_and(|status| status.0 == OUT_OF_MEMORY)
+        self.status()
+            .is_some_and(|status| status.0 == OUT_OF_MEMORY)
     }
 
     /// Whether the call only said that earlier work has not finished.
@@ -335,7 +340,10 @@ const SYMBOL_NOT_FOUND: u32 = 302;
 /// APIs use the same ones.
 #[must_use]
 pub fn is_sticky(status: Status) -> bool {
-    matches!(status.0, 214 | 220 | 226 | 700 | 702 | 710 | 714..=719 | 721 | 911)
+    matches!(
+        status.0,
+        214 | 220 | 226 | 700 | 702 | 710 | 714..=719 | 721 | 911
+    )
 }
 
 /// Turns a status into a result.
@@ -350,22 +358,41 @@ pub(crate) fn checked(
     status: Status,
     arguments: impl FnOnce() -> Vec<Argument>,
 ) -> Result<()> {
-    if status == SUCCESS { Ok(()) } else { Err(fail(api, call, status, arguments())) }
+    if status == SUCCESS {
+        Ok(())
+    } else {
+        Err(fail(api, call, status, arguments()))
+    }
 }
 
 /// Builds the error for `status`, asking the library for its words.
 #[cold]
 #[inline(never)]
-pub(crate) fn fail(api: &Api, call: &'static str, status: Status, arguments: Vec<Argument>) -> Error {
+pub(crate) fn fail(
+    api: &Api,
+    call: &'static str,
+    status: Status,
+    arguments: Vec<Argument>,
+) -> Error {
     if status.0 == SYMBOL_NOT_FOUND
         && let Err(missing) = crate::api::find(api, call)
     {
-        return Error::MissingFunction { call, missing: Box::new(missing) };
+        return Error::MissingFunction {
+            call,
+            missing: Box::new(missing),
+        };
     }
     let (name, description) = crate::api::words(api, status);
     let log = crate::logs::latest(api, status);
     crate::api::reported(api, status);
-    Error::Status(Box::new(Failure { call, status, name, description, arguments, log }))
+    Error::Status(Box::new(Failure {
+        call,
+        status,
+        name,
+        description,
+        arguments,
+        log,
+    }))
 }
 
 /// Turns the status of a question whether work has finished into its answer.
@@ -430,8 +457,13 @@ pub fn drop_failures() -> u64 {
 pub(crate) fn report_drop(result: Result<()>) {
     let Err(error) = result else { return };
     DROP_FAILURES.fetch_add(1, Ordering::Relaxed);
-    let hook = DROP_HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let hook = DROP_HOOK
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     if let Some(hook) = hook {
-        drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook(&error))));
+        drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
+            || hook(&error),
+        )));
     }
 }

@@ -36,16 +36,31 @@ pub struct EventOptions {
 
 impl EventOptions {
     /// Keeps time; a thread that waits spins.
-    pub const TIMING: Self = Self { without_timing: false, blocking: false, interprocess: false };
+    pub const TIMING: Self = Self {
+        without_timing: false,
+        blocking: false,
+        interprocess: false,
+    };
     /// Keeps no time.
-    pub const WITHOUT_TIMING: Self = Self { without_timing: true, blocking: false, interprocess: false };
+    pub const WITHOUT_TIMING: Self = Self {
+        without_timing: true,
+        blocking: false,
+        interprocess: false,
+    };
     /// For other processes.
-    pub const INTERPROCESS: Self = Self { without_timing: true, blocking: false, interprocess: true };
+    pub const INTERPROCESS: Self = Self {
+        without_timing: true,
+        blocking: false,
+        interprocess: true,
+    };
 
     /// The same, and a thread that waits sleeps.
     #[must_use]
     pub const fn blocking(self) -> Self {
-        Self { blocking: true, ..self }
+        Self {
+            blocking: true,
+            ..self
+        }
     }
 
     fn bits(self) -> u32 {
@@ -80,7 +95,10 @@ impl Event {
         let status = unsafe { api.cuEventCreate(&raw mut raw, options.bits()) };
         drop(entered);
         check!(api, cuEventCreate, status, flags = options.bits())?;
-        Ok(Self { context: context.clone(), raw })
+        Ok(Self {
+            context: context.clone(),
+            raw,
+        })
     }
 
     /// Owns an event that something else created.
@@ -90,7 +108,10 @@ impl Event {
     /// `raw` is a live event of `context` and nobody else destroys it.
     #[must_use]
     pub unsafe fn from_raw(context: &Context, raw: CUevent) -> Self {
-        Self { context: context.clone(), raw }
+        Self {
+            context: context.clone(),
+            raw,
+        }
     }
 
     /// Gives the event away: the caller destroys it.
@@ -128,7 +149,13 @@ impl Event {
         // SAFETY: event and stream are alive.
         let status = unsafe { api.cuEventRecord(self.raw, stream.as_raw()) };
         drop(entered);
-        check!(api, cuEventRecord, status, event = self.raw, stream = stream.as_raw())
+        check!(
+            api,
+            cuEventRecord,
+            status,
+            event = self.raw,
+            stream = stream.as_raw()
+        )
     }
 
     /// Waits until the stream has passed the mark. An event that was never recorded is passed.
@@ -182,7 +209,13 @@ impl Event {
         let status =
             unsafe { api.cuEventElapsedTime(&raw mut milliseconds, earlier.raw, self.raw) };
         drop(entered);
-        check!(api, cuEventElapsedTime, status, start = earlier.raw, end = self.raw)?;
+        check!(
+            api,
+            cuEventElapsedTime,
+            status,
+            start = earlier.raw,
+            end = self.raw
+        )?;
         Ok(Duration::try_from_secs_f32(milliseconds / 1000.0).unwrap_or_default())
     }
 }
@@ -201,6 +234,9 @@ impl Drop for Event {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event").field("raw", &self.raw).field("context", &self.context).finish()
+        f.debug_struct("Event")
+            .field("raw", &self.raw)
+            .field("context", &self.context)
+            .finish()
     }
 }

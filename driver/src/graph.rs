@@ -9,5 +9,10 @@ pub struct Graph {
 impl Graph {
     /// # Safety
     /// x
-    pub unsafe fn from_raw(context: &Context, raw: cuda_sys::driver::CUgraph) -> Self { Self { context: context.clone(), raw } }
+    pub unsafe fn from_raw(context: &Context, raw: cuda_sys::driver::CUgraph) -> Self {
+        Self {
+            context: context.clone(),
+            raw,
+        }
+    }
 }

@@ -59,10 +59,13 @@ fn this_thread() -> String {
 
 /// The last line of `thread` that says more than which status was returned.
 fn sentence(log: &str, thread: &str) -> Option<String> {
-    log.lines().rev().filter_map(|line| split(line)).find_map(|(who, says)| {
-        let other = who.is_some_and(|who| who != thread);
-        (!other && !says.is_empty() && !says.starts_with("Returning ")).then(|| says.to_owned())
-    })
+    log.lines()
+        .rev()
+        .filter_map(|line| split(line))
+        .find_map(|(who, says)| {
+            let other = who.is_some_and(|who| who != thread);
+            (!other && !says.is_empty() && !says.starts_with("Returning ")).then(|| says.to_owned())
+        })
 }
 
 /// A line's thread, where it names one, and its text.
@@ -92,13 +95,19 @@ mod tests {
     #[test]
     fn a_sentence_belongs_to_its_thread() {
         assert_eq!(sentence(LOG, "11").as_deref(), Some("Allocation not found"));
-        assert_eq!(sentence(LOG, "12").as_deref(), Some("Null address specified"));
+        assert_eq!(
+            sentence(LOG, "12").as_deref(),
+            Some("Null address specified")
+        );
         assert_eq!(sentence(LOG, "13"), None);
     }
 
     #[test]
     fn a_line_of_another_shape_is_taken_as_it_is() {
-        assert_eq!(sentence("something else\n", "1").as_deref(), Some("something else"));
+        assert_eq!(
+            sentence("something else\n", "1").as_deref(),
+            Some("something else")
+        );
         assert_eq!(sentence("[broken", "1"), None);
         assert_eq!(sentence("", "1"), None);
     }

@@ -38,9 +38,15 @@ pub struct StreamOptions {
 
 impl StreamOptions {
     /// Waits for the legacy stream, and the other way round; the least priority.
-    pub const BLOCKING: Self = Self { non_blocking: false, priority: 0 };
+    pub const BLOCKING: Self = Self {
+        non_blocking: false,
+        priority: 0,
+    };
     /// Independent of the legacy stream; the least priority.
-    pub const NON_BLOCKING: Self = Self { non_blocking: true, priority: 0 };
+    pub const NON_BLOCKING: Self = Self {
+        non_blocking: true,
+        priority: 0,
+    };
 
     /// The same with another priority.
     #[must_use]
@@ -106,24 +112,43 @@ impl Stream {
         let mut raw = ptr::null_mut();
         let entered = context.enter()?;
         // SAFETY: `raw` is a live out parameter.
-        let status = unsafe { api.cuStreamCreateWithPriority(&raw mut raw, flags.0, options.priority) };
+        let status =
+            unsafe { api.cuStreamCreateWithPriority(&raw mut raw, flags.0, options.priority) };
         drop(entered);
-        check!(api, cuStreamCreateWithPriority, status, flags = flags.0, priority = options.priority)?;
-        Ok(Self { context: context.clone(), raw, owned: true })
+        check!(
+            api,
+            cuStreamCreateWithPriority,
+            status,
+            flags = flags.0,
+            priority = options.priority
+        )?;
+        Ok(Self {
+            context: context.clone(),
+            raw,
+            owned: true,
+        })
     }
 
     /// The legacy default stream, which waits for all blocking streams, and they for it.
     #[doc(alias = "CU_STREAM_LEGACY")]
     #[must_use]
     pub fn legacy(context: &Context) -> Self {
-        Self { context: context.clone(), raw: ptr::without_provenance_mut(1), owned: false }
+        Self {
+            context: context.clone(),
+            raw: ptr::without_provenance_mut(1),
+            owned: false,
+        }
     }
 
     /// The calling thread's default stream: whichever thread uses the value.
     #[doc(alias = "CU_STREAM_PER_THREAD")]
     #[must_use]
     pub fn per_thread(context: &Context) -> Self {
-        Self { context: context.clone(), raw: ptr::without_provenance_mut(2), owned: false }
+        Self {
+            context: context.clone(),
+            raw: ptr::without_provenance_mut(2),
+            owned: false,
+        }
     }
 
     /// Owns a stream that something else created.
@@ -133,7 +158,11 @@ impl Stream {
     /// `raw` is a live stream of `context` and nobody else destroys it.
     #[must_use]
     pub unsafe fn from_raw(context: &Context, raw: CUstream) -> Self {
-        Self { context: context.clone(), raw, owned: true }
+        Self {
+            context: context.clone(),
+            raw,
+            owned: true,
+        }
     }
 
     /// Borrows a stream that something else created and destroys.
@@ -143,7 +172,11 @@ impl Stream {
     /// `raw` is a live stream of `context`, or one of the two default ones, and outlives the result.
     #[must_use]
     pub unsafe fn borrow_raw(context: &Context, raw: CUstream) -> Self {
-        Self { context: context.clone(), raw, owned: false }
+        Self {
+            context: context.clone(),
+            raw,
+            owned: false,
+        }
     }
 
     /// Gives the stream away: the caller destroys it.
@@ -220,7 +253,13 @@ impl Stream {
         // SAFETY: stream and event are alive; the flags are the default ones.
         let status = unsafe { api.cuStreamWaitEvent(self.raw, event.as_raw(), 0) };
         drop(entered);
-        check!(api, cuStreamWaitEvent, status, stream = self.raw, event = event.as_raw())
+        check!(
+            api,
+            cuStreamWaitEvent,
+            status,
+            stream = self.raw,
+            event = event.as_raw()
+        )
     }
 
     /// The stream's priority as CUDA keeps it.
@@ -305,7 +344,9 @@ impl Stream {
         Ok(match capturing {
             CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE => CaptureStatus::None,
             CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_ACTIVE => CaptureStatus::Active,
-            CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED => CaptureStatus::Invalidated,
+            CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED => {
+                CaptureStatus::Invalidated
+            }
             other => CaptureStatus::Other(other.0),
         })
     }
@@ -325,7 +366,13 @@ impl Stream {
         // SAFETY: the stream is alive.
         let status = unsafe { api.cuStreamBeginCapture_v2(self.raw, mode.raw()) };
         drop(entered);
-        check!(api, cuStreamBeginCapture_v2, status, stream = self.raw, mode = mode.raw().0)
+        check!(
+            api,
+            cuStreamBeginCapture_v2,
+            status,
+            stream = self.raw,
+            mode = mode.raw().0
+        )
     }
 
     /// Ends the capture and returns what was collected.
@@ -370,7 +417,12 @@ pub fn exchange_capture_mode(mode: CaptureMode) -> Result<CaptureMode> {
     let mut raw = mode.raw();
     // SAFETY: `raw` is a live in and out parameter.
     let status = unsafe { api.cuThreadExchangeStreamCaptureMode(&raw mut raw) };
-    check!(api, cuThreadExchangeStreamCaptureMode, status, mode = mode.raw().0)?;
+    check!(
+        api,
+        cuThreadExchangeStreamCaptureMode,
+        status,
+        mode = mode.raw().0
+    )?;
     Ok(match raw {
         CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL => CaptureMode::ThreadLocal,
         CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED => CaptureMode::Relaxed,
@@ -384,7 +436,7 @@ unsafe extern "C" fn call(data: *mut c_void) {
     // SAFETY: packed by `host_function`, and called once: the stream was not capturing.
     let function = unsafe { Box::from_raw(function) };
     // A panic must not reach CUDA; there is nobody else to tell.
-    drop(catch_unwind(AssertUnwindSafe(|| function())));
+    drop(catch_unwind(AssertUnwindSafe(function)));
 }
 
 impl Drop for Stream {
@@ -404,6 +456,9 @@ impl Drop for Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("raw", &self.raw).field("context", &self.context).finish()
+        f.debug_struct("Stream")
+            .field("raw", &self.raw)
+            .field("context", &self.context)
+            .finish()
     }
 }

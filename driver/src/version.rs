@@ -25,7 +25,8 @@ pub fn version() -> Result<Version> {
 ///
 /// As [`Device::attribute`].
 pub fn supports_pools(device: &Device) -> Result<bool> {
-    Ok(has("cuMemAllocAsync")? && device.flag(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)?)
+    Ok(has("cuMemAllocAsync")?
+        && device.flag(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)?)
 }
 
 /// Whether the device has memory that is reserved and mapped apart ([`virtual_memory`](crate::virtual_memory)).

@@ -79,7 +79,12 @@ impl<'a> Batch<'a> {
     ) -> Result<()> {
         same_length(CALL, destination.len(), source.len())?;
         let from = Address::from(source.as_ptr());
-        self.add(destination.address(), from, Bytes(size_of_val(source)), SourceOrder::Stream);
+        self.add(
+            destination.address(),
+            from,
+            Bytes(size_of_val(source)),
+            SourceOrder::Stream,
+        );
         Ok(())
     }
 
@@ -95,7 +100,12 @@ impl<'a> Batch<'a> {
     ) -> Result<()> {
         same_length(CALL, destination.len(), source.len())?;
         let size = Bytes(size_of_val(destination));
-        self.add(Address::from(destination.as_mut_ptr()), source.address(), size, SourceOrder::Stream);
+        self.add(
+            Address::from(destination.as_mut_ptr()),
+            source.address(),
+            size,
+            SourceOrder::Stream,
+        );
         Ok(())
     }
 
@@ -110,7 +120,12 @@ impl<'a> Batch<'a> {
         source: &'a impl DeviceMemory<Element = T>,
     ) -> Result<()> {
         same_length(CALL, destination.len(), source.len())?;
-        self.add(destination.address(), source.address(), source.size(), SourceOrder::Stream);
+        self.add(
+            destination.address(),
+            source.address(),
+            source.size(),
+            SourceOrder::Stream,
+        );
         Ok(())
     }
 
@@ -119,7 +134,13 @@ impl<'a> Batch<'a> {
     /// # Safety
     ///
     /// As for [`raw::copy_async`](super::raw::copy_async), for the stream that the batch is given to.
-    pub unsafe fn push(&mut self, destination: Address, source: Address, size: Bytes, order: SourceOrder) {
+    pub unsafe fn push(
+        &mut self,
+        destination: Address,
+        source: Address,
+        size: Bytes,
+        order: SourceOrder,
+    ) {
         self.add(destination, source, size, order);
     }
 
@@ -140,8 +161,10 @@ impl<'a> Batch<'a> {
         for (index, order) in self.orders.iter().enumerate() {
             if last != Some(*order) {
                 last = Some(*order);
-                attributes
-                    .push(CUmemcpyAttributes { srcAccessOrder: order.raw(), ..CUmemcpyAttributes::default() });
+                attributes.push(CUmemcpyAttributes {
+                    srcAccessOrder: order.raw(),
+                    ..CUmemcpyAttributes::default()
+                });
                 begins.push(index);
             }
         }
@@ -185,10 +208,19 @@ impl<'a> Batch<'a> {
             let which = &raw mut failed;
             // SAFETY: as above, and `which` is a live out parameter.
             let status = unsafe {
-                api.cuMemcpyBatchAsync(to, from, sizes, count, attributes, begins, runs, which, handle)
+                api.cuMemcpyBatchAsync(
+                    to, from, sizes, count, attributes, begins, runs, which, handle,
+                )
             };
             drop(entered);
-            check!(api, cuMemcpyBatchAsync, status, count, failed, stream = handle)
+            check!(
+                api,
+                cuMemcpyBatchAsync,
+                status,
+                count,
+                failed,
+                stream = handle
+            )
         }
     }
 }
@@ -209,7 +241,12 @@ mod tests {
     #[test]
     fn attributes_come_in_runs_that_begin_at_zero() {
         let mut batch = Batch::new();
-        for order in [SourceOrder::Stream, SourceOrder::Stream, SourceOrder::Any, SourceOrder::Stream] {
+        for order in [
+            SourceOrder::Stream,
+            SourceOrder::Stream,
+            SourceOrder::Any,
+            SourceOrder::Stream,
+        ] {
             batch.add(Address(1), Address(2), Bytes(3), order);
         }
         batch.add(Address(1), Address(2), Bytes(0), SourceOrder::DuringCall);

@@ -118,7 +118,15 @@ pub fn zero_2d<T: Copy>(destination: &mut PitchedBuffer<T>) -> Result<()> {
     let (address, pitch) = (destination.address(), destination.pitch());
     let entered = destination.context().enter()?;
     // SAFETY: the rows are allocated and borrowed mutably.
-    let result = unsafe { raw::fill_2d(address, pitch, Pattern::Bits8(0), width.0, destination.height()) };
+    let result = unsafe {
+        raw::fill_2d(
+            address,
+            pitch,
+            Pattern::Bits8(0),
+            width.0,
+            destination.height(),
+        )
+    };
     drop(entered);
     result
 }

@@ -75,19 +75,34 @@ impl Side {
     /// Host memory, from its first byte on.
     #[must_use]
     pub fn host(address: impl Into<Address>, pitch: Pitch) -> Self {
-        Memory::Host { address: address.into(), pitch, height: 0 }.into()
+        Memory::Host {
+            address: address.into(),
+            pitch,
+            height: 0,
+        }
+        .into()
     }
 
     /// Device memory, from its first byte on.
     #[must_use]
     pub fn device(address: impl Into<Address>, pitch: Pitch) -> Self {
-        Memory::Device { address: address.into(), pitch, height: 0 }.into()
+        Memory::Device {
+            address: address.into(),
+            pitch,
+            height: 0,
+        }
+        .into()
     }
 
     /// Memory that CUDA tells apart by its address, from its first byte on.
     #[must_use]
     pub fn any(address: impl Into<Address>, pitch: Pitch) -> Self {
-        Memory::Any { address: address.into(), pitch, height: 0 }.into()
+        Memory::Any {
+            address: address.into(),
+            pitch,
+            height: 0,
+        }
+        .into()
     }
 
     /// An array, from its first element on.
@@ -100,7 +115,9 @@ impl Side {
     #[must_use]
     pub fn planes_of(mut self, rows: usize) -> Self {
         match &mut self.memory {
-            Memory::Host { height, .. } | Memory::Device { height, .. } | Memory::Any { height, .. } => {
+            Memory::Host { height, .. }
+            | Memory::Device { height, .. }
+            | Memory::Any { height, .. } => {
                 *height = rows;
             }
             Memory::Array { .. } => {}
@@ -125,33 +142,53 @@ impl Side {
             height: 0,
         };
         match self.memory {
-            Memory::Host { address, pitch, height } => Parts {
+            Memory::Host {
+                address,
+                pitch,
+                height,
+            } => Parts {
                 kind: CUmemorytype::CU_MEMORYTYPE_HOST,
                 host: address.as_mut_ptr(),
                 pitch: pitch.0,
                 height,
                 ..none
             },
-            Memory::Device { address, pitch, height } => Parts {
+            Memory::Device {
+                address,
+                pitch,
+                height,
+            } => Parts {
                 kind: CUmemorytype::CU_MEMORYTYPE_DEVICE,
                 device: address.0,
                 pitch: pitch.0,
                 height,
                 ..none
             },
-            Memory::Any { address, pitch, height } => {
-                Parts { device: address.0, pitch: pitch.0, height, ..none }
-            }
-            Memory::Array { array, .. } => {
-                Parts { kind: CUmemorytype::CU_MEMORYTYPE_ARRAY, array: array.0, ..none }
-            }
+            Memory::Any {
+                address,
+                pitch,
+                height,
+            } => Parts {
+                device: address.0,
+                pitch: pitch.0,
+                height,
+                ..none
+            },
+            Memory::Array { array, .. } => Parts {
+                kind: CUmemorytype::CU_MEMORYTYPE_ARRAY,
+                array: array.0,
+                ..none
+            },
         }
     }
 }
 
 impl From<Memory> for Side {
     fn from(memory: Memory) -> Self {
-        Self { memory, position: Position::default() }
+        Self {
+            memory,
+            position: Position::default(),
+        }
     }
 }
 
@@ -295,8 +332,15 @@ pub unsafe fn copy_2d(copy: &Copy2d) -> Result<()> {
     let raw = copy.raw();
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy2DUnaligned_v2(&raw const raw) };
-    check!(api, cuMemcpy2DUnaligned_v2, status, width = copy.width, height = copy.height,
-        dpitch = Bytes(raw.dstPitch), spitch = Bytes(raw.srcPitch))
+    check!(
+        api,
+        cuMemcpy2DUnaligned_v2,
+        status,
+        width = copy.width,
+        height = copy.height,
+        dpitch = Bytes(raw.dstPitch),
+        spitch = Bytes(raw.srcPitch)
+    )
 }
 
 /// Copies rows when the stream comes to it.
@@ -316,8 +360,16 @@ pub unsafe fn copy_2d_async(copy: &Copy2d, stream: &Stream) -> Result<()> {
     let raw = copy.raw();
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy2DAsync_v2(&raw const raw, stream.as_raw()) };
-    check!(api, cuMemcpy2DAsync_v2, status, width = copy.width, height = copy.height,
-        dpitch = Bytes(raw.dstPitch), spitch = Bytes(raw.srcPitch), stream = stream.as_raw())
+    check!(
+        api,
+        cuMemcpy2DAsync_v2,
+        status,
+        width = copy.width,
+        height = copy.height,
+        dpitch = Bytes(raw.dstPitch),
+        spitch = Bytes(raw.srcPitch),
+        stream = stream.as_raw()
+    )
 }
 
 /// Copies planes and waits, as far as CUDA waits.
@@ -337,7 +389,14 @@ pub unsafe fn copy_3d(copy: &Copy3d) -> Result<()> {
     let raw = copy.raw();
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy3D_v2(&raw const raw) };
-    check!(api, cuMemcpy3D_v2, status, width = copy.width, height = copy.height, depth = copy.depth)
+    check!(
+        api,
+        cuMemcpy3D_v2,
+        status,
+        width = copy.width,
+        height = copy.height,
+        depth = copy.depth
+    )
 }
 
 /// Copies planes when the stream comes to it.
@@ -357,8 +416,15 @@ pub unsafe fn copy_3d_async(copy: &Copy3d, stream: &Stream) -> Result<()> {
     let raw = copy.raw();
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy3DAsync_v2(&raw const raw, stream.as_raw()) };
-    check!(api, cuMemcpy3DAsync_v2, status, width = copy.width, height = copy.height,
-        depth = copy.depth, stream = stream.as_raw())
+    check!(
+        api,
+        cuMemcpy3DAsync_v2,
+        status,
+        width = copy.width,
+        height = copy.height,
+        depth = copy.depth,
+        stream = stream.as_raw()
+    )
 }
 
 /// Copies planes between contexts and waits, as far as CUDA waits.
@@ -378,7 +444,14 @@ pub unsafe fn copy_3d_peer(copy: &Copy3d, destination: &Context, source: &Contex
     let raw = copy.raw_peer(destination, source);
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy3DPeer(&raw const raw) };
-    check!(api, cuMemcpy3DPeer, status, width = copy.width, height = copy.height, depth = copy.depth)
+    check!(
+        api,
+        cuMemcpy3DPeer,
+        status,
+        width = copy.width,
+        height = copy.height,
+        depth = copy.depth
+    )
 }
 
 /// Copies planes between contexts when the stream comes to it.
@@ -403,8 +476,15 @@ pub unsafe fn copy_3d_peer_async(
     let raw = copy.raw_peer(destination, source);
     // SAFETY: `raw` is a live descriptor; the caller answers for what it covers.
     let status = unsafe { api.cuMemcpy3DPeerAsync(&raw const raw, stream.as_raw()) };
-    check!(api, cuMemcpy3DPeerAsync, status, width = copy.width, height = copy.height,
-        depth = copy.depth, stream = stream.as_raw())
+    check!(
+        api,
+        cuMemcpy3DPeerAsync,
+        status,
+        width = copy.width,
+        height = copy.height,
+        depth = copy.depth,
+        stream = stream.as_raw()
+    )
 }
 
 /// Copies rows of host memory into a pitched buffer and waits.
@@ -449,7 +529,13 @@ pub fn download_2d<T: AnyBitPattern>(
     source: &PitchedBuffer<T>,
 ) -> Result<()> {
     let (width, height) = (Bytes::of::<T>(source.width())?, source.height());
-    rows_fit(width, height, pitch, size_of_val(destination), size_of::<T>())?;
+    rows_fit(
+        width,
+        height,
+        pitch,
+        size_of_val(destination),
+        size_of::<T>(),
+    )?;
     if width.0 == 0 || height == 0 {
         return Ok(());
     }
@@ -473,15 +559,37 @@ fn rows_fit(width: Bytes, height: usize, pitch: Pitch, room: usize, element: usi
         return Ok(());
     }
     if width.0 > pitch.0 {
-        return Err(misuse(CALL, Misuse::WidthExceedsPitch { width: width.0, pitch: pitch.0 }));
+        return Err(misuse(
+            CALL,
+            Misuse::WidthExceedsPitch {
+                width: width.0,
+                pitch: pitch.0,
+            },
+        ));
     }
     if element > 0 && !pitch.0.is_multiple_of(element) {
-        return Err(misuse(CALL, Misuse::Misaligned { address: pitch.0 as u64, alignment: element }));
+        return Err(misuse(
+            CALL,
+            Misuse::Misaligned {
+                address: pitch.0 as u64,
+                alignment: element,
+            },
+        ));
     }
-    let end = pitch.0.checked_mul(height - 1).and_then(|last| last.checked_add(width.0));
+    let end = pitch
+        .0
+        .checked_mul(height - 1)
+        .and_then(|last| last.checked_add(width.0));
     match end {
         Some(end) if end <= room => Ok(()),
-        _ => Err(misuse(CALL, Misuse::OutOfRange { start: 0, end: end.unwrap_or(usize::MAX), len: room })),
+        _ => Err(misuse(
+            CALL,
+            Misuse::OutOfRange {
+                start: 0,
+                end: end.unwrap_or(usize::MAX),
+                len: room,
+            },
+        )),
     }
 }
 
@@ -503,13 +611,20 @@ mod tests {
     fn a_side_says_one_place_and_no_other() {
         let copy = Copy3d {
             destination: Side::device(Address(0x2000), Pitch(64)).planes_of(8),
-            source: Side::host(Address(0x1000), Pitch(32)).at(Position { x: Bytes(4), y: 1, z: 2 }),
+            source: Side::host(Address(0x1000), Pitch(32)).at(Position {
+                x: Bytes(4),
+                y: 1,
+                z: 2,
+            }),
             width: Bytes(16),
             height: 4,
             depth: 2,
         };
         let raw = copy.raw();
-        assert_eq!((raw.dstDevice, raw.dstPitch, raw.dstHeight), (0x2000, 64, 8));
+        assert_eq!(
+            (raw.dstDevice, raw.dstPitch, raw.dstHeight),
+            (0x2000, 64, 8)
+        );
         assert!(raw.dstHost.is_null() && raw.srcDevice == 0 && raw.srcArray.is_null());
         assert_eq!((raw.srcXInBytes, raw.srcY, raw.srcZ), (4, 1, 2));
     }

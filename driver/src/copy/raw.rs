@@ -8,8 +8,10 @@ use core::ptr;
 use cuda_sys::driver::{CUDA_MEMCPY2D, CUmemorytype};
 
 use super::Direction;
+pub use super::planes::{
+    copy_2d, copy_2d_async, copy_3d, copy_3d_async, copy_3d_peer, copy_3d_peer_async,
+};
 pub use super::raw_fill::{fill, fill_2d, fill_2d_async, fill_async};
-pub use super::planes::{copy_2d, copy_2d_async, copy_3d, copy_3d_async, copy_3d_peer, copy_3d_peer_async};
 use crate::api::api;
 use crate::context::Context;
 use crate::error::{Result, check};
@@ -35,7 +37,12 @@ use crate::stream::Stream;
 #[doc(alias = "cuMemcpyHtoD")]
 #[doc(alias = "cuMemcpyDtoH")]
 #[doc(alias = "cuMemcpyDtoD")]
-pub unsafe fn copy(destination: Address, source: Address, size: Bytes, direction: Direction) -> Result<()> {
+pub unsafe fn copy(
+    destination: Address,
+    source: Address,
+    size: Bytes,
+    direction: Direction,
+) -> Result<()> {
     let api = api()?;
     match direction {
         Direction::HostToDevice => {
@@ -62,7 +69,14 @@ pub unsafe fn copy(destination: Address, source: Address, size: Bytes, direction
             let row = host_row(destination, source, size);
             // SAFETY: `row` is a live descriptor; the caller answers for both ranges.
             let status = unsafe { api.cuMemcpy2DUnaligned_v2(&raw const row) };
-            check!(api, cuMemcpy2DUnaligned_v2, status, destination, source, size)
+            check!(
+                api,
+                cuMemcpy2DUnaligned_v2,
+                status,
+                destination,
+                source,
+                size
+            )
         }
     }
 }
@@ -96,29 +110,71 @@ pub unsafe fn copy_async(
             // SAFETY: the caller answers for both ranges.
             let status =
                 unsafe { api.cuMemcpyHtoDAsync_v2(destination.0, source.as_ptr(), size.0, handle) };
-            check!(api, cuMemcpyHtoDAsync_v2, status, destination, source, size, stream = handle)
+            check!(
+                api,
+                cuMemcpyHtoDAsync_v2,
+                status,
+                destination,
+                source,
+                size,
+                stream = handle
+            )
         }
         Direction::DeviceToHost => {
             // SAFETY: the caller answers for both ranges.
-            let status =
-                unsafe { api.cuMemcpyDtoHAsync_v2(destination.as_mut_ptr(), source.0, size.0, handle) };
-            check!(api, cuMemcpyDtoHAsync_v2, status, destination, source, size, stream = handle)
+            let status = unsafe {
+                api.cuMemcpyDtoHAsync_v2(destination.as_mut_ptr(), source.0, size.0, handle)
+            };
+            check!(
+                api,
+                cuMemcpyDtoHAsync_v2,
+                status,
+                destination,
+                source,
+                size,
+                stream = handle
+            )
         }
         Direction::DeviceToDevice => {
             // SAFETY: the caller answers for both ranges.
-            let status = unsafe { api.cuMemcpyDtoDAsync_v2(destination.0, source.0, size.0, handle) };
-            check!(api, cuMemcpyDtoDAsync_v2, status, destination, source, size, stream = handle)
+            let status =
+                unsafe { api.cuMemcpyDtoDAsync_v2(destination.0, source.0, size.0, handle) };
+            check!(
+                api,
+                cuMemcpyDtoDAsync_v2,
+                status,
+                destination,
+                source,
+                size,
+                stream = handle
+            )
         }
         Direction::Automatic => {
             // SAFETY: the caller answers for both ranges.
             let status = unsafe { api.cuMemcpyAsync(destination.0, source.0, size.0, handle) };
-            check!(api, cuMemcpyAsync, status, destination, source, size, stream = handle)
+            check!(
+                api,
+                cuMemcpyAsync,
+                status,
+                destination,
+                source,
+                size,
+                stream = handle
+            )
         }
         Direction::HostToHost => {
             let row = host_row(destination, source, size);
             // SAFETY: `row` is a live descriptor; the caller answers for both ranges.
             let status = unsafe { api.cuMemcpy2DAsync_v2(&raw const row, handle) };
-            check!(api, cuMemcpy2DAsync_v2, status, destination, source, size, stream = handle)
+            check!(
+                api,
+                cuMemcpy2DAsync_v2,
+                status,
+                destination,
+                source,
+                size,
+                stream = handle
+            )
         }
     }
 }
@@ -168,7 +224,16 @@ pub unsafe fn peer(
     let (to, from) = (destination_context.as_raw(), source_context.as_raw());
     // SAFETY: the contexts are alive, and the caller answers for both ranges.
     let status = unsafe { api.cuMemcpyPeer(destination.0, to, source.0, from, size.0) };
-    check!(api, cuMemcpyPeer, status, destination, to, source, from, size)
+    check!(
+        api,
+        cuMemcpyPeer,
+        status,
+        destination,
+        to,
+        source,
+        from,
+        size
+    )
 }
 
 /// Copies device memory of one context to device memory of another when the stream comes to it.
@@ -195,6 +260,17 @@ pub unsafe fn peer_async(
     let (to, from) = (destination_context.as_raw(), source_context.as_raw());
     let handle = stream.as_raw();
     // SAFETY: the contexts are alive, and the caller answers for both ranges.
-    let status = unsafe { api.cuMemcpyPeerAsync(destination.0, to, source.0, from, size.0, handle) };
-    check!(api, cuMemcpyPeerAsync, status, destination, to, source, from, size, stream = handle)
+    let status =
+        unsafe { api.cuMemcpyPeerAsync(destination.0, to, source.0, from, size.0, handle) };
+    check!(
+        api,
+        cuMemcpyPeerAsync,
+        status,
+        destination,
+        to,
+        source,
+        from,
+        size,
+        stream = handle
+    )
 }

@@ -56,24 +56,53 @@ pub unsafe fn fill(destination: Address, pattern: Pattern, count: usize) -> Resu
 #[doc(alias = "cuMemsetD8Async")]
 #[doc(alias = "cuMemsetD16Async")]
 #[doc(alias = "cuMemsetD32Async")]
-pub unsafe fn fill_async(destination: Address, pattern: Pattern, count: usize, stream: &Stream) -> Result<()> {
+pub unsafe fn fill_async(
+    destination: Address,
+    pattern: Pattern,
+    count: usize,
+    stream: &Stream,
+) -> Result<()> {
     let api = api()?;
     let handle = stream.as_raw();
     match pattern {
         Pattern::Bits8(bits) => {
             // SAFETY: the caller answers for the range.
             let status = unsafe { api.cuMemsetD8Async(destination.0, bits, count, handle) };
-            check!(api, cuMemsetD8Async, status, destination, bits, count, stream = handle)
+            check!(
+                api,
+                cuMemsetD8Async,
+                status,
+                destination,
+                bits,
+                count,
+                stream = handle
+            )
         }
         Pattern::Bits16(bits) => {
             // SAFETY: the caller answers for the range.
             let status = unsafe { api.cuMemsetD16Async(destination.0, bits, count, handle) };
-            check!(api, cuMemsetD16Async, status, destination, bits, count, stream = handle)
+            check!(
+                api,
+                cuMemsetD16Async,
+                status,
+                destination,
+                bits,
+                count,
+                stream = handle
+            )
         }
         Pattern::Bits32(bits) => {
             // SAFETY: the caller answers for the range.
             let status = unsafe { api.cuMemsetD32Async(destination.0, bits, count, handle) };
-            check!(api, cuMemsetD32Async, status, destination, bits, count, stream = handle)
+            check!(
+                api,
+                cuMemsetD32Async,
+                status,
+                destination,
+                bits,
+                count,
+                stream = handle
+            )
         }
     }
 }
@@ -92,23 +121,59 @@ pub unsafe fn fill_async(destination: Address, pattern: Pattern, count: usize, s
 #[doc(alias = "cuMemsetD2D8")]
 #[doc(alias = "cuMemsetD2D16")]
 #[doc(alias = "cuMemsetD2D32")]
-pub unsafe fn fill_2d(destination: Address, pitch: Pitch, pattern: Pattern, width: usize, height: usize) -> Result<()> {
+pub unsafe fn fill_2d(
+    destination: Address,
+    pitch: Pitch,
+    pattern: Pattern,
+    width: usize,
+    height: usize,
+) -> Result<()> {
     let api = api()?;
     match pattern {
         Pattern::Bits8(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D8_v2(destination.0, pitch.0, bits, width, height) };
-            check!(api, cuMemsetD2D8_v2, status, destination, pitch, bits, width, height)
+            let status =
+                unsafe { api.cuMemsetD2D8_v2(destination.0, pitch.0, bits, width, height) };
+            check!(
+                api,
+                cuMemsetD2D8_v2,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height
+            )
         }
         Pattern::Bits16(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D16_v2(destination.0, pitch.0, bits, width, height) };
-            check!(api, cuMemsetD2D16_v2, status, destination, pitch, bits, width, height)
+            let status =
+                unsafe { api.cuMemsetD2D16_v2(destination.0, pitch.0, bits, width, height) };
+            check!(
+                api,
+                cuMemsetD2D16_v2,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height
+            )
         }
         Pattern::Bits32(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D32_v2(destination.0, pitch.0, bits, width, height) };
-            check!(api, cuMemsetD2D32_v2, status, destination, pitch, bits, width, height)
+            let status =
+                unsafe { api.cuMemsetD2D32_v2(destination.0, pitch.0, bits, width, height) };
+            check!(
+                api,
+                cuMemsetD2D32_v2,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height
+            )
         }
     }
 }
@@ -127,24 +192,67 @@ pub unsafe fn fill_2d(destination: Address, pitch: Pitch, pattern: Pattern, widt
 #[doc(alias = "cuMemsetD2D8Async")]
 #[doc(alias = "cuMemsetD2D16Async")]
 #[doc(alias = "cuMemsetD2D32Async")]
-pub unsafe fn fill_2d_async(destination: Address, pitch: Pitch, pattern: Pattern, width: usize, height: usize, stream: &Stream) -> Result<()> {
+pub unsafe fn fill_2d_async(
+    destination: Address,
+    pitch: Pitch,
+    pattern: Pattern,
+    width: usize,
+    height: usize,
+    stream: &Stream,
+) -> Result<()> {
     let api = api()?;
     let handle = stream.as_raw();
     match pattern {
         Pattern::Bits8(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D8Async(destination.0, pitch.0, bits, width, height, handle) };
-            check!(api, cuMemsetD2D8Async, status, destination, pitch, bits, width, height, stream = handle)
+            let status = unsafe {
+                api.cuMemsetD2D8Async(destination.0, pitch.0, bits, width, height, handle)
+            };
+            check!(
+                api,
+                cuMemsetD2D8Async,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height,
+                stream = handle
+            )
         }
         Pattern::Bits16(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D16Async(destination.0, pitch.0, bits, width, height, handle) };
-            check!(api, cuMemsetD2D16Async, status, destination, pitch, bits, width, height, stream = handle)
+            let status = unsafe {
+                api.cuMemsetD2D16Async(destination.0, pitch.0, bits, width, height, handle)
+            };
+            check!(
+                api,
+                cuMemsetD2D16Async,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height,
+                stream = handle
+            )
         }
         Pattern::Bits32(bits) => {
             // SAFETY: the caller answers for the range.
-            let status = unsafe { api.cuMemsetD2D32Async(destination.0, pitch.0, bits, width, height, handle) };
-            check!(api, cuMemsetD2D32Async, status, destination, pitch, bits, width, height, stream = handle)
+            let status = unsafe {
+                api.cuMemsetD2D32Async(destination.0, pitch.0, bits, width, height, handle)
+            };
+            check!(
+                api,
+                cuMemsetD2D32Async,
+                status,
+                destination,
+                pitch,
+                bits,
+                width,
+                height,
+                stream = handle
+            )
         }
     }
 }

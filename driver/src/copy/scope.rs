@@ -68,7 +68,11 @@ pub fn scope<'env, R, F>(body: F) -> Result<R>
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<R>,
 {
-    let scope = Scope { streams: RefCell::new(Vec::new()), scope: PhantomData, env: PhantomData };
+    let scope = Scope {
+        streams: RefCell::new(Vec::new()),
+        scope: PhantomData,
+        env: PhantomData,
+    };
     let guard = Guard { scope: &scope };
     let result = body(&scope);
     core::mem::forget(guard);
@@ -108,7 +112,13 @@ impl<'scope> Scope<'scope, '_> {
     ) -> Result<()> {
         same_length("cuMemcpyHtoDAsync_v2", destination.len(), source.len())?;
         let (to, from) = (destination.address(), Address::from(source.as_ptr()));
-        self.copy(stream, to, from, Bytes(size_of_val(source)), Direction::HostToDevice)
+        self.copy(
+            stream,
+            to,
+            from,
+            Bytes(size_of_val(source)),
+            Direction::HostToDevice,
+        )
     }
 
     /// Copies device memory to host memory when the stream comes to it.
@@ -226,7 +236,10 @@ impl<'scope> Scope<'scope, '_> {
     /// Remembers a stream to wait for.
     fn uses(&self, stream: &'scope Stream) {
         let mut streams = self.streams.borrow_mut();
-        if !streams.iter().any(|known| known.as_raw() == stream.as_raw()) {
+        if !streams
+            .iter()
+            .any(|known| known.as_raw() == stream.as_raw())
+        {
             streams.push(stream);
         }
     }
@@ -237,7 +250,9 @@ impl Scope<'_, '_> {
     fn wait(&self) -> Result<()> {
         let mut first: Option<Error> = None;
         for stream in self.streams.borrow_mut().drain(..) {
-            let Err(error) = stream.synchronize() else { continue };
+            let Err(error) = stream.synchronize() else {
+                continue;
+            };
             // A sticky failure has stopped the context: nothing is under way any longer.
             if !error.is_sticky() {
                 report_drop(stream.context().synchronize());
@@ -250,6 +265,8 @@ impl Scope<'_, '_> {
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("streams", &self.streams.borrow().len()).finish()
+        f.debug_struct("Scope")
+            .field("streams", &self.streams.borrow().len())
+            .finish()
     }
 }

@@ -10,7 +10,13 @@ pub(super) fn same_length(call: &'static str, destination: usize, source: usize)
     if destination == source {
         Ok(())
     } else {
-        Err(misuse(call, Misuse::LengthsDiffer { destination, source_: source }))
+        Err(misuse(
+            call,
+            Misuse::LengthsDiffer {
+                destination,
+                source_: source,
+            },
+        ))
     }
 }
 

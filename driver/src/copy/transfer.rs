@@ -81,10 +81,22 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
     where
         H::Element: NoUninit,
     {
-        same_length("cuMemcpyHtoDAsync_v2", destination.len(), source.elements().len())?;
-        let (to, from) = (destination.address(), Address::from(source.elements().as_ptr()));
+        same_length(
+            "cuMemcpyHtoDAsync_v2",
+            destination.len(),
+            source.elements().len(),
+        )?;
+        let (to, from) = (
+            destination.address(),
+            Address::from(source.elements().as_ptr()),
+        );
         let size = Bytes(size_of_val(source.elements()));
-        Self::start(stream, (source, destination), (to, from, size), Direction::HostToDevice)
+        Self::start(
+            stream,
+            (source, destination),
+            (to, from, size),
+            Direction::HostToDevice,
+        )
     }
 
     /// Starts a copy of device memory to host memory.
@@ -99,10 +111,22 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
     where
         H::Element: AnyBitPattern,
     {
-        same_length("cuMemcpyDtoHAsync_v2", destination.elements().len(), source.len())?;
+        same_length(
+            "cuMemcpyDtoHAsync_v2",
+            destination.elements().len(),
+            source.len(),
+        )?;
         let size = Bytes(size_of_val(destination.elements()));
-        let (to, from) = (Address::from(destination.elements_mut().as_mut_ptr()), source.address());
-        Self::start(stream, (destination, source), (to, from, size), Direction::DeviceToHost)
+        let (to, from) = (
+            Address::from(destination.elements_mut().as_mut_ptr()),
+            source.address(),
+        );
+        Self::start(
+            stream,
+            (destination, source),
+            (to, from, size),
+            Direction::DeviceToHost,
+        )
     }
 
     fn start(
@@ -113,7 +137,11 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
     ) -> Result<Self> {
         stream.refuse_capture("cuMemcpyAsync")?;
         let done = Event::new(stream.context(), EventOptions::WITHOUT_TIMING)?;
-        let mut transfer = Self { done, lost: false, sides: ManuallyDrop::new(sides) };
+        let mut transfer = Self {
+            done,
+            lost: false,
+            sides: ManuallyDrop::new(sides),
+        };
         if size.0 > 0 {
             let entered = stream.context().enter()?;
             // SAFETY: the transfer owns both sides, whose memory does not move, and gives them up only
@@ -182,6 +210,8 @@ impl<H, D> Drop for Transfer<H, D> {
 
 impl<H, D> fmt::Debug for Transfer<H, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transfer").field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("Transfer")
+            .field("done", &self.done)
+            .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,13 @@ impl Bytes {
     pub fn of<T>(len: usize) -> Result<Self> {
         match len.checked_mul(size_of::<T>()) {
             Some(bytes) => Ok(Self(bytes)),
-            None => Err(misuse("size", Misuse::TooLarge { len, element: size_of::<T>() })),
+            None => Err(misuse(
+                "size",
+                Misuse::TooLarge {
+                    len,
+                    element: size_of::<T>(),
+                },
+            )),
         }
     }
 }

@@ -40,7 +40,13 @@ impl<T: Copy> DeviceBuffer<T> {
             address = raw::allocate_unobserved(size)?;
             drop(entered);
         }
-        let buffer = Self { context: context.clone(), address, len, location, marker: PhantomData };
+        let buffer = Self {
+            context: context.clone(),
+            address,
+            len,
+            location,
+            marker: PhantomData,
+        };
         if size.0 > 0 {
             observe::began(|| buffer.event());
         }
@@ -126,7 +132,13 @@ impl<T> DeviceBuffer<T> {
     #[must_use]
     pub unsafe fn from_raw_parts(context: &Context, address: Address, len: usize) -> Self {
         let location = Location::caller();
-        Self { context: context.clone(), address, len, location, marker: PhantomData }
+        Self {
+            context: context.clone(),
+            address,
+            len,
+            location,
+            marker: PhantomData,
+        }
     }
 
     /// Gives the memory away: the caller frees it.

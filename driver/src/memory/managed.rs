@@ -78,7 +78,13 @@ impl<T: Copy> ManagedBuffer<T> {
             drop(entered);
             elements = NonNull::new(address.as_mut_ptr().cast()).unwrap_or(elements);
         }
-        let buffer = Self { context: context.clone(), elements, len, concurrent, location };
+        let buffer = Self {
+            context: context.clone(),
+            elements,
+            len,
+            concurrent,
+            location,
+        };
         if size.0 > 0 {
             observe::began(|| buffer.event());
             buffer.wait()?;
@@ -106,7 +112,13 @@ impl<T> ManagedBuffer<T> {
         let location = Location::caller();
         let concurrent = supports_concurrent_managed_access(&context.device())?;
         let elements = NonNull::new(address.as_mut_ptr().cast()).unwrap_or(NonNull::dangling());
-        Ok(Self { context: context.clone(), elements, len, concurrent, location })
+        Ok(Self {
+            context: context.clone(),
+            elements,
+            len,
+            concurrent,
+            location,
+        })
     }
 
     /// Gives the memory away: the caller frees it.
@@ -187,7 +199,11 @@ impl<T> ManagedBuffer<T> {
 
     /// Waits for the device, where the host may not touch managed memory while it is busy.
     fn wait(&self) -> Result<()> {
-        if self.concurrent { Ok(()) } else { self.context.synchronize() }
+        if self.concurrent {
+            Ok(())
+        } else {
+            self.context.synchronize()
+        }
     }
 
     fn release(&mut self) -> Result<()> {

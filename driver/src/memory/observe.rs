@@ -74,7 +74,9 @@ static OBSERVER: AtomicPtr<&'static dyn Observer> = AtomicPtr::new(ptr::null_mut
 ///
 /// Each call keeps sixteen bytes for ever, so that no thread can be caught reading what goes away.
 pub fn set_observer(observer: Option<&'static dyn Observer>) {
-    let new = observer.map_or(ptr::null_mut(), |observer| ptr::from_mut(Box::leak(Box::new(observer))));
+    let new = observer.map_or(ptr::null_mut(), |observer| {
+        ptr::from_mut(Box::leak(Box::new(observer)))
+    });
     OBSERVER.store(new, Ordering::Release);
 }
 
@@ -92,7 +94,9 @@ fn observer() -> Option<&'static dyn Observer> {
 /// Tells the observer.
 #[cold]
 fn tell(observer: &'static dyn Observer, event: &Event, how: fn(&dyn Observer, &Event)) {
-    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| how(observer, event))));
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
+        || how(observer, event),
+    )));
 }
 
 /// Something began.
@@ -105,13 +109,20 @@ pub(crate) fn began(event: impl FnOnce() -> Event) {
 
 /// Something is ending: `free` asks CUDA to end it.
 #[inline]
-pub(crate) fn end<T, E>(event: impl Fn() -> Event, free: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let Some(observer) = observer() else { return free() };
+pub(crate) fn end<T, E>(
+    event: impl Fn() -> Event,
+    free: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let Some(observer) = observer() else {
+        return free();
+    };
     let event = event();
     tell(observer, &event, |observer, event| observer.ending(event));
     let result = free();
     if result.is_err() {
-        tell(observer, &event, |observer, event| observer.end_refused(event));
+        tell(observer, &event, |observer, event| {
+            observer.end_refused(event)
+        });
     }
     result
 }
@@ -158,6 +169,9 @@ mod tests {
         end(event, || Err::<(), ()>(())).expect_err("refused");
         set_observer(None);
         began(event);
-        assert_eq!(*HEARD.0.lock().expect("no panic"), ["began", "ending", "ending", "refused"]);
+        assert_eq!(
+            *HEARD.0.lock().expect("no panic"),
+            ["began", "ending", "ending", "refused"]
+        );
     }
 }

@@ -28,24 +28,37 @@ pub struct HostFlags {
 
 impl HostFlags {
     /// Pinned and nothing else.
-    pub const PLAIN: Self = Self { portable: false, mapped: false, write_combined: false };
+    pub const PLAIN: Self = Self {
+        portable: false,
+        mapped: false,
+        write_combined: false,
+    };
 
     /// Every context sees it as pinned.
     #[must_use]
     pub const fn portable(self) -> Self {
-        Self { portable: true, ..self }
+        Self {
+            portable: true,
+            ..self
+        }
     }
 
     /// The device sees it.
     #[must_use]
     pub const fn mapped(self) -> Self {
-        Self { mapped: true, ..self }
+        Self {
+            mapped: true,
+            ..self
+        }
     }
 
     /// Quick for the host to write and very slow for it to read.
     #[must_use]
     pub const fn write_combined(self) -> Self {
-        Self { write_combined: true, ..self }
+        Self {
+            write_combined: true,
+            ..self
+        }
     }
 
     /// The bits of C.
@@ -108,7 +121,11 @@ impl<T: Copy> PinnedBuffer<T> {
         let buffer = Self::allocate(context, elements.len(), flags)?;
         let from = NonNull::from(elements).cast::<T>();
         // SAFETY: both have that many elements, and the new memory overlaps nothing.
-        unsafe { buffer.elements.copy_from_nonoverlapping(from, elements.len()) };
+        unsafe {
+            buffer
+                .elements
+                .copy_from_nonoverlapping(from, elements.len())
+        };
         Ok(buffer)
     }
 
@@ -124,7 +141,12 @@ impl<T: Copy> PinnedBuffer<T> {
             drop(entered);
             elements = NonNull::new(pointer.cast()).unwrap_or(elements);
         }
-        let buffer = Self { context: context.clone(), elements, len, location };
+        let buffer = Self {
+            context: context.clone(),
+            elements,
+            len,
+            location,
+        };
         if size.0 > 0 {
             observe::began(|| buffer.event());
         }
@@ -143,7 +165,12 @@ impl<T> PinnedBuffer<T> {
     #[must_use]
     pub unsafe fn from_raw_parts(context: &Context, elements: NonNull<T>, len: usize) -> Self {
         let location = Location::caller();
-        Self { context: context.clone(), elements, len, location }
+        Self {
+            context: context.clone(),
+            elements,
+            len,
+            location,
+        }
     }
 
     /// Gives the memory away: the caller frees it.

@@ -41,7 +41,15 @@ impl<T: Copy> PitchedBuffer<T> {
             drop(entered);
         }
         let context = context.clone();
-        let buffer = Self { context, address, width, height, pitch, location, marker: PhantomData };
+        let buffer = Self {
+            context,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        };
         if buffer.size().0 > 0 {
             observe::began(|| buffer.event());
         }

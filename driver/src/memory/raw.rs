@@ -13,8 +13,21 @@ use crate::error::{Misuse, Result, check, misuse};
 use crate::pointer::Address;
 
 /// An event that knows neither device nor context.
-fn event(kind: Kind, address: Address, size: Bytes, location: Option<&'static Location<'static>>) -> Event {
-    Event { kind, address, size, device: None, context: None, stream: None, location }
+fn event(
+    kind: Kind,
+    address: Address,
+    size: Bytes,
+    location: Option<&'static Location<'static>>,
+) -> Event {
+    Event {
+        kind,
+        address,
+        size,
+        device: None,
+        context: None,
+        stream: None,
+        location,
+    }
 }
 
 /// Allocates device memory.
@@ -98,7 +111,13 @@ pub(super) fn allocate_pitched_unobserved(
 ) -> Result<(Address, Pitch)> {
     let api = api()?;
     let size = u32::try_from(element.0).map_err(|_| {
-        misuse("cuMemAllocPitch_v2", Misuse::DoesNotFit { name: "element", value: element.0 as u64 })
+        misuse(
+            "cuMemAllocPitch_v2",
+            Misuse::DoesNotFit {
+                name: "element",
+                value: element.0 as u64,
+            },
+        )
     })?;
     let (mut address, mut pitch) = (0, 0);
     // SAFETY: `address` and `pitch` are live out parameters.
@@ -219,7 +238,14 @@ pub unsafe fn register(pointer: *mut c_void, size: Bytes, flags: RegisterFlags) 
     let location = Location::caller();
     // SAFETY: the caller's promise is the same.
     unsafe { register_unobserved(pointer, size, flags) }?;
-    observe::began(|| event(Kind::Registered, Address::from(pointer), size, Some(location)));
+    observe::began(|| {
+        event(
+            Kind::Registered,
+            Address::from(pointer),
+            size,
+            Some(location),
+        )
+    });
     Ok(())
 }
 
@@ -236,7 +262,14 @@ pub(super) unsafe fn register_unobserved(
     let api = api()?;
     // SAFETY: the caller keeps the memory alive until it is unregistered.
     let status = unsafe { api.cuMemHostRegister_v2(pointer, size.0, flags.bits()) };
-    check!(api, cuMemHostRegister_v2, status, pointer, size, flags = flags.bits())
+    check!(
+        api,
+        cuMemHostRegister_v2,
+        status,
+        pointer,
+        size,
+        flags = flags.bits()
+    )
 }
 
 /// Takes back [`register`].
@@ -287,7 +320,10 @@ pub fn allocate_managed(size: Bytes, visibility: ManagedVisibility) -> Result<Ad
     Ok(address)
 }
 
-pub(super) fn allocate_managed_unobserved(size: Bytes, visibility: ManagedVisibility) -> Result<Address> {
+pub(super) fn allocate_managed_unobserved(
+    size: Bytes,
+    visibility: ManagedVisibility,
+) -> Result<Address> {
     let api = api()?;
     let mut address = 0;
     // SAFETY: `address` is a live out parameter.

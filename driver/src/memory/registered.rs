@@ -30,24 +30,38 @@ pub struct RegisterFlags {
 
 impl RegisterFlags {
     /// Pinned and nothing else.
-    pub const PLAIN: Self = Self { portable: false, mapped: false, io_memory: false, read_only: false };
+    pub const PLAIN: Self = Self {
+        portable: false,
+        mapped: false,
+        io_memory: false,
+        read_only: false,
+    };
 
     /// Every context sees it as pinned.
     #[must_use]
     pub const fn portable(self) -> Self {
-        Self { portable: true, ..self }
+        Self {
+            portable: true,
+            ..self
+        }
     }
 
     /// The device sees it.
     #[must_use]
     pub const fn mapped(self) -> Self {
-        Self { mapped: true, ..self }
+        Self {
+            mapped: true,
+            ..self
+        }
     }
 
     /// The device only reads it.
     #[must_use]
     pub const fn read_only(self) -> Self {
-        Self { read_only: true, ..self }
+        Self {
+            read_only: true,
+            ..self
+        }
     }
 
     /// The bits of C.
@@ -112,7 +126,11 @@ impl<'a, T: Copy> Registered<'a, T> {
     ///
     /// What CUDA answers.
     #[track_caller]
-    pub fn shared(context: &Context, elements: &'a [T], flags: RegisterFlags) -> Result<Registered<'a, T>> {
+    pub fn shared(
+        context: &Context,
+        elements: &'a [T],
+        flags: RegisterFlags,
+    ) -> Result<Registered<'a, T>> {
         let len = elements.len();
         Self::register(context, NonNull::from(elements).cast(), len, false, flags)
     }
@@ -126,13 +144,21 @@ impl<'a, T: Copy> Registered<'a, T> {
         flags: RegisterFlags,
     ) -> Result<Self> {
         let location = Location::caller();
-        let registered =
-            Self { context: context.clone(), elements, len, writable, location, marker: PhantomData };
+        let registered = Self {
+            context: context.clone(),
+            elements,
+            len,
+            writable,
+            location,
+            marker: PhantomData,
+        };
         let registered = ManuallyDrop::new(registered);
         if registered.size().0 > 0 {
             let entered = context.enter()?;
             // SAFETY: the borrow keeps the memory allocated until the value unregisters it.
-            unsafe { raw::register_unobserved(elements.as_ptr().cast(), registered.size(), flags) }?;
+            unsafe {
+                raw::register_unobserved(elements.as_ptr().cast(), registered.size(), flags)
+            }?;
             drop(entered);
             observe::began(|| registered.event());
         }

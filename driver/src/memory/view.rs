@@ -38,7 +38,12 @@ pub unsafe trait DeviceMemory {
 
     /// All of it, to read from.
     fn view(&self) -> DeviceSlice<'_, Self::Element> {
-        DeviceSlice { context: self.context(), address: self.address(), len: self.len(), marker: PhantomData }
+        DeviceSlice {
+            context: self.context(),
+            address: self.address(),
+            len: self.len(),
+            marker: PhantomData,
+        }
     }
 
     /// All of it, to write to.
@@ -62,7 +67,12 @@ pub unsafe trait DeviceMemory {
     {
         let (start, len) = resolve(range, self.len())?;
         let address = Address(self.address().0 + offset::<Self::Element>(start));
-        Ok(DeviceSlice { context: self.context(), address, len, marker: PhantomData })
+        Ok(DeviceSlice {
+            context: self.context(),
+            address,
+            len,
+            marker: PhantomData,
+        })
     }
 
     /// The elements of a range, to write to.
@@ -70,13 +80,21 @@ pub unsafe trait DeviceMemory {
     /// # Errors
     ///
     /// [`Misuse::OutOfRange`] where the range does not lie inside.
-    fn slice_mut(&mut self, range: impl RangeBounds<usize>) -> Result<DeviceSliceMut<'_, Self::Element>>
+    fn slice_mut(
+        &mut self,
+        range: impl RangeBounds<usize>,
+    ) -> Result<DeviceSliceMut<'_, Self::Element>>
     where
         Self: Sized,
     {
         let (start, len) = resolve(range, self.len())?;
         let address = Address(self.address().0 + offset::<Self::Element>(start));
-        Ok(DeviceSliceMut { context: self.context(), address, len, marker: PhantomData })
+        Ok(DeviceSliceMut {
+            context: self.context(),
+            address,
+            len,
+            marker: PhantomData,
+        })
     }
 }
 
@@ -122,7 +140,12 @@ impl<'a, T> DeviceSlice<'a, T> {
     /// Rust reference points there.
     #[must_use]
     pub unsafe fn from_raw_parts(context: &'a Context, address: Address, len: usize) -> Self {
-        Self { context, address, len, marker: PhantomData }
+        Self {
+            context,
+            address,
+            len,
+            marker: PhantomData,
+        }
     }
 }
 
@@ -153,7 +176,10 @@ unsafe impl<T> DeviceMemory for DeviceSlice<'_, T> {
 
 impl<T> fmt::Debug for DeviceSlice<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceSlice").field("address", &self.address).field("len", &self.len).finish()
+        f.debug_struct("DeviceSlice")
+            .field("address", &self.address)
+            .field("len", &self.len)
+            .finish()
     }
 }
 
@@ -174,7 +200,12 @@ impl<'a, T> DeviceSliceMut<'a, T> {
     /// Rust reference points there.
     #[must_use]
     pub unsafe fn from_raw_parts(context: &'a Context, address: Address, len: usize) -> Self {
-        Self { context, address, len, marker: PhantomData }
+        Self {
+            context,
+            address,
+            len,
+            marker: PhantomData,
+        }
     }
 
     /// Two parts that can be written to at once: before `middle`, and from it on.
@@ -184,11 +215,23 @@ impl<'a, T> DeviceSliceMut<'a, T> {
     /// [`Misuse::OutOfRange`] where there are fewer elements than `middle`.
     pub fn split_at(self, middle: usize) -> Result<(Self, Self)> {
         let (start, len) = resolve(middle.., self.len)?;
-        let Self { context, address, .. } = self;
+        let Self {
+            context, address, ..
+        } = self;
         let behind = Address(address.0 + offset::<T>(start));
         Ok((
-            Self { context, address, len: start, marker: PhantomData },
-            Self { context, address: behind, len, marker: PhantomData },
+            Self {
+                context,
+                address,
+                len: start,
+                marker: PhantomData,
+            },
+            Self {
+                context,
+                address: behind,
+                len,
+                marker: PhantomData,
+            },
         ))
     }
 }
@@ -212,7 +255,10 @@ unsafe impl<T> DeviceMemory for DeviceSliceMut<'_, T> {
 
 impl<T> fmt::Debug for DeviceSliceMut<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceSliceMut").field("address", &self.address).field("len", &self.len).finish()
+        f.debug_struct("DeviceSliceMut")
+            .field("address", &self.address)
+            .field("len", &self.len)
+            .finish()
     }
 }
 

@@ -102,19 +102,52 @@ const LIST: [(CUpointer_attribute, u32); 21] = [
     (CUpointer_attribute::CU_POINTER_ATTRIBUTE_BUFFER_ID, 0),
     (CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_MANAGED, 0),
     (CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, 0),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE, 11_000),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, 11_000),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE,
+        11_000,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+        11_000,
+    ),
     (CUpointer_attribute::CU_POINTER_ATTRIBUTE_RANGE_SIZE, 11_000),
     (CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPED, 11_000),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES, 11_000),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE, 11_000),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_ACCESS_FLAGS, 11_020),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE, 11_020),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_SIZE, 11_070),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR, 11_070),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID, 12_000),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE, 12_080),
-    (CUpointer_attribute::CU_POINTER_ATTRIBUTE_LOCALITY_DOMAIN_ORDINAL, 13_050),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES,
+        11_000,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE,
+        11_000,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_ACCESS_FLAGS,
+        11_020,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE,
+        11_020,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_SIZE,
+        11_070,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR,
+        11_070,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID,
+        12_000,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE,
+        12_080,
+    ),
+    (
+        CUpointer_attribute::CU_POINTER_ATTRIBUTE_LOCALITY_DOMAIN_ORDINAL,
+        13_050,
+    ),
 ];
 
 /// How many of the attributes every driver knows that can be loaded at all.
@@ -134,7 +167,10 @@ pub fn attributes(address: impl Into<Address>) -> Result<Attributes> {
     let address = address.into();
     let api = api()?;
     let version = api.version().0;
-    let known = LIST.iter().take_while(|(_, since)| *since <= version).count();
+    let known = LIST
+        .iter()
+        .take_while(|(_, since)| *since <= version)
+        .count();
     let mut slots = Slots::default();
     // A driver may know less than its version promises; it then refuses the whole list.
     let mut count = known;
@@ -166,7 +202,11 @@ impl Slots {
     /// The answer to an attribute, where it was among the first `count`.
     fn get(&self, attribute: CUpointer_attribute, count: usize) -> Option<u64> {
         let index = LIST.iter().position(|(other, _)| *other == attribute)?;
-        if index < count { self.0.get(index).copied() } else { None }
+        if index < count {
+            self.0.get(index).copied()
+        } else {
+            None
+        }
     }
 
     fn read(&self, count: usize) -> Attributes {
@@ -178,7 +218,10 @@ impl Slots {
         let address = |attribute| wide(attribute).filter(|value| *value != 0).map(Address);
         let range = |base, size: Option<u64>| -> Option<AddressRange> {
             let size = size.filter(|size| *size != 0)?;
-            Some(AddressRange { base: Address(wide(base)?), size: Bytes(usize::try_from(size).ok()?) })
+            Some(AddressRange {
+                base: Address(wide(base)?),
+                size: Bytes(usize::try_from(size).ok()?),
+            })
         };
         Attributes {
             memory_type: MemoryType::new(narrow(A::CU_POINTER_ATTRIBUTE_MEMORY_TYPE).unwrap_or(0)),

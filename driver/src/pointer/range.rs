@@ -16,7 +16,10 @@ impl AddressRange {
     /// Whether the address lies inside.
     #[must_use]
     pub fn contains(&self, address: Address) -> bool {
-        address.0.checked_sub(self.base.0).is_some_and(|offset| offset < self.size.0 as u64)
+        address
+            .0
+            .checked_sub(self.base.0)
+            .is_some_and(|offset| offset < self.size.0 as u64)
     }
 }
 
@@ -35,7 +38,10 @@ pub fn address_range(address: impl Into<Address>) -> Result<AddressRange> {
     // SAFETY: both are live out parameters; the address is looked up and nothing is read there.
     let status = unsafe { api.cuMemGetAddressRange_v2(&raw mut base, &raw mut size, address.0) };
     check!(api, cuMemGetAddressRange_v2, status, address)?;
-    Ok(AddressRange { base: Address(base), size: Bytes(size) })
+    Ok(AddressRange {
+        base: Address(base),
+        size: Bytes(size),
+    })
 }
 
 #[cfg(test)]
@@ -44,7 +50,10 @@ mod tests {
 
     #[test]
     fn a_range_ends_before_its_end() {
-        let range = AddressRange { base: Address(0x1000), size: Bytes(0x10) };
+        let range = AddressRange {
+            base: Address(0x1000),
+            size: Bytes(0x10),
+        };
         assert!(range.contains(Address(0x1000)));
         assert!(range.contains(Address(0x100f)));
         assert!(!range.contains(Address(0x1010)));
