@@ -51,8 +51,10 @@ impl From<Color> for ColorChoice {
     reason = "what a subcommand does is said once, on its arguments, and becomes its help"
 )]
 pub enum Command {
+    Inspect(commands::inspect::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
+    Ask(commands::ask::Arguments),
 }
 
 impl Command {
@@ -63,8 +65,10 @@ impl Command {
     /// Whatever stopped it before its end.
     pub fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         match self {
+            Self::Inspect(arguments) => commands::inspect::run(&arguments, output),
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
+            Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }
     }
 }
