@@ -1,5 +1,7 @@
 //! One file per subcommand: its arguments, and the function that runs it.
 
+pub mod ask;
 pub mod completions;
 pub mod demo;
+pub mod inspect;
 pub mod man;
