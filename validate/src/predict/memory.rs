@@ -59,7 +59,9 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let role = facts.operand.role;
     match facts.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) => {
+        Class::NoAccess
+            if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) =>
+        {
             Opinion::Missing(Missing::Measurement)
         }
         Class::NoAccess => Opinion::Refused,

@@ -13,7 +13,9 @@ pub(super) fn arguments(call: &Call, facts: &Facts) -> Stopped {
             let Some(count) = facts.environment.devices else {
                 return Some(Prediction::CannotTell(Missing::Measurement));
             };
-            let none = ordinals.iter().any(|&ordinal| ordinal < 0 || ordinal >= count);
+            let none = ordinals
+                .iter()
+                .any(|&ordinal| ordinal < 0 || ordinal >= count);
             none.then_some(Prediction::Status(codes::INVALID_DEVICE))
         }
         Action::Fill(fill) => {

@@ -115,7 +115,8 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
                 let Place::Array { x, .. } = *place else {
                     continue;
                 };
-                let uneven = x % array.element.max(1) != 0 || copy.width % array.element.max(1) != 0;
+                let uneven =
+                    x % array.element.max(1) != 0 || copy.width % array.element.max(1) != 0;
                 if outside(place, copy, &array).is_some() || uneven {
                     return Some(Prediction::Status(codes::INVALID_VALUE));
                 }
