@@ -52,6 +52,8 @@ impl From<Color> for ColorChoice {
 )]
 pub enum Command {
     Inspect(commands::inspect::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Explain(commands::explain::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
     Ask(commands::ask::Arguments),
@@ -66,6 +68,8 @@ impl Command {
     pub fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Inspect(arguments) => commands::inspect::run(&arguments, output),
+            Self::Doctor(arguments) => commands::doctor::run(&arguments, output),
+            Self::Explain(arguments) => commands::explain::run(&arguments, output),
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
             Self::Ask(arguments) => commands::ask::run(&arguments, output),

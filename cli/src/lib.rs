@@ -6,10 +6,12 @@
 pub mod arguments;
 pub mod collection;
 pub mod commands;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod inspect;
 pub mod output;
+pub mod probe;
 pub mod quantity;
 mod start;
 pub mod table;

@@ -2,5 +2,7 @@
 
 pub mod ask;
 pub mod completions;
+pub mod doctor;
+pub mod explain;
 pub mod inspect;
 pub mod man;
