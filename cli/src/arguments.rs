@@ -55,6 +55,7 @@ pub enum Command {
     Doctor(commands::doctor::Arguments),
     Explain(commands::explain::Arguments),
     Completions(commands::completions::Arguments),
+    Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
     Ask(commands::ask::Arguments),
 }
@@ -71,6 +72,7 @@ impl Command {
             Self::Doctor(arguments) => commands::doctor::run(&arguments, output),
             Self::Explain(arguments) => commands::explain::run(&arguments, output),
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
+            Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
             Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }

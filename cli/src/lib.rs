@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod collection;
 pub mod commands;
+pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod failure;

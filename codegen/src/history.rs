@@ -191,7 +191,7 @@ fn merge_values(known: &mut Definition, other: &Definition) {
 }
 
 /// Whether the text has one of `names` as a word.
-fn mentions(text: &str, names: &BTreeSet<&str>) -> bool {
+pub(crate) fn mentions(text: &str, names: &BTreeSet<&str>) -> bool {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
         .any(|word| names.contains(word))
 }

@@ -13,10 +13,19 @@
 //! files from many headers, and the build script of `cuda-sys` with its feature
 //! `bindgen`, which has one local toolkit.
 
+pub mod committed;
 pub mod emit;
 mod error;
 pub mod history;
 pub mod typedefs;
 pub mod unit;
 
+use std::path::Path;
+
 pub use error::Error;
+
+/// The folder of headers that stand in for those which NVIDIA's packages lack.
+#[must_use]
+pub fn stand_ins() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/headers"))
+}

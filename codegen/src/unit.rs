@@ -182,7 +182,7 @@ fn compiler_headers() -> Result<PathBuf, Error> {
 }
 
 impl Unit {
-    fn add(&mut self, item: Item) -> Result<(), String> {
+    pub(crate) fn add(&mut self, item: Item) -> Result<(), String> {
         match item {
             Item::ForeignMod(block) => {
                 for item in block.items {
@@ -285,7 +285,7 @@ impl Unit {
     }
 }
 
-fn read_function(function: &syn::ForeignItemFn) -> Function {
+pub(crate) fn read_function(function: &syn::ForeignItemFn) -> Function {
     let arguments = function.sig.inputs.iter().filter_map(|argument| {
         let syn::FnArg::Typed(argument) = argument else {
             return None;
@@ -341,6 +341,31 @@ fn text(tokens: &impl quote::ToTokens) -> String {
         .replace(" ]", "]")
         .replace(" < ", "<")
         .replace(" >", ">")
+}
+
+/// The version that `cuda.h` in `include` gives itself: 12080 for 12.8.
+///
+/// # Errors
+///
+/// [`Error::MissingHeader`] or [`Error::Read`] when the header cannot be read,
+/// [`Error::Unexpected`] when it does not tell.
+pub fn version(include: &Path) -> Result<u32, Error> {
+    let header = include.join("cuda.h");
+    if !header.is_file() {
+        return Err(Error::MissingHeader(header));
+    }
+    let text = fs::read_to_string(&header).map_err(|cause| Error::Read {
+        path: header.clone(),
+        cause,
+    })?;
+    let mut numbers = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#define CUDA_VERSION "));
+    let number = numbers.next().and_then(|number| number.trim().parse().ok());
+    number.ok_or_else(|| Error::Unexpected {
+        header,
+        why: "it has no CUDA_VERSION".to_owned(),
+    })
 }
 
 /// Whether bindgen would find a libclang on this machine.

@@ -1,4 +1,6 @@
 //! What `cargo xtask codegen` writes, and nothing else but the lists of imports that it needs.
+//!
+//! With the feature `bindgen` the driver and one runtime major come from the build script instead.
 
 #![allow(
     non_camel_case_types,
@@ -17,7 +19,17 @@
 )]
 
 pub(crate) mod driver {
+    #[cfg(feature = "bindgen")]
+    pub(crate) mod table {
+        include!(concat!(env!("OUT_DIR"), "/driver/table.rs"));
+    }
+    #[cfg(not(feature = "bindgen"))]
     pub(crate) mod table;
+    #[cfg(feature = "bindgen")]
+    pub(crate) mod types {
+        include!(concat!(env!("OUT_DIR"), "/driver/types.rs"));
+    }
+    #[cfg(not(feature = "bindgen"))]
     pub(crate) mod types;
 
     pub(crate) mod prelude {
@@ -35,7 +47,17 @@ pub(crate) mod runtime {
 }
 
 pub(crate) mod runtime_v11 {
+    #[cfg(local_runtime = "11")]
+    pub(crate) mod table {
+        include!(concat!(env!("OUT_DIR"), "/runtime/table.rs"));
+    }
+    #[cfg(not(local_runtime = "11"))]
     pub(crate) mod table;
+    #[cfg(local_runtime = "11")]
+    pub(crate) mod types {
+        include!(concat!(env!("OUT_DIR"), "/runtime/types.rs"));
+    }
+    #[cfg(not(local_runtime = "11"))]
     pub(crate) mod types;
 
     pub(crate) mod prelude {
@@ -45,7 +67,17 @@ pub(crate) mod runtime_v11 {
 }
 
 pub(crate) mod runtime_v12 {
+    #[cfg(local_runtime = "12")]
+    pub(crate) mod table {
+        include!(concat!(env!("OUT_DIR"), "/runtime/table.rs"));
+    }
+    #[cfg(not(local_runtime = "12"))]
     pub(crate) mod table;
+    #[cfg(local_runtime = "12")]
+    pub(crate) mod types {
+        include!(concat!(env!("OUT_DIR"), "/runtime/types.rs"));
+    }
+    #[cfg(not(local_runtime = "12"))]
     pub(crate) mod types;
 
     pub(crate) mod prelude {
@@ -55,7 +87,17 @@ pub(crate) mod runtime_v12 {
 }
 
 pub(crate) mod runtime_v13 {
+    #[cfg(local_runtime = "13")]
+    pub(crate) mod table {
+        include!(concat!(env!("OUT_DIR"), "/runtime/table.rs"));
+    }
+    #[cfg(not(local_runtime = "13"))]
     pub(crate) mod table;
+    #[cfg(local_runtime = "13")]
+    pub(crate) mod types {
+        include!(concat!(env!("OUT_DIR"), "/runtime/types.rs"));
+    }
+    #[cfg(not(local_runtime = "13"))]
     pub(crate) mod types;
 
     pub(crate) mod prelude {

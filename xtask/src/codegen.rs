@@ -79,18 +79,18 @@ fn put(path: &Path, text: &str, check: bool) -> Result<bool> {
 }
 
 fn make(toolkits: &[Toolkit]) -> Result<Vec<Made>> {
-    let stand_ins = packages::root()?.join("xtask/headers");
+    let stand_ins = cuwhy_codegen::stand_ins();
     let mut driver = History::default();
     let mut runtime = History::default();
     let mut typedefs = Typedefs::default();
     for toolkit in toolkits {
         driver.add(
             toolkit.version,
-            unit::read(Api::Driver, &toolkit.include, &stand_ins)?,
+            unit::read(Api::Driver, &toolkit.include, stand_ins)?,
         );
         runtime.add(
             toolkit.version,
-            unit::read(Api::Runtime, &toolkit.include, &stand_ins)?,
+            unit::read(Api::Runtime, &toolkit.include, stand_ins)?,
         );
         typedefs.add(&toolkit.include)?;
     }

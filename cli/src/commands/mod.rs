@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod completions;
+pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod inspect;
