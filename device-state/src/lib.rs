@@ -10,6 +10,7 @@ mod capability;
 mod chain;
 mod collect;
 mod cuda;
+mod derive;
 mod device;
 mod elf;
 mod library;

@@ -51,9 +51,9 @@ fn explanation(id: &str) -> Result<String, Failure> {
     };
     let mut text = format!("{}: {}\n\n", Tone::Strong.paint(check.id), check.title);
     let mut part = |name: &str, words: &str| {
-        text.push_str(&format!("{name:<6}  {words}\n"));
+        text.push_str(&format!("{name:<5}  {words}\n"));
     };
-    part("looks", check.how);
+    part("how", check.how);
     part("when", check.when);
     part("next", check.next);
     if !check.needs.is_empty() {
