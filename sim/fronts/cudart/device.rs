@@ -80,6 +80,20 @@ pub(crate) unsafe fn cudaGetDeviceFlags(call: &Call, flags: *mut c_uint) -> Answ
     unsafe { put(flags, found | MAP_HOST) }
 }
 
+/// Waits until the device is done.
+#[cfg(not(major = "13"))]
+pub(crate) unsafe fn cudaDeviceSynchronize(call: &Call) -> Answer {
+    call.context()?;
+    driver!(call.cuCtxSynchronize())
+}
+
+/// Waits until the device is done: CUDA 13 names the context.
+#[cfg(major = "13")]
+pub(crate) unsafe fn cudaDeviceSynchronize(call: &Call) -> Answer {
+    let context = call.context()?;
+    driver!(call.cuCtxSynchronize_v2(context))
+}
+
 pub(crate) unsafe fn cudaDeviceReset(call: &Call) -> Answer {
     call.reset()
 }

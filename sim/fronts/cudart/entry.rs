@@ -89,7 +89,10 @@ pub(crate) fn answer(
     match Call::enter(mode).and_then(|call| body(&call)) {
         Ok(()) => cudaError_t::cudaSuccess,
         Err(code) => {
-            keep(code);
+            // Work that is not done yet is not an error.
+            if code != cudaError_t::cudaErrorNotReady {
+                keep(code);
+            }
             code
         }
     }

@@ -11,11 +11,18 @@ use super::entry::{Answer, Call, Mode, put, say_once};
 use super::own;
 use super::register::function;
 
-/// What a launch answers: 98 for a function that nobody has announced, 801 otherwise.
+/// The code for a function that nobody has announced.
+const UNKNOWN: cudaError_t = if super::MAJOR < 12 {
+    cudaError_t::cudaErrorInvalidDeviceFunction
+} else {
+    cudaError_t::cudaErrorInvalidResourceHandle
+};
+
+/// What a launch answers: 801 for a function that the program has announced.
 fn launch(call: &Call, host: *const c_void) -> Answer {
     call.context()?;
     if function(host).is_none() {
-        return Err(cudaError_t::cudaErrorInvalidDeviceFunction);
+        return Err(UNKNOWN);
     }
     say_once("launching a kernel");
     Err(cudaError_t::cudaErrorNotSupported)
@@ -63,7 +70,7 @@ pub(crate) unsafe fn __cudaGetKernel(
 ) -> Answer {
     call.ready()?;
     if function(host).is_none() {
-        return Err(cudaError_t::cudaErrorInvalidDeviceFunction);
+        return Err(UNKNOWN);
     }
     // SAFETY: the stub's place.
     unsafe { put(kernel, host.cast_mut()) }
@@ -89,7 +96,7 @@ pub(crate) unsafe fn cudaFuncGetName(
     host: *const c_void,
 ) -> Answer {
     call.ready()?;
-    let found = function(host).ok_or(cudaError_t::cudaErrorInvalidDeviceFunction)?;
+    let found = function(host).ok_or(UNKNOWN)?;
     // SAFETY: the caller's place.
     unsafe { put(name, found) }
 }

@@ -10,8 +10,8 @@ use cuda_sys::driver::{
 
 use super::own;
 
-/// Functions of the legacy default stream (`CU_GET_PROC_ADDRESS_LEGACY_STREAM`).
-const LEGACY: u64 = 1;
+/// Functions of the legacy default stream: what the real runtime asks with.
+const LEGACY: u64 = 0;
 /// Functions of the per-thread default stream (`CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM`).
 const PER_THREAD: u64 = 2;
 

@@ -84,3 +84,25 @@ pub(crate) unsafe fn cudaStreamUpdateCaptureDependencies(
     call.context()?;
     driver!(call.cuStreamUpdateCaptureDependencies_v2(stream, nodes, edges.cast(), count, flags))
 }
+
+#[cfg(not(major = "13"))]
+pub(crate) unsafe fn cudaEventElapsedTime(
+    call: &Call,
+    milliseconds: *mut f32,
+    start: cuda_sys::runtime::cudaEvent_t,
+    end: cuda_sys::runtime::cudaEvent_t,
+) -> Answer {
+    call.context()?;
+    driver!(call.cuEventElapsedTime(milliseconds, start, end))
+}
+
+#[cfg(major = "13")]
+pub(crate) unsafe fn cudaEventElapsedTime(
+    call: &Call,
+    milliseconds: *mut f32,
+    start: cuda_sys::runtime::cudaEvent_t,
+    end: cuda_sys::runtime::cudaEvent_t,
+) -> Answer {
+    call.context()?;
+    driver!(call.cuEventElapsedTime_v2(milliseconds, start, end))
+}
