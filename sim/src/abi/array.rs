@@ -13,7 +13,7 @@ use std::sync::Arc;
 fn create(call: Call, out: Out<CUarray>, layout: Layout) -> Outcome {
     let context = call.context()?;
     out.wanted()?;
-    guard::no_unsafe_call(&context)?;
+    guard::no_unsafe_call()?;
     let machine = machine()?;
     let meter = &machine.device(context.device)?.meter;
     let number = crate::model::registry::fresh_handle();
@@ -23,7 +23,7 @@ fn create(call: Call, out: Out<CUarray>, layout: Layout) -> Outcome {
 }
 
 fn find(array: usize) -> Outcome<Arc<Array>> {
-    machine()?.arrays.get(array).ok_or(Code::INVALID_HANDLE)
+    machine()?.arrays.follow(array)
 }
 
 export! {
@@ -74,6 +74,7 @@ export! {
     }
 
     ready fn cuArrayDestroy(array: CUarray) |_| {
+        find(array.address())?;
         machine()?.arrays.remove(array.address()).map(drop).ok_or(Code::INVALID_HANDLE)
     }
 }

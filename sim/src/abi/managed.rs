@@ -45,9 +45,7 @@ fn prefetch(
     {
         return Err(Code::INVALID_DEVICE);
     }
-    if guard::asynchronous_use(&stream)?.is_some() {
-        return Err(call.unsupported());
-    }
+    guard::no_capture(&stream)?;
     stream.enqueue(|| Ok(())).map(drop)
 }
 
@@ -73,6 +71,13 @@ fn device_of(location: &CUmemLocation) -> Outcome<Option<CUdevice>> {
         | CUmemLocationType_enum::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT => Ok(None),
         _ => Err(Code::INVALID_VALUE),
     }
+}
+
+/// Whether the device of a location exists, where it is one.
+pub(super) fn names_a_device(location: &CUmemLocation) -> bool {
+    device_of(location).map_or(true, |named| {
+        named.is_none_or(|number| device(number).is_ok())
+    })
 }
 
 /// The older calls name the host by a number.

@@ -6,7 +6,6 @@ use cuda_sys::driver::*;
 
 use super::c::{In, Out, handle};
 use super::gate::{Call, export};
-use super::guard;
 use super::memory::pointer;
 use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
@@ -44,7 +43,6 @@ fn place(context: &Context, variable: &Variable) -> Outcome<(usize, usize)> {
 
 /// Loads an image into a context.
 pub(super) fn load(context: &Context, image: &[u8]) -> Outcome<usize> {
-    guard::no_unsafe_call(context)?;
     let program = module::parse(image)?;
     let mut loaded = Module::default();
     for variable in &program.variables {
@@ -101,7 +99,11 @@ pub(super) fn global(
     size: Out<usize>,
 ) -> Outcome {
     let module = find(module)?;
-    let (base, bytes) = *module.globals.get(&name.text()?).ok_or(Code::NOT_FOUND)?;
+    let name = name.text()?;
+    if name.is_empty() || out.is_null() && size.is_null() {
+        return Err(Code::INVALID_VALUE);
+    }
+    let (base, bytes) = *module.globals.get(&name).ok_or(Code::NOT_FOUND)?;
     out.put_if_wanted(pointer(base));
     size.put_if_wanted(bytes);
     Ok(())
@@ -140,14 +142,12 @@ export! {
         unload(module.address())
     }
 
-    ready fn cuModuleGetGlobal_v2(out: *mut CUdeviceptr, size: *mut usize, module: CUmodule, name: *const c_char) |call| {
-        call.context()?;
+    ready fn cuModuleGetGlobal_v2(out: *mut CUdeviceptr, size: *mut usize, module: CUmodule, name: *const c_char) |_| {
         global(module.address(), name, out, size)
     }
 
-    ready fn cuModuleGetFunction(out: *mut CUfunction, module: CUmodule, name: *const c_char) |call| {
-        call.context()?;
-        out.put(handle(function(module.address(), name)?))
+    ready fn cuModuleGetFunction(out: *mut CUfunction, module: CUmodule, name: *const c_char) |_| {
+        out.wanted()?.put(handle(function(module.address(), name)?))
     }
 
     ready fn cuModuleGetFunctionCount(count: *mut c_uint, module: CUmodule) |_| {

@@ -13,8 +13,10 @@ use super::memory::pointer;
 use super::vmm::device_at;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::{Device, machine};
+use crate::model::object::Kind;
 use crate::model::pool::Pool;
 use crate::model::registry::fresh_handle;
+use crate::model::stream::Kind as StreamKind;
 use crate::model::vmm::Protection;
 use crate::profile::number;
 
@@ -44,6 +46,9 @@ fn allocate(
         capture.break_off();
         return Err(call.unsupported());
     }
+    if stream.kind == StreamKind::Legacy {
+        guard::no_unsafe_call()?;
+    }
     let pool = pool.unwrap_or_else(|| device.pool.load(Ordering::Relaxed));
     let object = machine
         .space_mut()
@@ -53,15 +58,34 @@ fn allocate(
 
 fn free(call: Call, base: usize, stream: usize) -> Outcome {
     let stream = call.stream(stream)?;
-    if let Some(capture) = guard::asynchronous_use(&stream)? {
-        capture.break_off();
-        return Err(call.unsupported());
-    }
     if base == 0 {
-        return Err(Code::INVALID_VALUE);
+        return Ok(());
     }
-    let when = stream.enqueue(|| Ok(()))?;
-    machine()?.space_mut().pool_free(base, stream.handle, when)
+    let machine = machine()?;
+    let object = machine
+        .space()
+        .exactly(base)
+        .cloned()
+        .ok_or(Code::INVALID_VALUE)?;
+    let capture = guard::asynchronous_use(&stream)?;
+    match object.kind {
+        // Allocated outside of the capture, so it cannot be freed in it.
+        Kind::Pool(_) | Kind::Device if capture.is_some() => Err(Code::INVALID_VALUE),
+        Kind::Pool(_) => {
+            let when = stream.enqueue(|| Ok(()))?;
+            machine.space_mut().pool_free(base, stream.handle, when)
+        }
+        Kind::Device => {
+            stream.drain();
+            machine
+                .space_mut()
+                .remove(base)
+                .map(drop)
+                .ok_or(Code::INVALID_VALUE)
+        }
+        Kind::Managed => Err(Code::NOT_SUPPORTED),
+        _ => Err(Code::INVALID_VALUE),
+    }
 }
 
 /// Attributes that are only remembered: reuse policies.
@@ -75,15 +99,23 @@ const fn is_policy(which: Attribute) -> bool {
 }
 
 fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
-    if wanted.allocType != CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED {
+    const KNOWN_HANDLES: u32 = 1 | 8;
+    let pinned = wanted.allocType == CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED;
+    if !pinned
+        || wanted.handleTypes.0 & !KNOWN_HANDLES != 0
+        || wanted.reserved.iter().any(|&byte| byte != 0)
+    {
         return Err(Code::INVALID_VALUE);
     }
-    let owner = device_at(&wanted.location)?;
+    let owner = device_at(&wanted.location).map_err(|_unknown| Code::INVALID_VALUE)?;
     able(machine()?.device(owner)?)?;
     let number = fresh_handle();
-    machine()?
-        .space_mut()
-        .add_pool(Pool::new(number, owner, wanted.maxSize));
+    machine()?.space_mut().add_pool(Pool::new(
+        number,
+        owner,
+        wanted.maxSize,
+        wanted.handleTypes.0,
+    ));
     out.put(handle(number))
 }
 
@@ -200,6 +232,24 @@ export! {
     ready fn cuDeviceGetMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {
         able(device(dev)?)?;
         out.put(handle(device(dev)?.pool.load(Ordering::Relaxed)))
+    }
+
+    ready fn cuMemGetDefaultMemPool(
+        out: *mut CUmemoryPool, location: *mut CUmemLocation, kind: CUmemAllocationType,
+    ) |call| {
+        let _the_same_for_both = kind;
+        match device_at(&location.input().get()?) {
+            Ok(owner) => out.put(handle(machine()?.device(owner)?.default_pool)),
+            Err(_) => Err(call.unsupported()),
+        }
+    }
+
+    ready fn cuMemGetMemPool(out: *mut CUmemoryPool, location: *mut CUmemLocation, kind: CUmemAllocationType) |call| {
+        let _the_same_for_both = kind;
+        match device_at(&location.input().get()?) {
+            Ok(owner) => out.put(handle(machine()?.device(owner)?.pool.load(Ordering::Relaxed))),
+            Err(_) => Err(call.unsupported()),
+        }
     }
 
     ready fn cuDeviceSetMemPool(dev: CUdevice, pool: CUmemoryPool) |_| {

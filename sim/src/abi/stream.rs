@@ -10,6 +10,7 @@ use super::guard;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
+use crate::model::object::Kind as ObjectKind;
 use crate::model::stream::{Kind, Stream};
 use crate::model::{capture, thread};
 
@@ -41,6 +42,7 @@ fn destroy(stream: usize) -> Outcome {
         return Err(Code::INVALID_HANDLE);
     }
     let found = machine()?.streams.follow(stream)?;
+    found.context()?.check()?;
     if let Some(capture) = guard::capture_of(&found) {
         capture.break_off();
     }
@@ -70,7 +72,7 @@ export! {
 
     ready fn cuStreamSynchronize / cuStreamSynchronize_ptsz(stream: CUstream) |call| {
         let stream = call.stream(stream.address())?;
-        guard::synchronous_use(&stream)?;
+        guard::waiting_use(&stream)?;
         stream.drain();
         let context = stream.context()?;
         machine()?.space_mut().settle_pools(context.device);
@@ -79,7 +81,7 @@ export! {
 
     ready fn cuStreamQuery / cuStreamQuery_ptsz(stream: CUstream) |call| {
         let stream = call.stream(stream.address())?;
-        guard::synchronous_use(&stream)?;
+        guard::waiting_use(&stream)?;
         if stream.is_idle() { stream.context()?.check() } else { Err(Code::NOT_READY) }
     }
 
@@ -134,9 +136,11 @@ export! {
         stream: CUstream, dptr: CUdeviceptr, length: usize, flags: c_uint,
     ) |call| {
         let _whole_only = (length, flags);
-        call.stream(stream.address())?;
-        let facts = machine()?.space().facts(super::c::address(dptr), 0);
-        if facts.managed { Ok(()) } else { Err(Code::INVALID_VALUE) }
+        guard::no_capture(&*call.stream(stream.address())?)?;
+        match machine()?.space().exactly(super::c::address(dptr)) {
+            Some(object) if object.kind == ObjectKind::Managed => Ok(()),
+            _ => Err(Code::INVALID_VALUE),
+        }
     }
 
     ready fn cuLaunchHostFunc / cuLaunchHostFunc_ptsz(stream: CUstream, function: CUhostFn, data: *mut c_void) |call| {

@@ -8,9 +8,10 @@ use super::c::{Out, address};
 use super::device::{device, ordinal};
 use super::gate::export;
 use super::memory::pointer;
+use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::{Device, machine};
-use crate::model::registry::fresh_handle;
+use crate::model::registry::{fresh_handle, is_ours};
 use crate::model::space::Found;
 use crate::model::vmm::{GRANULARITY, Properties, Protection};
 use crate::profile::number;
@@ -85,8 +86,13 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
     })
 }
 
+/// A handle: one of ours, dead or alive, or none. The driver follows anything else, and crashes.
 fn handle(number: CUmemGenericAllocationHandle) -> usize {
-    address(number)
+    let number = address(number);
+    if number != 0 && !is_ours(number) {
+        touch(number);
+    }
+    number
 }
 
 fn put_handle(out: Out<CUmemGenericAllocationHandle>, number: usize) -> Outcome {
@@ -146,13 +152,15 @@ export! {
     }
 
     ready fn cuMemSetAccess(base: CUdeviceptr, size: usize, wanted: *const CUmemAccessDesc, count: usize) |_| {
+        if count == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
         for entry in wanted.list(count)? {
             let access = Protection::from_flags(entry.flags.0)?;
-            // Memory of the host may be made accessible to the host: it has no other meaning here.
             if entry.location.type_ != Location::CU_MEM_LOCATION_TYPE_DEVICE {
-                continue;
+                return Err(Code::NOT_SUPPORTED);
             }
-            let who = device_at(&entry.location)?;
+            let who = device_at(&entry.location).map_err(|_no_device| Code::INVALID_VALUE)?;
             reach(who, address(base))?;
             machine()?.space_mut().set_access(address(base), size, who, access)?;
         }
@@ -160,7 +168,11 @@ export! {
     }
 
     ready fn cuMemGetAccess(flags: *mut c_ulonglong, location: *const CUmemLocation, dptr: CUdeviceptr) |_| {
-        let who = device_at(&location.get()?)?;
+        let location = location.get()?;
+        if location.type_ == Location::CU_MEM_LOCATION_TYPE_HOST {
+            return flags.put(c_ulonglong::from(Protection::ReadWrite.flags()));
+        }
+        let who = device_at(&location)?;
         match machine()?.space().find(address(dptr)) {
             Found::Virtual(hit) => {
                 let map = hit.map.ok_or(Code::INVALID_VALUE)?;

@@ -49,6 +49,8 @@ pub(crate) struct Operand {
     pub(crate) wraps: bool,
     /// The device that the memory lives on, for memory that lives on one.
     pub(crate) device: Option<Ordinal>,
+    /// Memory of the host: pageable, pinned or registered.
+    pub(crate) host: bool,
 }
 
 impl Operand {
@@ -59,6 +61,7 @@ impl Operand {
             known: false,
             wraps: false,
             device: None,
+            host: true,
         }
     }
 
@@ -68,14 +71,9 @@ impl Operand {
     }
 }
 
-/// Whose access rights count.
+/// The device on whose behalf memory is used: its access rights count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum View {
-    /// A copy on behalf of this device.
-    Device(Ordinal),
-    /// A peer copy: every device that has access is as good as any other.
-    AnyDevice,
-}
+pub(crate) struct View(pub(crate) Ordinal);
 
 /// What a copy does with a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +110,10 @@ impl Space {
         if !object.holds(offset, count) || (role == Role::Destination && object.is_read_only()) {
             return Err(Code::INVALID_VALUE);
         }
-        if let (Kind::Pool(pool), View::Device(device)) = (object.kind, view) {
+        if let Kind::Pool(pool) = object.kind {
             let access = self
                 .pool(pool)
-                .map_or(Protection::ReadWrite, |pool| pool.access(device));
+                .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
             permit(access, role)?;
         }
         let room = object.size - offset;
@@ -136,6 +134,7 @@ impl Space {
             known: true,
             wraps: offset.checked_add(count).is_none(),
             device,
+            host: object.is_host(),
         })
     }
 
@@ -154,10 +153,7 @@ impl Space {
         let mut pieces = Vec::new();
         let mut device = None;
         for map in self.mapped_run(address, count)? {
-            let access = match view {
-                View::Device(device) => map.access(device),
-                View::AnyDevice => map.best_access(),
-            };
+            let access = map.access(view.0);
             permit(access, role)?;
             let (bytes, offset, length) = map.place(address.max(map.base));
             pieces.push(Piece::inside(bytes, offset, length));
@@ -168,6 +164,7 @@ impl Space {
             known: true,
             wraps: false,
             device,
+            host: false,
         })
     }
 }

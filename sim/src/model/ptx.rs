@@ -8,6 +8,8 @@ pub(crate) struct Variable {
     /// Initial bytes; the rest is zero.
     pub(crate) initial: Vec<u8>,
     pub(crate) managed: bool,
+    /// In constant memory.
+    pub(crate) constant: bool,
 }
 
 /// A program.
@@ -35,7 +37,9 @@ pub(crate) fn parse(text: &str) -> Option<Program> {
         {
             let declared = words.get(space + 1..)?.join(" ");
             if !words.contains(&".extern") {
-                program.variables.push(variable(&declared, body)?);
+                let mut found = variable(&declared, body)?;
+                found.constant = words.get(space) == Some(&".const");
+                program.variables.push(found);
             }
         }
     }
@@ -158,6 +162,7 @@ fn variable(declared: &str, body: &str) -> Option<Variable> {
         size: unit * vector * count,
         initial,
         managed,
+        constant: false,
     })
 }
 
