@@ -73,6 +73,13 @@ export! {
         })
     }
 
+    // Only sparse and deferred arrays have requirements, and there are none here.
+    ready fn cuArrayGetMemoryRequirements(out: *mut CUDA_ARRAY_MEMORY_REQUIREMENTS, array: CUarray, dev: CUdevice) |_| {
+        let _nothing_to_say = (out, dev);
+        find(array.address())?;
+        Err(Code::INVALID_VALUE)
+    }
+
     ready fn cuArrayDestroy(array: CUarray) |_| {
         find(array.address())?;
         machine()?.arrays.remove(array.address()).map(drop).ok_or(Code::INVALID_HANDLE)

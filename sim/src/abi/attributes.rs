@@ -33,7 +33,8 @@ fn facts(dptr: CUdeviceptr) -> Outcome<Facts> {
 
 /// Writes an attribute in its own C type.
 fn put(which: Which, facts: &Facts, data: Out<c_void>) -> Outcome {
-    let flag = |value: bool| data.cast::<bool>().put(value);
+    // The driver writes four bytes for a yes or no.
+    let flag = |value: bool| data.cast::<c_uint>().put(c_uint::from(value));
     let number = |value: u32| data.cast::<c_uint>().put(value);
     let device_address = |value: usize| data.cast::<CUdeviceptr>().put(pointer(value));
     let wide = |value: usize| data.cast::<usize>().put(value);

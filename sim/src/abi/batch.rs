@@ -95,10 +95,10 @@ struct Rows {
 }
 
 fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> Outcome {
+    check_stream(call, stream)?;
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
-    check_stream(call, stream)?;
     if rows.count == 0 {
         return Err(Code::INVALID_VALUE);
     }
@@ -195,10 +195,10 @@ fn boxes(
     flags: c_ulonglong,
     stream: usize,
 ) -> Outcome {
+    check_stream(call, stream)?;
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
-    check_stream(call, stream)?;
     if count == 0 || flags != 0 {
         return Err(Code::INVALID_VALUE);
     }
@@ -206,7 +206,13 @@ fn boxes(
     let mut specs = Vec::new();
     for (index, copy) in list.list(count)?.iter().enumerate() {
         match solid(copy, view) {
-            Ok(spec) => specs.push(spec),
+            Ok(spec) if !spec.shape.is_empty() && spec.fits_its_pitch() => specs.push(spec),
+            Ok(_) => {
+                if let Some(failed) = failed {
+                    failed.put_if_wanted(index);
+                }
+                return Err(Code::INVALID_VALUE);
+            }
             Err(code) => {
                 if let Some(failed) = failed {
                     failed.put_if_wanted(index);
@@ -215,7 +221,8 @@ fn boxes(
             }
         }
     }
-    run(call, &specs, stream, failed)
+    // What is found when an entry is carried out is not told by its number.
+    run(call, &specs, stream, None)
 }
 
 export! {

@@ -44,9 +44,15 @@ fn destroy(context: usize) -> Outcome {
         return Err(Code::INVALID_VALUE);
     }
     known(context)?;
-    let found = machine
-        .context(context)
-        .map_err(|_dead| Code::CONTEXT_IS_DESTROYED)?;
+    // Dead, or never one: the driver tells them apart.
+    let stranger = |code| {
+        if registry::is_ours(context) {
+            code
+        } else {
+            Code::CONTEXT_IS_DESTROYED
+        }
+    };
+    let found = machine.context(context).map_err(stranger)?;
     if found.primary {
         return Err(Code::INVALID_CONTEXT);
     }

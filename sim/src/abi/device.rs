@@ -31,6 +31,9 @@ fn attribute(machine: &Machine, device: &Device, wanted: u32) -> Option<i32> {
     own.or_else(|| device.profile.attribute(wanted))
 }
 
+/// The last attribute of CUDA 13.0.
+const LAST: u32 = 147;
+
 fn bus_id(device: &Device) -> String {
     format!(
         "{:04X}:{:02X}:{:02X}.0",
@@ -76,7 +79,8 @@ export! {
         value.wanted()?;
         match attribute(machine()?, device, attrib.0) {
             Some(number) => value.put(number),
-            None if attrib.name().is_none() => Err(Code::INVALID_VALUE),
+            // A driver for CUDA 13.0 knows no number above this.
+            None if attrib.name().is_none() || attrib.0 > LAST => Err(Code::INVALID_VALUE),
             None => Err(call.unsupported()),
         }
     }

@@ -54,6 +54,14 @@ export! {
         Err(if named { Code::NOT_SUPPORTED } else { Code::INVALID_VALUE })
     }
 
+    // The log is always empty.
+    open fn cuLogsCurrent(out: *mut CUlogIterator, flags: c_uint) |_| {
+        if flags != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        out.put(0)
+    }
+
     ready fn cuModuleGetLoadingMode(mode: *mut CUmoduleLoadingMode) |_| {
         machine()?;
         mode.put(CUmoduleLoadingMode::CU_MODULE_LAZY_LOADING)

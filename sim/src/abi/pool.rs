@@ -1,6 +1,6 @@
 //! Memory pools and stream-ordered allocation.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_int, c_ulonglong, c_void};
 use std::sync::atomic::Ordering;
 
 use cuda_sys::driver::*;
@@ -11,11 +11,12 @@ use super::gate::{Call, export};
 use super::guard;
 use super::memory::pointer;
 use super::vmm::device_at;
+use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::{Device, machine};
 use crate::model::object::Kind;
 use crate::model::pool::Pool;
-use crate::model::registry::fresh_handle;
+use crate::model::registry::{fresh_handle, is_ours};
 use crate::model::stream::Kind as StreamKind;
 use crate::model::vmm::Protection;
 use crate::profile::number;
@@ -127,7 +128,11 @@ export! {
     ready fn cuMemAllocFromPoolAsync / cuMemAllocFromPoolAsync_ptsz(
         out: *mut CUdeviceptr, size: usize, pool: CUmemoryPool, stream: CUstream,
     ) |call| {
-        allocate(call, out, size, Some(pool.address()), stream.address())
+        let pool = pool.address();
+        if pool != 0 && !is_ours(pool) {
+            touch(pool);
+        }
+        allocate(call, out, size, Some(pool), stream.address())
     }
 
     ready fn cuMemFreeAsync / cuMemFreeAsync_ptsz(dptr: CUdeviceptr, stream: CUstream) |call| {
@@ -222,6 +227,25 @@ export! {
         let who = device_at(&location.input().get()?)?;
         let access = machine()?.space().pool(pool.address())?.access(who);
         flags.put(CUmemAccess_flags_enum(access.flags()))
+    }
+
+    // Sharing memory between processes is not simulated; what hardware refuses is refused.
+    ready fn cuMemPoolExportPointer(out: *mut CUmemPoolPtrExportData, dptr: CUdeviceptr) |call| {
+        out.wanted()?;
+        let space = machine()?.space();
+        let shareable = match space.exactly(address(dptr)).map(|object| object.kind) {
+            Some(Kind::Pool(pool)) => space.pool(pool).is_ok_and(|pool| pool.handle_types != 0),
+            _ => false,
+        };
+        Err(if shareable { call.unsupported() } else { Code::INVALID_VALUE })
+    }
+
+    ready fn cuMemPoolExportToShareableHandle(
+        out: *mut c_void, pool: CUmemoryPool, kind: CUmemAllocationHandleType, flags: c_ulonglong,
+    ) |call| {
+        let _nothing_to_write = (out, flags);
+        let types = machine()?.space().pool(pool.address())?.handle_types;
+        Err(if types & kind.0 != 0 { call.unsupported() } else { Code::INVALID_VALUE })
     }
 
     ready fn cuDeviceGetDefaultMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {

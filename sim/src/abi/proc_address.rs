@@ -45,11 +45,12 @@ fn look_up(symbol: &str, version: u32, driver: u32, per_thread: bool) -> Answer 
     let mut best: Option<(u32, bool, &Export)> = None;
     for export in EXPORTS {
         let (base, number, own_stream) = parts(export.name);
-        if base != symbol {
+        // What a driver of this version does not have it does not know.
+        if base != symbol || export.since > driver {
             continue;
         }
         known = true;
-        let fits = export.since <= version.min(driver) && (per_thread || !own_stream);
+        let fits = export.since <= version && (per_thread || !own_stream);
         if fits && best.is_none_or(|(seen, thread, _)| (number, own_stream) > (seen, thread)) {
             best = Some((number, own_stream, export));
         }
@@ -152,7 +153,7 @@ mod tests {
         );
         assert_eq!(
             look_up("cuMemcpyBatchAsync", 13000, 12040, false),
-            Answer::TooOld
+            Answer::Unknown
         );
         assert_eq!(look_up("cuNothing", 13000, 13000, false), Answer::Unknown);
     }

@@ -7,12 +7,13 @@ use cuda_sys::driver::*;
 use super::c::{Out, handle};
 use super::gate::{Call, export};
 use super::guard;
+use crate::model::capture::Capture;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
 use crate::model::object::Kind as ObjectKind;
 use crate::model::stream::{Kind, Stream};
-use crate::model::{capture, thread};
+use crate::model::thread;
 
 const NON_BLOCKING: c_uint = 1;
 /// Priorities go from this, the most urgent, to 0.
@@ -43,9 +44,8 @@ fn destroy(stream: usize) -> Outcome {
     }
     let found = machine()?.streams.follow(stream)?;
     found.context()?.check()?;
-    if let Some(capture) = guard::capture_of(&found) {
-        capture.break_off();
-    }
+    // Its capture, if any, ends with it.
+    Capture::abandon(&found);
     machine()?
         .streams
         .remove(stream)
@@ -92,7 +92,7 @@ export! {
         let stream = call.stream(stream.address())?;
         let event = machine()?.events.follow(event.address())?;
         if let Some(mark) = event.mark() {
-            return capture::Capture::wait(&stream, &mark);
+            return Capture::wait(&stream, &mark);
         }
         if let Some(capture) = guard::asynchronous_use(&stream)? {
             capture.break_off();

@@ -11,7 +11,7 @@ use super::guard;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
-use crate::model::spec::{CopySpec, FillSpec};
+use crate::model::spec::{CopySpec, FillSpec, Sort};
 use crate::model::stream::Stream;
 use crate::model::transfer::{Thread, Transfer};
 
@@ -35,7 +35,17 @@ pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
         return Ok(());
     };
     if let Some(capture) = capture {
-        return capture.add(&stream, Action::Copy(*spec)).map(drop);
+        let mut spec = *spec;
+        // The node says what was found, not that anything would do.
+        for (corner, side) in [
+            (&mut spec.dst, &transfer.dst),
+            (&mut spec.src, &transfer.src),
+        ] {
+            if corner.sort == Sort::Unified && side.host {
+                corner.sort = Sort::Host;
+            }
+        }
+        return capture.add(&stream, Action::Copy(spec)).map(drop);
     }
     let between_devices = transfer.dst.remote && transfer.src.remote;
     let on_host = transfer.dst.host && transfer.src.host;

@@ -48,8 +48,16 @@ fn any_able() -> Outcome {
 }
 
 fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
+    const FABRIC: u32 = 8;
+    const DESCRIPTOR: u32 = 1;
     if wanted.type_ != CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED {
         return Err(Code::INVALID_VALUE);
+    }
+    match wanted.requestedHandleTypes.0 {
+        0 | DESCRIPTOR => {}
+        // Needs a fabric manager, which nobody runs here.
+        FABRIC => return Err(Code::NOT_PERMITTED),
+        _ => return Err(Code::INVALID_VALUE),
     }
     let flags = &wanted.allocFlags;
     let usage = flags.usage.to_le_bytes();
@@ -62,13 +70,13 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
     let handle_types = wanted.requestedHandleTypes.0;
     let host = match wanted.location.type_ {
         Location::CU_MEM_LOCATION_TYPE_DEVICE => None,
-        Location::CU_MEM_LOCATION_TYPE_HOST
-        | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA
-        | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT => {
+        Location::CU_MEM_LOCATION_TYPE_HOST | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA => {
             // SAFETY: with these types the union holds a number.
-            Some((wanted.location.type_.0, unsafe {
-                wanted.location.__bindgen_anon_1.id
-            }))
+            let node = unsafe { wanted.location.__bindgen_anon_1.id };
+            if wanted.location.type_ == Location::CU_MEM_LOCATION_TYPE_HOST_NUMA && node != 0 {
+                return Err(Code::INVALID_VALUE);
+            }
+            Some((wanted.location.type_.0, node))
         }
         _ => return Err(Code::INVALID_VALUE),
     };
@@ -173,19 +181,21 @@ export! {
             return flags.put(c_ulonglong::from(Protection::ReadWrite.flags()));
         }
         let who = device_at(&location)?;
-        match machine()?.space().find(address(dptr)) {
-            Found::Virtual(hit) => {
-                let map = hit.map.ok_or(Code::INVALID_VALUE)?;
-                flags.put(c_ulonglong::from(map.access(who).flags()))
-            }
-            _ => Err(Code::INVALID_VALUE),
-        }
+        let (granted, known) = match machine()?.space().find(address(dptr)) {
+            Found::Virtual(hit) => (hit.map.as_ref().map_or(0, |map| map.access(who).flags()), hit.map.is_some()),
+            Found::Object(_) => (0, true),
+            Found::Nothing => (0, false),
+        };
+        flags.put(c_ulonglong::from(granted))?;
+        if known { Ok(()) } else { Err(Code::INVALID_VALUE) }
     }
 
     ready fn cuMemGetAllocationGranularity(
         out: *mut usize, wanted: *const CUmemAllocationProp, which: CUmemAllocationGranularity_flags,
     ) |_| {
-        let _the_same_for_both = which;
+        if which.0 > 1 {
+            return Err(Code::INVALID_VALUE);
+        }
         properties(&wanted.get()?)?;
         out.put(GRANULARITY)
     }

@@ -176,6 +176,9 @@ impl Capture {
     /// Makes a stream wait for a mark, which draws it into the capture.
     pub(crate) fn wait(stream: &Arc<Stream>, mark: &Mark) -> Outcome {
         let capture = &mark.capture;
+        if capture.is_over() {
+            return Err(Code::INVALID_VALUE);
+        }
         if capture.is_broken() {
             return Err(Code::STREAM_CAPTURE_INVALIDATED);
         }
@@ -192,6 +195,22 @@ impl Capture {
         drop(place);
         capture.set_ends(stream, &mark.nodes, true);
         Ok(())
+    }
+
+    /// Ends a stream's capture without a graph.
+    pub(crate) fn abandon(stream: &Stream) {
+        let Some(capture) = lock(&stream.capture).take() else {
+            return;
+        };
+        let ended = State {
+            broken: true,
+            over: true,
+            ..State::default()
+        };
+        let state = core::mem::replace(&mut *lock(&capture.state), ended);
+        for (other, _) in state.ends.values() {
+            *lock(&other.capture) = None;
+        }
     }
 
     /// Ends a capture and hands the graph out.

@@ -278,6 +278,11 @@ impl Machine {
         {
             self.arrays.remove(array.handle);
         }
+        for (handle, module) in self.modules.handles() {
+            if module.context == context.handle && context.primary {
+                self.modules.remove(handle);
+            }
+        }
         self.space_mut().remove_context(context.handle);
     }
 }

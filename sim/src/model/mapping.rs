@@ -58,6 +58,17 @@ impl Mapping {
         self.length
     }
 
+    /// Gives the memory back and keeps the addresses, which fault from now on and are never used again.
+    pub(crate) fn bury(self) {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        let start = core::ptr::without_provenance_mut(self.start);
+        // SAFETY: replaces pages that are ours and that nobody uses any more.
+        let kept = unsafe { libc::mmap(start, self.length, libc::PROT_NONE, flags, -1, 0) };
+        if kept != libc::MAP_FAILED {
+            core::mem::forget(self);
+        }
+    }
+
     fn advise(&self, advice: libc::c_int) {
         // SAFETY: the range is ours; advice never moves it.
         let _refused_is_harmless = unsafe {

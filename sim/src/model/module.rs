@@ -8,6 +8,8 @@ use super::ptx::{self, Program};
 /// A loaded module.
 #[derive(Debug, Default)]
 pub(crate) struct Module {
+    /// The context that it was loaded into.
+    pub(crate) context: usize,
     /// Address and size by name.
     pub(crate) globals: BTreeMap<String, (usize, usize)>,
     /// Handle by name.

@@ -80,6 +80,8 @@ pub(crate) struct View(pub(crate) Ordinal);
 pub(crate) enum Role {
     Source,
     Destination,
+    /// A destination of a memset, which may end exactly where all addresses begin again.
+    Filled,
 }
 
 impl Space {
@@ -107,7 +109,9 @@ impl Space {
         role: Role,
     ) -> Outcome<Operand> {
         let offset = address - object.base;
-        if !object.holds(offset, count) || (role == Role::Destination && object.is_read_only()) {
+        let wraps_to_start = role == Role::Filled && count > 0 && offset.wrapping_add(count) == 0;
+        let inside = object.holds(offset, count) || wraps_to_start;
+        if !inside || role != Role::Source && object.is_read_only() {
             return Err(Code::INVALID_VALUE);
         }
         if let Kind::Pool(pool) = object.kind {
@@ -172,7 +176,7 @@ impl Space {
 fn permit(access: Protection, role: Role) -> Outcome {
     let needed = match role {
         Role::Source => Protection::Read,
-        Role::Destination => Protection::ReadWrite,
+        Role::Destination | Role::Filled => Protection::ReadWrite,
     };
     if access >= needed {
         Ok(())

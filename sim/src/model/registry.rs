@@ -94,6 +94,14 @@ impl<T> Registry<T> {
             .remove(&handle)
     }
 
+    /// All of them with their handles, at this moment.
+    pub(crate) fn handles(&self) -> Vec<(usize, Arc<T>)> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.iter()
+            .map(|(&handle, thing)| (handle, Arc::clone(thing)))
+            .collect()
+    }
+
     /// All of them, at this moment.
     pub(crate) fn all(&self) -> Vec<Arc<T>> {
         self.live

@@ -44,6 +44,13 @@ impl Block {
         }
     }
 
+    /// Gives the bytes back, but not the addresses.
+    pub(crate) fn bury(self) {
+        if let Ok(bytes) = Arc::try_unwrap(self.bytes) {
+            bytes.bury();
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.free.is_whole(self.facts.base, self.facts.size)
     }

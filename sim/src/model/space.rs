@@ -306,7 +306,7 @@ impl Space {
             .map(|object| object.base)
             .collect();
         for base in gone {
-            drop(self.remove(base));
+            self.objects.remove(&base);
         }
         let slabs: Vec<_> = self
             .slabs
@@ -321,7 +321,9 @@ impl Space {
                 .map(|mut slab| slab.drain())
                 .unwrap_or_default()
             {
-                self.retire(&block, key.1);
+                // The addresses are not used again: what a program still holds must keep failing.
+                drop(self.charges.remove(&block.facts.base));
+                block.bury();
             }
         }
     }
