@@ -177,6 +177,8 @@ export! {
         call.context()?;
         let facts = machine()?.space().facts(address(dptr), &super::attributes::viewer());
         // What the current device cannot reach has no range there.
+        base.put_if_wanted(0);
+        size.put_if_wanted(0);
         if facts.device_pointer == 0 {
             return Err(Code::NOT_FOUND);
         }

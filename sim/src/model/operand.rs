@@ -51,6 +51,18 @@ pub(crate) struct Operand {
     pub(crate) device: Option<Ordinal>,
     /// Memory of the host: pageable, pinned or registered.
     pub(crate) host: bool,
+    pub(crate) reach: Reach,
+}
+
+/// How another device may come to use memory of a device by itself: copies are staged, a memset is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Checked already: the memory itself says who may.
+    Granted,
+    /// With peer access enabled.
+    Peers,
+    /// Not at all.
+    Own,
 }
 
 impl Operand {
@@ -62,6 +74,7 @@ impl Operand {
             wraps: false,
             device: None,
             host: true,
+            reach: Reach::Granted,
         }
     }
 
@@ -120,6 +133,11 @@ impl Space {
                 .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
             permit(access, role)?;
         }
+        let reach = match object.kind {
+            Kind::Device => Reach::Peers,
+            Kind::Global => Reach::Own,
+            _ => Reach::Granted,
+        };
         let room = object.size - offset;
         let piece = match &object.place {
             Place::Behind {
@@ -139,6 +157,7 @@ impl Space {
             wraps: offset.checked_add(count).is_none(),
             device,
             host: object.is_host(),
+            reach,
         })
     }
 
@@ -169,6 +188,7 @@ impl Space {
             wraps: false,
             device,
             host: false,
+            reach: Reach::Granted,
         })
     }
 }

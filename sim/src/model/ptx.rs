@@ -30,6 +30,9 @@ pub(crate) fn parse(text: &str) -> Option<Program> {
     }
     while let Some((statement, body, behind)) = next_statement(rest) {
         rest = behind;
+        if statement.matches('(').count() != statement.matches(')').count() {
+            return None;
+        }
         let words: Vec<&str> = statement.split_ascii_whitespace().collect();
         has_version |= words.contains(&".version");
         if words.first() == Some(&".target")

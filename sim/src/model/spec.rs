@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::array::Array;
 use super::code::{Code, Outcome};
 use super::machine::Machine;
-use super::operand::{Operand, Piece, Role, View};
+use super::operand::{Operand, Piece, Reach, Role, View};
 use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
 
 /// What the caller says an operand is.
@@ -229,11 +229,20 @@ impl FillSpec {
         if !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
-        match operand.device {
-            Some(device) if device != self.device && !machine.reaches(self.context, device) => {
-                Err(Code::INVALID_VALUE)
+        let own = operand.device.is_none_or(|device| device == self.device);
+        let reachable = match operand.reach {
+            Reach::Granted => true,
+            Reach::Peers => {
+                own || operand
+                    .device
+                    .is_some_and(|device| machine.reaches(self.context, device))
             }
-            _ => Ok(()),
+            Reach::Own => own,
+        };
+        if reachable {
+            Ok(())
+        } else {
+            Err(Code::INVALID_VALUE)
         }
     }
 }
