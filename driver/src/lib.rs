@@ -8,7 +8,7 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`error`] | one error type: the call, the status, the arguments, CUDA's own sentence |
-//! | [`version`] | versions, and feature questions as functions |
+//! | [`mod@version`] | versions, and feature questions as functions |
 //! | [`device`], [`context`] | devices, and the contexts that own everything else |
 //! | [`memory`], [`pool`], [`virtual_memory`], [`mod@array`] | owned memory of every kind, views, observers |
 //! | [`mod@pointer`] | what CUDA knows of an address |
