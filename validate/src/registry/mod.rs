@@ -12,6 +12,7 @@
 mod book;
 mod record;
 mod slab;
+mod streams;
 mod tree;
 
 pub use record::Hit;
@@ -20,6 +21,7 @@ use crate::facts::{End, Owner};
 use crate::{Class, Site, Span};
 use book::Book;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use streams::Streams;
 use tree::Tree;
 
 /// What the registry knows of an address.
@@ -58,6 +60,7 @@ pub enum Known {
 pub struct Registry {
     tree: Tree,
     book: Mutex<Book>,
+    streams: Mutex<Streams>,
     process: u32,
 }
 
@@ -81,6 +84,7 @@ impl Registry {
         Self {
             tree,
             book,
+            streams: Mutex::default(),
             process: std::process::id(),
         }
     }
@@ -168,10 +172,30 @@ impl Registry {
         self.book().former(address)
     }
 
+    /// Tells the registry of a stream that was created.
+    pub fn stream_created(&self, handle: u64) {
+        self.streams().created(handle);
+    }
+
+    /// Tells the registry of a stream that was destroyed.
+    pub fn stream_destroyed(&self, handle: u64) {
+        self.streams().destroyed(handle);
+    }
+
+    /// Whether a stream is alive; nothing where it is not known.
+    #[must_use]
+    pub fn stream(&self, handle: u64) -> Option<bool> {
+        self.streams().alive(handle)
+    }
+
     /// How many allocations are alive.
     #[must_use]
     pub fn live(&self) -> usize {
         self.book().live()
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
