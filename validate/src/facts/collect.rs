@@ -71,7 +71,7 @@ fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut En
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
         let alive = registry.and_then(|registry| registry.stream(handle));
-        into.stream_dead = alive.map(|alive| !alive);
+        into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
         if alive != Some(true) {
             return;
         }

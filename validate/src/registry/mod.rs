@@ -12,7 +12,6 @@
 mod book;
 mod record;
 mod slab;
-mod streams;
 mod tree;
 
 pub use record::Hit;
@@ -21,7 +20,6 @@ use crate::facts::{End, Owner};
 use crate::{Class, Site, Span};
 use book::Book;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use streams::Streams;
 use tree::Tree;
 
 /// What the registry knows of an address.
@@ -60,7 +58,9 @@ pub enum Known {
 pub struct Registry {
     tree: Tree,
     book: Mutex<Book>,
-    streams: Mutex<Streams>,
+    /// Handles of streams, as ranges of one byte.
+    streams: Tree,
+    stream_book: Mutex<Book>,
     process: u32,
 }
 
@@ -81,10 +81,13 @@ impl Registry {
     pub fn with_tombstones(limit: usize) -> Self {
         let tree = Tree::new();
         let book = Mutex::new(Book::new(&tree, limit));
+        let streams = Tree::new();
+        let stream_book = Mutex::new(Book::new(&streams, limit));
         Self {
             tree,
             book,
-            streams: Mutex::default(),
+            streams,
+            stream_book,
             process: std::process::id(),
         }
     }
@@ -174,18 +177,22 @@ impl Registry {
 
     /// Tells the registry of a stream that was created.
     pub fn stream_created(&self, handle: u64) {
-        self.streams().created(handle);
+        let mut owner = Owner::of(Class::Unknown);
+        owner.range = Some(Span::sized(handle, 1));
+        lock(&self.stream_book).allocated(&self.streams, owner);
     }
 
     /// Tells the registry of a stream that was destroyed.
     pub fn stream_destroyed(&self, handle: u64) {
-        self.streams().destroyed(handle);
+        let how = Freed::by("cuStreamDestroy", Site::Unknown);
+        lock(&self.stream_book).freed(&self.streams, handle, &how);
     }
 
-    /// Whether a stream is alive; nothing where it is not known.
+    /// Whether a stream is alive; nothing where it is not known. No lock is taken.
+    #[inline]
     #[must_use]
     pub fn stream(&self, handle: u64) -> Option<bool> {
-        self.streams().alive(handle)
+        self.streams.find(handle).map(|(_, hit)| hit.live)
     }
 
     /// How many allocations are alive.
@@ -194,13 +201,13 @@ impl Registry {
         self.book().live()
     }
 
-    fn streams(&self) -> MutexGuard<'_, Streams> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.book)
     }
+}
+
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Freed {
