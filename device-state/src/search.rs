@@ -114,15 +114,7 @@ impl Surroundings {
         if object.soname.is_none() {
             absent.set("soname", Reason::NotApplicable);
         }
-        let simulated = object
-            .exports
-            .as_ref()
-            .is_some_and(|names| names.contains("cuwhy_sim_version"));
-        let origin = if simulated {
-            Origin::Simulated
-        } else {
-            origin(name, &self.name(seen), &self.name(real), real)
-        };
+        let origin = origin(name, &self.name(seen), &self.name(real), real);
         let (version, version_source) = match version(name, real) {
             Some((version, source)) => (Some(version), Some(source.to_owned())),
             None => {
