@@ -2,6 +2,8 @@
 //!
 //! The libraries are named by variables, so that these tests mean the same on every machine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -125,6 +127,30 @@ fn a_full_disk_is_5_for_reports_and_saved_files() {
         .unwrap();
     assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).contains("/nonexistent/report.json"));
+}
+
+#[test]
+fn a_file_is_replaced_as_a_whole_or_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cuwhy.prom");
+    fs::write(&file, "old\n").unwrap();
+    let name = file.to_str().unwrap();
+    let arguments = ["inspect", "--format", "prometheus", "--output", name];
+    let output = cuwhy(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stdout.is_empty());
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .contains("cuwhy_devices 0")
+    );
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing else is left"
+    );
+    let nowhere = ["inspect", "--output", "/nonexistent/cuwhy.prom"];
+    assert_eq!(cuwhy(&nowhere).output().unwrap().status.code(), Some(5));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The real binary on a simulated driver.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

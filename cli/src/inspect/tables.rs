@@ -695,13 +695,10 @@ pub fn topology(report: &Report) -> String {
         return text;
     }
     if let [only] = whole[..] {
-        let links = nvlinks(only).map_or_else(
-            || {
-                let why = only.absent.why("nvlinks");
-                why.map_or_else(|| "unknown".into(), Reason::to_string)
-            },
-            |links| links,
-        );
+        let links = nvlinks(only).unwrap_or_else(|| {
+            let why = only.absent.why("nvlinks");
+            why.map_or_else(|| "unknown".into(), Reason::to_string)
+        });
         text.push_str(&format!("one GPU, nothing to connect; NVLink: {links}\n"));
         text.push_str(&remarks(report));
         return text;
