@@ -279,7 +279,7 @@ impl Surroundings {
     }
 }
 
-fn absent_function(name: &str, since: Option<String>) -> AbsentFunction {
+pub(crate) fn absent_function(name: &str, since: Option<String>) -> AbsentFunction {
     let mut absent = Absent::default();
     if since.is_none() {
         absent.set("since", Reason::Unsupported);
