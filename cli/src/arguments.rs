@@ -52,6 +52,8 @@ impl From<Color> for ColorChoice {
 )]
 pub enum Command {
     Inspect(commands::inspect::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Explain(commands::explain::Arguments),
     Completions(commands::completions::Arguments),
     Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
@@ -67,6 +69,8 @@ impl Command {
     pub fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Inspect(arguments) => commands::inspect::run(&arguments, output),
+            Self::Doctor(arguments) => commands::doctor::run(&arguments, output),
+            Self::Explain(arguments) => commands::explain::run(&arguments, output),
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),

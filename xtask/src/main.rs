@@ -1,6 +1,7 @@
 //! Chores of the workspace. `cargo xtask help` lists them.
 
 mod codegen;
+mod gpu_archive;
 mod packages;
 
 use anyhow::Result;
@@ -21,6 +22,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Pack tests, benches, the command and real runtimes for a machine with a GPU and without Rust.
+    GpuArchive {
+        /// Build the tests optimised: smaller, and slower to make.
+        #[arg(long)]
+        release: bool,
+    },
     /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
     Toolkits,
 }
@@ -28,6 +35,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen { check } => codegen::run(check),
+        Chore::GpuArchive { release } => gpu_archive::run(release),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }
 }

@@ -1,6 +1,6 @@
 //! `cuwhy ask PART DEPTH`, which `inspect` and `doctor` run: one library is asked, in this process.
 
-use cuwhy_device_state::{Cuda as _, CudaDriver, Depth, Nvml as _, nvml::NvmlLibrary};
+use cuwhy_device_state::{Cuda as _, CudaDriver, Depth, Nvml as _, nvml::NvmlLibrary, probe};
 
 use crate::collection::{self, Part};
 use crate::exit::Exit;
@@ -42,7 +42,14 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         Part::Nvml => collection::encode(&NvmlLibrary.ask(depth)),
         Part::Cuda => collection::encode(&CudaDriver.ask(depth)),
         Part::Libraries => collection::encode(&collection::libraries(depth)),
-        Part::Probe => collection::encode(&()),
+        Part::Probe => {
+            let (ordinal, keys) = arguments
+                .what
+                .split_first()
+                .and_then(|(ordinal, keys)| Some((ordinal.parse().ok()?, keys)))
+                .ok_or_else(|| Failure::Usage("probe takes an ordinal and capabilities".into()))?;
+            collection::encode(&probe::run(ordinal, keys))
+        }
     };
     let answer = answer.map_err(|error| Failure::Bug(error.to_string()))?;
     output.line(&answer)?;

@@ -3,5 +3,7 @@
 pub mod ask;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
+pub mod explain;
 pub mod inspect;
 pub mod man;

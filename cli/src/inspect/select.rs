@@ -8,7 +8,8 @@ use cuwhy_device_state::{Device, Report, pci};
 ///
 /// A sentence that lists the devices that there are, when a selector fits none.
 pub fn keep(report: &mut Report, selectors: &[String]) -> Result<(), String> {
-    if selectors.is_empty() {
+    // Without any device the report itself says why, and so does the exit code.
+    if selectors.is_empty() || report.devices.is_empty() {
         return Ok(());
     }
     let mut kept = Vec::new();
@@ -52,9 +53,6 @@ fn fits(device: &Device, selector: &str) -> bool {
 }
 
 fn listing(devices: &[Device]) -> String {
-    if devices.is_empty() {
-        return "there is no device at all".into();
-    }
     let names: Vec<String> = devices
         .iter()
         .map(|device| {

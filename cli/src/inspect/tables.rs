@@ -987,10 +987,7 @@ pub fn why_nothing(report: &Report) -> String {
     let one = |name: &str, status: &Status| match status {
         Status::NotAsked => None,
         Status::Answered => Some(format!("{name} lists none")),
-        status => Some(format!(
-            "{name}: {}",
-            status.describe().lines().next().unwrap_or_default()
-        )),
+        status => Some(format!("{name}: {}", first_line(&status.describe()))),
     };
     let words: Vec<String> = [
         one("CUDA", &report.driver.cuda_status),
@@ -1000,4 +997,10 @@ pub fn why_nothing(report: &Report) -> String {
     .flatten()
     .collect();
     format!("no usable device ({})", words.join("; "))
+}
+
+/// The first line of a message, without the words that announce the rest.
+pub fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.trim_end_matches("; tried").to_owned()
 }
