@@ -363,7 +363,6 @@ fn line(
     array: cudaArray_const_t,
     (x, y): (usize, usize),
     count: usize,
-    kind: cudaMemcpyKind,
     mut each: impl FnMut(usize, (usize, usize), (usize, usize)) -> Answer,
 ) -> Answer {
     call.context()?;
@@ -408,13 +407,12 @@ fn to_array(
     kind: cudaMemcpyKind,
     when: When,
 ) -> Answer {
+    let kind = lenient(kind);
     line(
         call,
         dst,
         offset,
-        count,
-        kind,
-        |done, (x, y), (width, height)| {
+        count, |done, (x, y), (width, height)| {
             let src = Place::Memory {
                 pointer: src.wrapping_byte_add(done),
                 pitch: width,
@@ -440,13 +438,12 @@ fn from_array(
     kind: cudaMemcpyKind,
     when: When,
 ) -> Answer {
+    let kind = lenient(kind);
     line(
         call,
         src,
         offset,
-        count,
-        kind,
-        |done, (x, y), (width, height)| {
+        count, |done, (x, y), (width, height)| {
             let dst = Place::Memory {
                 pointer: dst.wrapping_byte_add(done),
                 pitch: width,
