@@ -35,10 +35,6 @@ macro_rules! bodies {
 
             fn place() -> Result<Place> {
                 let device = Device::new(0)?;
-                #[expect(
-                    clippy::redundant_closure_call,
-                    reason = "the one line in which the layers differ"
-                )]
                 ($place)(device)
             }
 
