@@ -36,7 +36,7 @@ const RUNTIMES: [u32; 3] = [11080, 12090, 13000];
 const CHORES: [&str; 2] = ["xtask", "cuwhy-codegen"];
 
 /// Packages whose tests bring or choose the libraries that they need themselves.
-const ONCE: [&str; 4] = ["cuda-sys", "cuwhy-device-state", "cuwhy-sim", "cuwhy-tests"];
+const ONCE: [&str; 3] = ["cuda-sys", "cuwhy-device-state", "cuwhy-sim"];
 
 /// The list of tests that run once, for the runner.
 const ONCE_LIST: &str = "tests-once.txt";
