@@ -37,8 +37,11 @@ struct Filled<T> {
 
 /// Calls with a buffer of canaries between canaries; those outside must live.
 #[track_caller]
+#[expect(
+    clippy::print_stderr,
+    reason = "should the call kill the process, the line says which one it was"
+)]
 fn fill<T>(name: &str, call: impl FnOnce(*mut T) -> cudaError_t) -> Filled<T> {
-    // Should the call kill the process, this line says which one it was.
     eprintln!("{name}");
     let mut buffer = Box::<Guarded<T>>::new_uninit();
     let place = buffer.as_mut_ptr();
