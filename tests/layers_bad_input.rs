@@ -98,9 +98,10 @@ macro_rules! bodies {
                 copy(null, null, 0, HostToDevice)?;
                 copy(null, Address(0x1000), 0, Automatic)?;
                 let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
-                // SAFETY: CUDA checks the destination and refuses.
+                let four = Bytes(4);
                 let late =
-                    unsafe { copy::raw::copy_async(null, host, Bytes(4), HostToDevice, &stream) };
+                    // SAFETY: CUDA checks the destination and refuses.
+                    unsafe { copy::raw::copy_async(null, host, four, HostToDevice, &stream) };
                 assert_eq!(refused(late), 1);
 
                 let fill = |to, pattern, count| {
