@@ -261,6 +261,27 @@ macro_rules! bodies {
                 Ok(())
             }
 
+            pub(super) fn the_driver_says_more_than_a_status() -> Result<()> {
+                let place = place()?;
+                let mut buffer = DeviceBuffer::<u8>::new(&place, 40)?;
+                let (bytes, _entered) = ([0_u8; 100], place.enter()?);
+                let (to, from) = (buffer.address(), Address::from(bytes.as_ptr()));
+                let too_many = Bytes(41);
+                // SAFETY: CUDA checks the destination and refuses.
+                let result = unsafe { copy::raw::copy(to, from, too_many, Direction::HostToDevice) };
+                let error = result.expect_err("past the end");
+                let failure = error.failure().expect("CUDA was asked");
+                let names: Vec<_> = failure.arguments().iter().map(|argument| argument.name).collect();
+                assert_eq!(names[..3], ["destination", "source", "size"]);
+                assert!(error.to_string().contains("size = 41 B"), "{error}");
+                assert!(!error.is_sticky() && !error.is_missing() && !error.is_not_ready());
+                if let Some(log) = failure.log() {
+                    assert_eq!(log, "Copy is larger than memobj size, for destination operand");
+                    assert!(error.to_string().ends_with(log), "{error}");
+                }
+                buffer.upload(&[1; 40])
+            }
+
             /// Makes one of everything, and says which error ended it.
             pub(super) fn one_of_everything() -> Result<()> {
                 let place = place()?;
@@ -309,6 +330,7 @@ in_every_house! {
     a_broken_capture_is_an_error,
     a_device_that_was_reset_is_an_error,
     one_of_everything,
+    the_driver_says_more_than_a_status,
 }
 
 /// Every function of the driver that makes something.
