@@ -54,13 +54,18 @@ const fn is_page_locked(class: Class) -> bool {
 }
 
 fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
-    if matches!(case.action(), Action::Symbol(_)) {
-        return;
-    }
+    // Of a variable another rule speaks.
+    let variable = match case.action() {
+        Action::Symbol(copy) => Some(copy.symbol),
+        _ => None,
+    };
     for facts in case.moved() {
         let Some((room, beyond)) = excess(facts) else {
             continue;
         };
+        if variable == Some(facts.operand.address) {
+            continue;
+        }
         let hole = facts.class() == Class::Virtual
             && follower(facts).is_some_and(|next| next.owner.class != Class::Unmapped);
         let absurd = facts.operand.shape.payload() >= ABSURD;
