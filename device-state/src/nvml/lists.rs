@@ -12,6 +12,20 @@ use crate::device::{NvLink, Process};
 /// The most NVLink connections that NVML numbers.
 const NVLINKS_MAXIMUM: u32 = 18;
 
+/// NVML numbers the versions of NVLink.
+fn version(number: u32) -> String {
+    match number {
+        1 => "1.0".into(),
+        2 => "2.0".into(),
+        3 => "2.2".into(),
+        4 => "3.0".into(),
+        5 => "3.1".into(),
+        6 => "4.0".into(),
+        7 => "5.0".into(),
+        other => format!("other_{other}"),
+    }
+}
+
 pub(super) fn nvlinks(device: &Device<'_>) -> Result<Vec<NvLink>, Reason> {
     let mut links = Vec::new();
     for number in 0..NVLINKS_MAXIMUM {
@@ -25,12 +39,16 @@ pub(super) fn nvlinks(device: &Device<'_>) -> Result<Vec<NvLink>, Reason> {
         let mut absent = Absent::default();
         let (version, remote_pci, remote_kind) = if active {
             (
-                absent.keep("version", link.version().map_err(from_error)),
+                absent.keep("version", link.version().map(version).map_err(from_error)),
                 absent.keep(
                     "remote_pci",
-                    link.remote_pci_info()
-                        .map(|info| crate::pci::normal(&info.bus_id))
-                        .map_err(from_error),
+                    link.remote_pci_info().map_err(from_error).and_then(|info| {
+                        match crate::pci::normal(&info.bus_id) {
+                            // Behind a switch the other end has no address to tell.
+                            nowhere if nowhere.starts_with("ffffffff:") => Err(Reason::Unsupported),
+                            address => Ok(address),
+                        }
+                    }),
                 ),
                 absent.keep(
                     "remote_kind",
