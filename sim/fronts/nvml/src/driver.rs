@@ -53,11 +53,16 @@ fn core() -> Option<Core> {
     };
     let devices = find(c"cuwhySimDevices".as_ptr());
     // SAFETY: the simulated driver's function under this name is of this type; null is `None`.
-    let devices = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<Devices>>(devices) };
+    let devices =
+        unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<Devices>>(devices) };
     let version = find(c"cuDriverGetVersion".as_ptr());
     // SAFETY: as above.
-    let version = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<DriverVersion>>(version) };
-    let core = Core { devices: devices?, version };
+    let version =
+        unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<DriverVersion>>(version) };
+    let core = Core {
+        devices: devices?,
+        version,
+    };
     Some(*CORE.get_or_init(|| core))
 }
 

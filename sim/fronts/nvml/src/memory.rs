@@ -70,8 +70,14 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Handle, place: *mut Memo
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetBAR1MemoryInfo(handle: Handle, place: *mut Memory) -> c_uint {
     let found = device(handle).and_then(|(_, device)| {
-        let (total, free) = recorded::of(until_end(&device.name)).bar1.ok_or(Code::NOT_SUPPORTED)?;
-        Ok(Memory { total, free, used: total - free })
+        let (total, free) = recorded::of(until_end(&device.name))
+            .bar1
+            .ok_or(Code::NOT_SUPPORTED)?;
+        Ok(Memory {
+            total,
+            free,
+            used: total - free,
+        })
     });
     // SAFETY: the caller's place.
     code(found.and_then(|memory| unsafe { put(place, memory) }))
@@ -105,7 +111,11 @@ fn processes(handle: Handle) -> Result<Vec<Process>, Code> {
         instance: NO_INSTANCE,
         compute_instance: NO_INSTANCE,
     };
-    Ok(if device.memory_used > 0 { vec![own] } else { Vec::new() })
+    Ok(if device.memory_used > 0 {
+        vec![own]
+    } else {
+        Vec::new()
+    })
 }
 
 unsafe fn compute(device: Handle, count: *mut c_uint, list: *mut Process) -> Answer {
@@ -141,8 +151,13 @@ unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses(
     list: *mut ProcessV1,
 ) -> c_uint {
     let answer = processes(device).and_then(|found| {
-        let found: Vec<ProcessV1> =
-            found.iter().map(|process| ProcessV1 { id: process.id, used: process.used }).collect();
+        let found: Vec<ProcessV1> = found
+            .iter()
+            .map(|process| ProcessV1 {
+                id: process.id,
+                used: process.used,
+            })
+            .collect();
         // SAFETY: the caller's places.
         unsafe { put_list(count, list, &found) }
     });

@@ -115,5 +115,9 @@ pub(crate) const UNKNOWN: Recorded = Recorded {
 /// What is recorded of the device with this name.
 pub(crate) fn of(name: &[u8]) -> &'static Recorded {
     const H200_NAME: &[u8] = b"NVIDIA H200";
-    if name.starts_with(H200_NAME) { &H200 } else { &UNKNOWN }
+    if name.starts_with(H200_NAME) {
+        &H200
+    } else {
+        &UNKNOWN
+    }
 }
