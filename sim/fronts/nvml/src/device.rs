@@ -9,7 +9,7 @@ use crate::recorded::{self, Recorded};
 /// A device with its index and what is recorded of its kind.
 fn of(handle: Handle) -> Result<(usize, SimDevice, &'static Recorded), Code> {
     let (index, found) = device(handle)?;
-    Ok((index, found, recorded::of(until_end(&found.name))))
+    Ok((index, found, recorded::of(&found)))
 }
 
 /// Functions that answer one number.
@@ -79,7 +79,7 @@ fn known<N>(recorded: &Recorded, value: N) -> Option<N> {
 
 texts! {
     nvmlDeviceGetName = |_index, device, _recorded| Some(until_end(&device.name).to_vec());
-    nvmlDeviceGetUUID = |_index, device, _recorded| Some(until_end(&device.uuid).to_vec());
+    nvmlDeviceGetUUID = |_index, device, _recorded| Some(device.uuid_text().into_bytes());
     nvmlDeviceGetSerial = |index, _device, recorded| known(recorded, format!("simulated-{index}").into_bytes());
     nvmlDeviceGetBoardPartNumber = |_index, _device, recorded| bytes(recorded.part_number);
     nvmlDeviceGetVbiosVersion = |_index, _device, recorded| bytes(recorded.vbios);
@@ -172,7 +172,7 @@ macro_rules! pairs {
 }
 
 pairs! {
-    nvmlDeviceGetCudaComputeCapability(c_int) = |device, _recorded| Some((device.compute[0], device.compute[1]));
+    nvmlDeviceGetCudaComputeCapability(c_int) = |_device, recorded| recorded.compute;
     nvmlDeviceGetEccMode(c_uint) = |_device, recorded| recorded.ecc.then_some((1, 1));
     nvmlDeviceGetMigMode(c_uint) = |_device, recorded| recorded.mig.then_some((0, 0));
     nvmlDeviceGetPowerManagementLimitConstraints(c_uint) =

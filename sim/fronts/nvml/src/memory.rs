@@ -2,7 +2,7 @@
 
 use core::ffi::{c_uint, c_ulonglong};
 
-use crate::answer::{Answer, Code, Handle, code, device, get, put, until_end};
+use crate::answer::{Answer, Code, Handle, code, device, get, put};
 use crate::device::put_list;
 use crate::recorded;
 
@@ -32,7 +32,7 @@ const VERSION_2: c_uint = 0x0200_0028;
 /// NVML's total is CUDA's with what the driver keeps for itself.
 fn memory(handle: Handle) -> Result<MemoryV2, Code> {
     let (_, device) = device(handle)?;
-    let reserved = recorded::of(until_end(&device.name)).reserved;
+    let reserved = recorded::of(&device).reserved;
     Ok(MemoryV2 {
         version: VERSION_2,
         total: device.memory_total + reserved,
@@ -70,9 +70,7 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Handle, place: *mut Memo
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetBAR1MemoryInfo(handle: Handle, place: *mut Memory) -> c_uint {
     let found = device(handle).and_then(|(_, device)| {
-        let (total, free) = recorded::of(until_end(&device.name))
-            .bar1
-            .ok_or(Code::NOT_SUPPORTED)?;
+        let (total, free) = recorded::of(&device).bar1.ok_or(Code::NOT_SUPPORTED)?;
         Ok(Memory {
             total,
             free,

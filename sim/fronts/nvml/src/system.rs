@@ -162,7 +162,7 @@ fn text<'text>(place: *const c_char) -> Result<&'text [u8], Code> {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetHandleByUUID(uuid: *const c_char, place: *mut Handle) -> c_uint {
     let found = text(uuid).and_then(|wanted| {
-        let same = |device: &driver::SimDevice| until_end(&device.uuid) == wanted;
+        let same = |device: &driver::SimDevice| device.uuid_text().as_bytes() == wanted;
         all()?.iter().position(same).ok_or(Code::NOT_FOUND)
     });
     // SAFETY: the caller's place.
