@@ -16,5 +16,6 @@ pub mod probe;
 pub mod quantity;
 mod start;
 pub mod table;
+pub mod truth;
 
 pub use start::start;
