@@ -62,7 +62,11 @@ struct Pick {
 
 impl Pick {
     fn room(&self) -> u64 {
-        (self.object.base + self.object.bytes).saturating_sub(self.start)
+        self
+            .object
+            .base
+            .saturating_add(self.object.bytes)
+            .saturating_sub(self.start)
     }
 
     fn offset(&self) -> u64 {
@@ -255,13 +259,13 @@ impl Drawer<'_> {
                         let dies = fence.guarded
                             && operand.shape.is_line()
                             && operand.address >= fence.start
-                            && end.is_none_or(|end| end - fence.end >= 1 << 40);
+                            && end.is_none_or(|end| end.saturating_sub(fence.end) >= 1 << 40);
                         if writes && !inside && !dies && !demanded {
                             return None;
                         }
                     }
                     None if writes && !demanded && object.side == Side::Both => {
-                        let range = object.base..object.base + object.bytes;
+                        let range = object.base..object.base.saturating_add(object.bytes);
                         if !range.contains(&operand.address) {
                             return None;
                         }
@@ -466,11 +470,11 @@ impl Drawer<'_> {
             }
             9 => {
                 sides.how = "at dst end";
-                sides.dst.start = sides.dst.object.base + sides.dst.object.bytes;
+                sides.dst.start = sides.dst.object.base.wrapping_add(sides.dst.object.bytes);
             }
             10 => {
                 sides.how = "at src end";
-                sides.src.start = sides.src.object.base + sides.src.object.bytes;
+                sides.src.start = sides.src.object.base.wrapping_add(sides.src.object.bytes);
             }
             11 | 12 => {
                 sides.how = "swapped";
@@ -509,7 +513,7 @@ impl Drawer<'_> {
                 });
                 let back = self.random.between(1, one.object.bytes.min(64));
                 // Over the end of one object into its neighbour, or over the seam of two handles.
-                let end = one.object.base + one.object.bytes;
+                let end = one.object.base.wrapping_add(one.object.bytes);
                 let start = if one.object.class == "virtual_pair" {
                     one.object.base + (2 << 20)
                 } else {
@@ -989,7 +993,7 @@ impl Drawer<'_> {
         }
         let mut pick = self
             .pick(|one| one.side != Side::Bad && (!writes || one.writable) && one.bytes >= bytes);
-        pick.start = pick.object.base + pick.object.bytes - bytes;
+        pick.start = pick.object.base.wrapping_add(pick.object.bytes) - bytes;
         if self.random.chance(60) {
             pick.start = pick.object.base;
         }
@@ -1039,7 +1043,7 @@ impl Drawer<'_> {
             6 => {
                 sides.how = "memory past";
                 let other = if into { sides.src } else { sides.dst };
-                let past = other.object.base + other.object.bytes - 1;
+                let past = other.object.base.wrapping_add(other.object.bytes) - 1;
                 let memory = if into { &mut copy.src } else { &mut copy.dst };
                 set(memory, |address, _, _, _| *address = past);
                 let moved = Pick {

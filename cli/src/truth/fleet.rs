@@ -195,8 +195,8 @@ fn greet(worker: &mut Worker) -> Result<String, String> {
 fn end(mut worker: Worker) {
     drop(worker.input);
     drop(worker.lines);
-    let _ = worker.child.kill();
-    let _ = worker.child.wait();
+    drop(worker.child.kill());
+    drop(worker.child.wait());
 }
 
 /// Has one worker after the other do parts until none are left.
@@ -228,7 +228,7 @@ fn keep_busy(
                 }
             }
             Err(what) => {
-                let _ = news.send(News::Trouble(what));
+                drop(news.send(News::Trouble(what)));
                 break;
             }
         }
@@ -322,7 +322,7 @@ impl Crew<'_> {
             return Ok(());
         };
         if hangs {
-            let _ = worker.child.kill();
+            drop(worker.child.kill());
         }
         let status = worker.child.wait().ok();
         if let Some(one) = begun {

@@ -789,11 +789,6 @@ impl World {
         &self.zones
     }
 
-    /// A mapping of its own for a case that registers memory.
-    pub(super) fn scratch(&mut self, bytes: u64, protection: i32) -> Result<u64, String> {
-        self.mapping(bytes, protection)
-    }
-
     /// Gives everything back.
     pub(super) fn end(self) {
         for undo in self.undo.into_iter().rev() {
