@@ -62,8 +62,7 @@ struct Pick {
 
 impl Pick {
     fn room(&self) -> u64 {
-        self
-            .object
+        self.object
             .base
             .saturating_add(self.object.bytes)
             .saturating_sub(self.start)

@@ -4,8 +4,8 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 
 use cuda_sys::driver::{
-    CUDA_MEMCPY2D, CUDA_MEMCPY3D, CUarray, CUcontext, CUmemcpyAttributes, CUmemorytype, CUmemorytype_enum, CUresult, cudaError_enum,
-    CUstream, Driver,
+    CUDA_MEMCPY2D, CUDA_MEMCPY3D, CUarray, CUcontext, CUmemcpyAttributes, CUmemorytype,
+    CUmemorytype_enum, CUresult, CUstream, Driver, cudaError_enum,
 };
 use cuda_sys::runtime::{
     Runtime, cudaArray_t, cudaError, cudaError_t, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind,

@@ -2,13 +2,14 @@
 
 use core::ptr;
 use std::io::{self, BufRead};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cuda_sys::driver::{CUcontext, CUgraph, CUresult, CUstream, CUstreamCaptureMode_enum, Driver};
 use cuda_sys::runtime::Runtime;
 use cuwhy_validate::ask::Live;
 use cuwhy_validate::call::Action;
 use cuwhy_validate::facts::{Depth, collect};
-use cuwhy_validate::predict;
+use cuwhy_validate::{Registry, predict};
 
 use super::draw::{Drawer, Drawn};
 use super::execute::{Hands, cuda, size};
@@ -202,17 +203,24 @@ impl Worker<'_> {
         Ok(sync == CUresult::CUDA_SUCCESS)
     }
 
+    /// The prediction; a panic is one that says nothing.
+    fn say(&self, drawn: &Drawn, registry: Option<&Registry>) -> Said {
+        let predicted = catch_unwind(AssertUnwindSafe(|| {
+            let facts = collect(&drawn.call, &self.live, registry, Depth::Full);
+            predict(&drawn.call, &facts)
+        }));
+        predicted.map_or_else(|_| Said::CannotTell("a panic".into()), Said::from)
+    }
+
     fn predict(&self, case: u64, world: &World, drawn: &Drawn) -> Begun {
-        let facts = collect(&drawn.call, &self.live, Some(&world.registry), Depth::Full);
-        let said = Said::from(predict(&drawn.call, &facts));
-        let facts = collect(&drawn.call, &self.live, None, Depth::Full);
+        let said = self.say(drawn, Some(&world.registry));
         // Streams that are dead, and what is registered, only the registry knows.
         let untold = drawn.stream_name == "dead"
             || matches!(
                 drawn.call.action,
                 Action::Register(_) | Action::Unregister { .. }
             );
-        let alone = Said::from(predict(&drawn.call, &facts));
+        let alone = self.say(drawn, None);
         let kind = drawn
             .call
             .action
