@@ -169,7 +169,7 @@ export! {
     }
 
     ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
-        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_));
+        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_) | Kind::Graph);
         free(call, address(dptr), sort)
     }
 

@@ -269,6 +269,11 @@ impl Space {
         Ok(())
     }
 
+    /// Makes an object known that was known before.
+    pub(crate) fn revive(&mut self, object: &Arc<Object>) {
+        self.objects.insert(object.base, Arc::clone(object));
+    }
+
     /// Forgets an object; its memory goes when the last copy in flight has ended.
     pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
         let object = self.objects.remove(&base)?;
@@ -277,7 +282,7 @@ impl Space {
             Kind::Global => Class::Variables,
             Kind::Pinned(_) => Class::Pinned,
             Kind::Managed => Class::Managed,
-            Kind::Registered(_) | Kind::Pool(_) => return Some(object),
+            Kind::Registered(_) | Kind::Pool(_) | Kind::Graph => return Some(object),
         };
         let owner = Owner {
             device: object.device,
