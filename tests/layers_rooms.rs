@@ -14,7 +14,9 @@ macro_rules! bodies {
             use std::sync::{Arc, Mutex, mpsc};
 
             use $krate::array::{Array, Format, Shape};
-            use $krate::copy::{self, Batch, Copy3d, Direction, Pattern, Side, Transfer};
+            use $krate::copy::{
+                self, Batch, Copy3d, Direction, Pattern, Position, Side, SourceOrder, Transfer,
+            };
             use $krate::device::Device;
             use $krate::error::{self, Result};
             use $krate::event::{Event, EventOptions};
@@ -676,6 +678,69 @@ macro_rules! bodies {
                 assert_eq!(error::drop_failures(), 0);
                 Ok(())
             }
+
+            pub(super) fn planes_go_in_a_stream() -> Result<()> {
+                let place = place()?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let numbers: Vec<u16> = (0..35).collect();
+                let pitched = PitchedBuffer::<u16>::new(&place, 7, 5)?;
+                let (packed, mut back) = (Pitch::packed::<u16>(7)?, vec![0_u16; 35]);
+                copy::scope(|scope| {
+                    scope.upload_2d(&stream, &pitched, &numbers, packed)?;
+                    scope.download_2d(&stream, &mut back, packed, &pitched)
+                })?;
+                assert_eq!(back, numbers);
+                let short =
+                    copy::scope(|scope| scope.upload_2d(&stream, &pitched, &numbers[1..], packed));
+                assert!(short.is_err());
+
+                let buffer = DeviceBuffer::<u16>::zeroed(&place, 35)?;
+                let row = |number: usize| Copy3d {
+                    destination: Side::device(
+                        Address(buffer.address().0 + 14 * number as u64),
+                        Pitch(14),
+                    ),
+                    source: Side::device(pitched.address(), pitched.pitch()).at(Position {
+                        y: number,
+                        ..Position::default()
+                    }),
+                    width: Bytes(14),
+                    height: 1,
+                    depth: 1,
+                };
+                let rows: Vec<_> = (0..5).map(row).collect();
+                let _entered = place.enter()?;
+                let order = SourceOrder::Stream;
+                // SAFETY: both buffers are alive until the stream is idle.
+                let outcome = unsafe { copy::raw::copy_3d_batch_async(&rows, order, &stream) };
+                stream.synchronize()?;
+                match outcome {
+                    Ok(()) => assert_eq!(buffer.to_vec()?, numbers),
+                    Err(error) if error.is_missing() => {}
+                    // The simulator has none yet.
+                    Err(error) => {
+                        assert_eq!(error.status().map(|status| status.0), Some(801), "{error}")
+                    }
+                }
+                let (to, from) = (buffer.address(), pitched.address());
+                // SAFETY: both buffers are alive until the stream is idle.
+                let outcome =
+                    unsafe { copy::raw::copy_with_order_async(to, from, Bytes(2), order, &stream) };
+                stream.synchronize()?;
+                if let Err(error) = outcome {
+                    let not_yet = error.status().is_some_and(|status| status.0 == 801);
+                    assert!(error.is_missing() || not_yet, "{error}");
+                }
+                // SAFETY: both buffers are alive until the stream is idle.
+                let outcome =
+                    unsafe { copy::raw::copy_3d_with_order_async(&rows[0], order, &stream) };
+                stream.synchronize()?;
+                if let Err(error) = outcome {
+                    let not_yet = error.status().is_some_and(|status| status.0 == 801);
+                    assert!(error.is_missing() || not_yet, "{error}");
+                }
+                Ok(())
+            }
         }
     };
 }
@@ -705,6 +770,7 @@ in_every_house! {
     other_processes_get_a_handle,
     every_thread_may_use_everything,
     observers_hear_of_everything,
+    planes_go_in_a_stream,
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! | synchronous | [`upload`], [`download`], [`device_to_device`], [`upload_2d`], [`download_2d`], [`zero`], [`fill`] | [`raw::copy`], [`raw::peer`], [`raw::copy_2d`], [`raw::copy_3d`], [`raw::fill`] |
 //! | asynchronous, borrowed | [`scope`] | the same with `_async` |
 //! | asynchronous, owned | [`Transfer`] | |
-//! | many at once | [`Scope::batch`] | [`Batch::submit`] |
+//! | many at once | [`Scope::batch`] | [`Batch::submit`], [`raw::copy_3d_batch_async`] |
 //!
 //! # Asynchronous copies in safe code
 //!
@@ -26,6 +26,7 @@ mod batch;
 mod direction;
 mod fill;
 mod planes;
+mod planes_batch;
 pub mod raw;
 mod raw_fill;
 mod scope;

@@ -4,10 +4,11 @@ use core::marker::PhantomData;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
+use super::planes::rows_fit;
 use super::slices::same_length;
-use super::{Batch, Direction, Fill, raw};
+use super::{Batch, Copy2d, Direction, Fill, Side, raw};
 use crate::error::{Error, Result, report_drop};
-use crate::memory::{Bytes, DeviceMemory, DeviceSlice};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice, Pitch, PitchedBuffer};
 use crate::pointer::Address;
 use crate::stream::Stream;
 
@@ -200,6 +201,78 @@ impl<'scope> Scope<'scope, '_> {
         let entered = stream.context().enter()?;
         // SAFETY: the range is borrowed until the scope has waited for the stream.
         let result = unsafe { raw::fill_async(address, value.pattern(), count, stream) };
+        drop(entered);
+        result
+    }
+
+    /// Copies rows of host memory into a pitched buffer when the stream comes to it.
+    ///
+    /// Driver API: `cuMemcpy2DAsync_v2`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](crate::error::Misuse) where the rows do not fit the pitch or the slice and for a stream
+    /// that captures, and what CUDA answers.
+    #[doc(alias = "cuMemcpy2DAsync")]
+    pub fn upload_2d<T: NoUninit>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope PitchedBuffer<T>,
+        source: &'scope [T],
+        pitch: Pitch,
+    ) -> Result<()> {
+        let (width, height) = (Bytes::of::<T>(destination.width())?, destination.height());
+        rows_fit(width, height, pitch, size_of_val(source), size_of::<T>())?;
+        let rows = Copy2d {
+            destination: Side::device(destination.address(), destination.pitch()),
+            source: Side::host(source.as_ptr(), pitch),
+            width,
+            height,
+        };
+        self.rows(stream, &rows)
+    }
+
+    /// Copies a pitched buffer into rows of host memory when the stream comes to it.
+    ///
+    /// Driver API: `cuMemcpy2DAsync_v2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::upload_2d`].
+    #[doc(alias = "cuMemcpy2DAsync")]
+    pub fn download_2d<T: AnyBitPattern>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope mut [T],
+        pitch: Pitch,
+        source: &'scope PitchedBuffer<T>,
+    ) -> Result<()> {
+        let (width, height) = (Bytes::of::<T>(source.width())?, source.height());
+        rows_fit(
+            width,
+            height,
+            pitch,
+            size_of_val(destination),
+            size_of::<T>(),
+        )?;
+        let rows = Copy2d {
+            destination: Side::host(destination.as_mut_ptr(), pitch),
+            source: Side::device(source.address(), source.pitch()),
+            width,
+            height,
+        };
+        self.rows(stream, &rows)
+    }
+
+    fn rows(&self, stream: &'scope Stream, rows: &Copy2d) -> Result<()> {
+        if rows.width.0 == 0 || rows.height == 0 {
+            return Ok(());
+        }
+        stream.refuse_capture("cuMemcpy2DAsync_v2")?;
+        self.uses(stream);
+        let entered = stream.context().enter()?;
+        // SAFETY: the rows lie in what is borrowed until the scope has waited for the stream.
+        let result = unsafe { raw::copy_2d_async(rows, stream) };
         drop(entered);
         result
     }
