@@ -18,6 +18,25 @@ use crate::api::{Api, SUCCESS};
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a call did not do what it was asked to do.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::error::Error;
+/// use cuwhy_driver::memory::DeviceBuffer;
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// match DeviceBuffer::<u8>::new(&context, 1 << 50) {
+///     Err(error) if error.is_out_of_memory() => {
+///         // cuMemAlloc_v2(size = 1125899906842624 B) failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory
+///         assert!(error.to_string().contains("size = 1125899906842624 B"));
+///     }
+///     Err(Error::MissingFunction { call, missing }) => panic!("{call}: {missing}"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

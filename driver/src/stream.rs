@@ -15,6 +15,20 @@ use crate::event::Event;
 use crate::graph::Graph;
 
 /// A stream, owned or borrowed.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
+/// stream.host_function(|| { /* on a thread of CUDA's, after everything before */ })?;
+/// stream.synchronize()?;
+/// assert!(stream.is_done()?);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Stream {
     context: Context,
     raw: CUstream,

@@ -21,6 +21,25 @@ use crate::api::{Api, Library, SUCCESS};
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a call did not do what it was asked to do.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::error::Error;
+/// use cuwhy_runtime::memory::DeviceBuffer;
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// match DeviceBuffer::<u8>::new(&device, 1 << 50) {
+///     Err(error) if error.is_out_of_memory() => {
+///         // cudaMalloc(size = 1125899906842624 B) failed: cudaErrorMemoryAllocation (2), out of memory
+///         assert!(error.to_string().contains("size = 1125899906842624 B"));
+///     }
+///     Err(Error::MissingFunction { call, missing }) => panic!("{call}: {missing}"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -15,6 +15,20 @@ use crate::event::Event;
 use crate::graph::Graph;
 
 /// A stream, owned or borrowed.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// stream.host_function(|| { /* on a thread of CUDA's, after everything before */ })?;
+/// stream.synchronize()?;
+/// assert!(stream.is_done()?);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Stream {
     device: Device,
     raw: cudaStream_t,

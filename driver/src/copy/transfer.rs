@@ -103,6 +103,24 @@ unsafe impl<H: HostMemory> HostMemory for HostPart<H> {
 ///
 /// Dropping it waits. Forgetting it leaks both sides, which is safe. The device side may be anything
 /// that is device memory: a buffer, an `Arc` of one, a view.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::copy::Transfer;
+/// use cuwhy_driver::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
+/// let source = PinnedBuffer::from_slice(&context, &[1_u8, 2, 3], HostFlags::PLAIN)?;
+/// let upload = Transfer::upload(&stream, DeviceBuffer::new(&context, 3)?, source)?;
+/// // Something else is done here, and then:
+/// let (source, buffer) = upload.wait()?;
+/// assert_eq!(buffer.to_vec()?, *source);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 #[must_use = "dropping a transfer waits for it"]
 pub struct Transfer<H, D> {
     done: Event,

@@ -103,6 +103,24 @@ unsafe impl<H: HostMemory> HostMemory for HostPart<H> {
 ///
 /// Dropping it waits. Forgetting it leaks both sides, which is safe. The device side may be anything
 /// that is device memory: a buffer, an `Arc` of one, a view.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::copy::Transfer;
+/// use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// let source = PinnedBuffer::from_slice(&device, &[1_u8, 2, 3], HostFlags::PLAIN)?;
+/// let upload = Transfer::upload(&stream, DeviceBuffer::new(&device, 3)?, source)?;
+/// // Something else is done here, and then:
+/// let (source, buffer) = upload.wait()?;
+/// assert_eq!(buffer.to_vec()?, *source);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 #[must_use = "dropping a transfer waits for it"]
 pub struct Transfer<H, D> {
     done: Event,
