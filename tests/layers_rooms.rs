@@ -337,8 +337,9 @@ macro_rules! bodies {
                 assert!(later.elapsed_since(&event)?.as_secs() < 100);
                 stream.host_function(|| panic!("ends in the stream"))?;
                 stream.synchronize()?;
-                for default in [Stream::legacy(&place), Stream::per_thread(&place)] {
+                for mut default in [Stream::legacy(&place), Stream::per_thread(&place)] {
                     default.synchronize()?;
+                    assert!(default.begin_capture(CaptureMode::Relaxed).is_err());
                     assert_eq!(default.capture_status()?, CaptureStatus::None);
                 }
                 let raw = stream.into_raw();

@@ -40,6 +40,11 @@ unsafe impl Send for Stream {}
 // SAFETY: as above; what is enqueued from several threads at once comes in some order.
 unsafe impl Sync for Stream {}
 
+/// The handle of the legacy default stream.
+const LEGACY: usize = 1;
+/// The handle of the calling thread's default stream.
+const PER_THREAD: usize = 2;
+
 /// How a stream is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -149,7 +154,7 @@ impl Stream {
     pub fn legacy(device: &Device) -> Self {
         Self {
             device: *device,
-            raw: ptr::without_provenance_mut(1),
+            raw: ptr::without_provenance_mut(LEGACY),
             owned: false,
         }
     }
@@ -160,7 +165,7 @@ impl Stream {
     pub fn per_thread(device: &Device) -> Self {
         Self {
             device: *device,
-            raw: ptr::without_provenance_mut(2),
+            raw: ptr::without_provenance_mut(PER_THREAD),
             owned: false,
         }
     }
@@ -183,7 +188,8 @@ impl Stream {
     ///
     /// # Safety
     ///
-    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result.
+    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result. No capture
+    /// begins on it while a [`copy::scope`](crate::copy::scope) uses another value of the same stream.
     #[must_use]
     pub unsafe fn borrow_raw(device: &Device, raw: cudaStream_t) -> Self {
         Self {
@@ -370,9 +376,13 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// What CUDA answers: 900 for the legacy stream.
+    /// What CUDA answers: 900 for the legacy stream; [`Misuse::Unsupported`] for the per-thread stream,
+    /// of which there may be another value with a copy under way.
     #[doc(alias = "cudaStreamBeginCapture")]
     pub fn begin_capture(&mut self, mode: CaptureMode) -> Result<()> {
+        if self.raw.addr() == PER_THREAD {
+            return Err(misuse("cudaStreamBeginCapture", Misuse::Unsupported));
+        }
         let api = self.device.api();
         let entered = self.device.enter()?;
         // SAFETY: the stream is alive.
@@ -440,6 +450,16 @@ pub fn exchange_capture_mode(mode: CaptureMode) -> Result<CaptureMode> {
         cudaStreamCaptureMode::cudaStreamCaptureModeRelaxed => CaptureMode::Relaxed,
         _ => CaptureMode::Global,
     })
+}
+
+/// Waits in a way that no capture forbids: waiting for earlier work disturbs none.
+pub(crate) fn waiting<T>(wait: impl FnOnce() -> Result<T>) -> Result<T> {
+    let old = exchange_capture_mode(CaptureMode::Relaxed).ok();
+    let result = wait();
+    if let Some(old) = old {
+        report_drop(exchange_capture_mode(old).map(drop));
+    }
+    result
 }
 
 /// Runs the function that `host_function` packed.

@@ -10,7 +10,7 @@ use super::{Batch, Copy2d, Direction, Fill, Side, raw};
 use crate::error::{Error, Result, report_drop};
 use crate::memory::{Bytes, DeviceMemory, DeviceSlice, Pitch, PitchedBuffer};
 use crate::pointer::Address;
-use crate::stream::Stream;
+use crate::stream::{Stream, waiting};
 
 /// Asynchronous copies that borrow host memory until all of them have finished.
 ///
@@ -329,12 +329,12 @@ impl Scope<'_, '_> {
     fn wait(&self) -> Result<()> {
         let mut first: Option<Error> = None;
         for stream in self.streams.borrow_mut().drain(..) {
-            let Err(error) = stream.synchronize() else {
+            let Err(error) = waiting(|| stream.synchronize()) else {
                 continue;
             };
             // A sticky failure has stopped the context: nothing is under way any longer.
             if !error.is_sticky() {
-                report_drop(stream.context().synchronize());
+                report_drop(waiting(|| stream.context().synchronize()));
             }
             first = first.or(Some(error));
         }

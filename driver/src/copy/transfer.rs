@@ -10,7 +10,7 @@ use crate::error::{Result, report_drop};
 use crate::event::{Event, EventOptions};
 use crate::memory::{Bytes, DeviceMemory, PinnedBuffer, resolve};
 use crate::pointer::Address;
-use crate::stream::Stream;
+use crate::stream::{Stream, waiting};
 
 /// Host memory that stays where it is when its owner moves.
 ///
@@ -214,7 +214,7 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
             if let Err(error) = result.and_then(|()| transfer.done.record(stream)) {
                 // The copy may have started although its mark did not: unless the stream is idle,
                 // both sides are leaked.
-                let idle = stream.synchronize();
+                let idle = waiting(|| stream.synchronize());
                 transfer.lost = idle.is_err();
                 report_drop(idle);
                 return Err(error);
@@ -231,7 +231,7 @@ impl<H, D> Transfer<H, D> {
     ///
     /// What CUDA answers.
     pub fn is_done(&self) -> Result<bool> {
-        self.done.is_done()
+        waiting(|| self.done.is_done())
     }
 
     /// The mark behind the copy, for other streams to wait for.
@@ -248,7 +248,7 @@ impl<H, D> Transfer<H, D> {
     /// under way.
     pub fn wait(self) -> Result<(H, D)> {
         let mut this = ManuallyDrop::new(self);
-        let waited = this.done.synchronize();
+        let waited = waiting(|| this.done.synchronize());
         // SAFETY: `this` is never dropped nor used again, so the event is dropped once.
         unsafe { core::ptr::drop_in_place(&raw mut this.done) };
         waited?;
@@ -262,7 +262,7 @@ impl<H, D> Drop for Transfer<H, D> {
         if self.lost {
             return;
         }
-        match self.done.synchronize() {
+        match waiting(|| self.done.synchronize()) {
             // SAFETY: dropped once, here; the copy has finished.
             Ok(()) => unsafe { ManuallyDrop::drop(&mut self.sides) },
             // The copy may still be under way: both sides are leaked.

@@ -40,7 +40,9 @@ impl ManagedVisibility {
 /// Driver API: `cuMemAllocManaged`, and `cuMemFree_v2` on drop.
 ///
 /// The host's slices are had from [`ManagedBuffer::as_slice`] and [`ManagedBuffer::as_mut_slice`],
-/// which wait for the device first where the two may not use managed memory at once. Copies take
+/// which wait for the device first where the two may not use managed memory at once. On such a device
+/// (`concurrentManagedAccess` = 0) nothing may be given to it while a slice is used: the host's access
+/// would end the process. Copies take
 /// those slices, as they take any host memory. Kernels that use the memory are the caller's affair:
 /// launching one is unsafe.
 ///
