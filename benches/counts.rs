@@ -1,0 +1,79 @@
+//! Runs one path that must stay short, many times, for a tool that counts instructions.
+//!
+//! `cargo xtask counts` runs it under valgrind's callgrind, which counts what [`counted`] executes.
+//! Nothing here needs a GPU: tables are bound to functions of this program, and facts were recorded.
+//!
+//! Without an argument it lists the paths.
+
+use core::ffi::{CStr, c_int, c_void};
+use core::hint::black_box;
+use core::ptr;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use cuda_sys::driver::{CUresult, Table, pfn};
+
+/// How often a path runs. The counts of one run are divided by it.
+const TIMES: u32 = 1_000;
+
+/// A path: its name, and what makes the closure that runs it once.
+type Path = (&'static str, fn() -> Box<dyn FnMut()>);
+
+const PATHS: &[Path] = &[("call through the table", table)];
+
+fn main() -> ExitCode {
+    let mut out = io::stdout();
+    match std::env::args().nth(1) {
+        None => {
+            for (name, _) in PATHS {
+                drop(writeln!(out, "{TIMES} {name}"));
+            }
+            ExitCode::SUCCESS
+        }
+        Some(name) => match PATHS.iter().find(|(path, _)| *path == name) {
+            Some((_, make)) => {
+                let mut run = make();
+                // What the first run sets up is not counted.
+                run();
+                counted(&mut run);
+                ExitCode::SUCCESS
+            }
+            None => ExitCode::FAILURE,
+        },
+    }
+}
+
+/// What is counted: the tool knows it by this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn cuwhy_counted(run: &mut dyn FnMut()) {
+    for _ in 0..TIMES {
+        run();
+    }
+}
+use cuwhy_counted as counted;
+
+unsafe extern "C" fn driver_version(version: *mut c_int) -> CUresult {
+    // SAFETY: the caller gives a live `c_int`.
+    unsafe { version.write(13_000) };
+    CUresult::CUDA_SUCCESS
+}
+
+fn table() -> Box<dyn FnMut()> {
+    let function: pfn::cuDriverGetVersion = driver_version;
+    let mut resolve = |name: &CStr| -> *const c_void {
+        if name == c"cuDriverGetVersion" {
+            function as *const c_void
+        } else {
+            ptr::null()
+        }
+    };
+    // SAFETY: the one address is a function with the signature of its name.
+    let table = unsafe { Table::bind(&mut resolve) };
+    let mut version = 0;
+    Box::new(move || {
+        // SAFETY: `version` is a live `c_int`.
+        let status = unsafe { black_box(&table).cuDriverGetVersion(&raw mut version) };
+        let _ = black_box(status);
+    })
+}
