@@ -1,6 +1,7 @@
 //! Chores of the workspace. `cargo xtask help` lists them.
 
 mod codegen;
+mod counts;
 mod packages;
 
 use anyhow::Result;
@@ -21,6 +22,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Compare how many instructions this tree and another commit take for the paths that must stay short.
+    Counts {
+        /// The commit to compare with.
+        #[arg(long, default_value = "HEAD^", value_name = "REV")]
+        base: String,
+    },
     /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
     Toolkits,
 }
@@ -28,6 +35,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen { check } => codegen::run(check),
+        Chore::Counts { base } => counts::run(&base),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }
 }
