@@ -6,6 +6,7 @@
 //! `cargo xtask plots` reads both.
 
 mod bound;
+#[cfg(any(feature = "timing", test))]
 mod date;
 mod gpu;
 mod machine;
