@@ -72,7 +72,7 @@ impl Driver {
 
     fn load(explicit: Option<&Path>) -> Result<&'static Self, LoadError> {
         let library = LibraryName::Cuda;
-        let candidates = candidates(library, explicit, &NAMES);
+        let candidates = candidates(library, explicit, || NAMES.to_vec());
         let (handle, file, (table, version)) = open_first(
             library,
             candidates,

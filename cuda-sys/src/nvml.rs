@@ -14,7 +14,7 @@ const NAMES: [&str; 1] = ["libnvidia-ml.so.1"];
 /// [`LoadError`] with every candidate that was tried.
 pub fn locate() -> Result<LoadedFile, LoadError> {
     let library = LibraryName::Nvml;
-    let candidates = candidates(library, None, &NAMES);
+    let candidates = candidates(library, None, || NAMES.to_vec());
     let (_, file, ()) = open_first(library, candidates, c"nvmlInit_v2", |_, _| Ok(()))?;
     Ok(file)
 }

@@ -28,11 +28,11 @@ pub(crate) struct Candidate {
 /// Everything to try for `library` under `names`, the best name first.
 ///
 /// `explicit` is the caller's own file; it and the environment variable are the only candidate where
-/// they are given.
+/// they are given, and `names` is not called then.
 pub(crate) fn candidates(
     library: LibraryName,
     explicit: Option<&Path>,
-    names: &[&str],
+    names: impl FnOnce() -> Vec<&'static str>,
 ) -> Vec<Candidate> {
     if let Some(file) = explicit {
         return vec![Candidate {
@@ -47,6 +47,7 @@ pub(crate) fn candidates(
             found_by,
         }];
     }
+    let names = names();
     let mut all = Vec::new();
     for found_by in [FoundBy::AlreadyMapped, FoundBy::SystemLoader] {
         all.extend(names.iter().map(|name| Candidate {

@@ -80,7 +80,7 @@ pub(super) fn of(handle: Handle, table: &Table) -> Result<Option<Major>, Option<
             .versioned(c"cudaMemcpy", major.symbol_version())
             .is_null()
     };
-    if let Some(major) = Major::ALL.into_iter().find(named) {
+    if let Some(major) = Major::ALL.into_iter().rev().find(named) {
         return Ok(Some(major));
     }
     let mut version: c_int = 0;

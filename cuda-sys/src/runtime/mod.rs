@@ -90,7 +90,7 @@ impl Runtime {
 
     fn load(explicit: Option<&Path>) -> Result<&'static Self, LoadError> {
         let library = LibraryName::Cudart;
-        let candidates = candidates(library, explicit, &names());
+        let candidates = candidates(library, explicit, names);
         let (handle, file, (table, own)) = open_first(
             library,
             candidates,

@@ -1,0 +1,106 @@
+//! `cuwhy demo`.
+
+use clap::ValueEnum;
+use cuwhy_validate::ask::{Ask, ByRuntime, Live};
+use cuwhy_validate::finding::{Glyphs, Style};
+
+use crate::demo::{Session, Shown, cases};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Makes three documented mistakes on the GPU and shows what CUDA answers beside what we find.
+///
+/// The first is no mistake, although it is often called one. Every copy is judged before it is made;
+/// the command fails when CUDA's answer is not the predicted one.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Which query classifies the pointers.
+    #[arg(long, value_enum, default_value_t = Classify::Driver)]
+    pub classify: Classify,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// JSON Lines: one object per copy.
+    Json,
+}
+
+/// Which query classifies the pointers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Classify {
+    /// One plural cuPointerGetAttributes per operand.
+    Driver,
+    /// cudaPointerGetAttributes, which knows no ranges: some things cannot be told.
+    Runtime,
+}
+
+/// Makes the copies and prints them.
+///
+/// # Errors
+///
+/// [`Failure::NoDevice`] when the driver, the runtime or the device cannot be used.
+pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
+    let session = Session::open()?;
+    if arguments.format == Format::Text {
+        output.line(&session.headline())?;
+    }
+    let live = Live::new(session.driver());
+    let by_runtime = ByRuntime::new(session.runtime(), Live::new(session.driver()));
+    let ask: &dyn Ask = match arguments.classify {
+        Classify::Driver => &live,
+        Classify::Runtime => &by_runtime,
+    };
+    let width = output.columns().map_or(Style::default().width, usize::from);
+    let style = Style {
+        width,
+        glyphs: Glyphs::Unicode,
+        colour: true,
+    };
+    let mut surprises = 0;
+    for case in cases() {
+        let shown = session.show(case, ask)?;
+        surprises += usize::from(shown.surprise());
+        match arguments.format {
+            Format::Text => output.data(&text(&shown, &style))?,
+            Format::Json => output.line(&shown.json())?,
+        }
+    }
+    if surprises > 0 {
+        output.note(&format!(
+            "cuwhy: {surprises} of the answers were not the predicted ones: that is a mistake of ours, \
+             please report it"
+        ));
+        return Ok(Exit::CHECK_FAILED);
+    }
+    Ok(Exit::DONE)
+}
+
+fn text(shown: &Shown, style: &Style) -> String {
+    let mut text = format!(
+        "\n{}. {}\n   {}\n",
+        shown.number, shown.case.title, shown.case.code
+    );
+    text.push_str(&format!("   CUDA answered {}\n\n", shown.answered.words()));
+    if shown.verdict.findings.is_empty() {
+        text.push_str("nothing is wrong with this copy\n");
+    }
+    for finding in &shown.verdict.findings {
+        text.push_str(&finding.text(style));
+    }
+    if let Some(remark) = shown.case.remark {
+        text.push_str(&format!("   {remark}\n"));
+    }
+    if shown.cannot_tell() {
+        text.push_str("   predicted: cannot tell (the runtime's query knows no ranges)\n");
+    } else if shown.surprise() {
+        text.push_str("   this is not what we predicted\n");
+    }
+    text
+}

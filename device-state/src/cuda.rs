@@ -1,0 +1,388 @@
+//! CUDA's driver, asked without creating a context.
+//!
+//! Only `cuInit`, `cuDriverGetVersion` and calls about devices are made.
+
+use core::ffi::{CStr, c_char, c_int};
+use std::collections::BTreeMap;
+use std::fs;
+
+use cuda_sys::LoadError;
+use cuda_sys::driver::{
+    CUdevice, CUdevice_P2PAttribute, CUdevice_attribute, CUdevice_attribute_enum, CUresult, CUuuid,
+    Driver,
+};
+use cuda_sys::runtime::Runtime;
+
+use crate::absent::{Absent, Reason};
+use crate::capability::CAPABILITIES;
+use crate::device::{Capability, CudaFields};
+use crate::loaded;
+use crate::machine::Surroundings;
+use crate::parts::{Cuda, CudaDevice, CudaPart, Depth};
+use crate::report::{Link, Problem, Status};
+
+/// The real CUDA driver of this process.
+///
+/// `cuInit` may hang or crash where a driver is broken. Programs that cannot afford that ask from a
+/// process of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CudaDriver;
+
+impl Cuda for CudaDriver {
+    fn ask(&self, depth: Depth) -> CudaPart {
+        match Driver::get() {
+            Ok(driver) => everything(driver, depth),
+            Err(error) => CudaPart {
+                status: not_loaded(&error),
+                library: Some(loaded::missing(
+                    "libcuda",
+                    "every CUDA program",
+                    &error,
+                    &Surroundings::here(),
+                )),
+                ..CudaPart::default()
+            },
+        }
+    }
+}
+
+pub(crate) fn not_loaded(error: &LoadError) -> Status {
+    match error {
+        LoadError::Stub { path, .. } => Status::Stub {
+            message: path.display().to_string(),
+        },
+        error => Status::NotLoaded {
+            message: error.to_string(),
+        },
+    }
+}
+
+/// Turns a status into a reason.
+fn check(status: CUresult) -> Result<(), Reason> {
+    match status {
+        CUresult::CUDA_SUCCESS => Ok(()),
+        // A driver that does not know an attribute calls its number an invalid value.
+        CUresult::CUDA_ERROR_NOT_SUPPORTED | CUresult::CUDA_ERROR_INVALID_VALUE => {
+            Err(Reason::Unsupported)
+        }
+        CUresult::CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND => Err(Reason::SymbolMissing),
+        CUresult::CUDA_ERROR_NOT_PERMITTED => Err(Reason::Denied),
+        other => Err(Reason::Failed(status_name(other))),
+    }
+}
+
+fn status_name(status: CUresult) -> String {
+    status
+        .name()
+        .map_or_else(|| format!("CUDA_{}", status.0), str::to_owned)
+}
+
+fn everything(driver: &'static Driver, depth: Depth) -> CudaPart {
+    let mut part = CudaPart {
+        cuda_number: i32::try_from(driver.version().0).ok(),
+        library: Some(loaded::driver(driver, depth, &Surroundings::here())),
+        ..CudaPart::default()
+    };
+    // SAFETY: `cuInit` may be called at any time and takes no pointer.
+    let status = unsafe { driver.cuInit(0) };
+    if depth == Depth::Everything {
+        let_runtime_open_its_driver();
+    }
+    part.mapped = mapped_files("libcuda.so");
+    if status != CUresult::CUDA_SUCCESS {
+        let file = part
+            .library
+            .as_ref()
+            .and_then(|library| library.real_path.clone());
+        part.status = if status == CUresult::CUDA_ERROR_STUB_LIBRARY {
+            Status::Stub {
+                message: file.unwrap_or_default(),
+            }
+        } else {
+            Status::Refused {
+                code: i32::try_from(status.0).unwrap_or(i32::MAX),
+                name: status_name(status),
+                call: "cuInit".into(),
+            }
+        };
+        return part;
+    }
+    part.status = Status::Answered;
+    let mut count = 0;
+    // SAFETY: `count` is a live `c_int` and the driver writes nothing past it.
+    let status = unsafe { driver.cuDeviceGetCount(&raw mut count) };
+    part.count = part.absent.keep(
+        "cuda_devices",
+        check(status).map(|()| u32::try_from(count).unwrap_or(0)),
+    );
+    let mut handles = Vec::new();
+    for ordinal in 0..count {
+        let mut device: CUdevice = 0;
+        // SAFETY: `device` is a live `CUdevice` and the driver writes nothing past it.
+        let status = unsafe { driver.cuDeviceGet(&raw mut device, ordinal) };
+        match check(status) {
+            Ok(()) => {
+                let described = describe(driver, device, u32::try_from(ordinal).unwrap_or(0));
+                handles.push((device, described.uuid.clone()));
+                part.devices.push(described);
+            }
+            Err(reason) => part.problems.push(Problem {
+                part: "cuda".into(),
+                device: None,
+                message: format!("device {ordinal} cannot be opened: {reason}"),
+            }),
+        }
+    }
+    if depth == Depth::Everything {
+        part.links = links(driver, &handles);
+    }
+    part
+}
+
+fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
+    let mut absent = Absent::default();
+    let name = absent.keep("name", name(driver, device));
+    let uuid = uuid(driver, device).ok();
+    let pci = absent.keep("pci", pci(driver, device));
+    let mut bytes = 0;
+    // SAFETY: `bytes` is a live `usize` and the driver writes nothing past it.
+    let status = unsafe { driver.cuDeviceTotalMem_v2(&raw mut bytes, device) };
+    let total = absent.keep(
+        "cuda_memory_total_bytes",
+        check(status).map(|()| u64::try_from(bytes).unwrap_or(u64::MAX)),
+    );
+    let (attributes, missing) = attributes(driver, device);
+    let mut fields = fields(&attributes, &missing, &mut absent);
+    fields.cuda_memory_total_bytes = total;
+    for (key, reason) in missing {
+        absent.set(&key, reason);
+    }
+    fields.attributes = Some(attributes);
+    CudaDevice {
+        ordinal,
+        uuid,
+        pci,
+        name,
+        fields,
+        absent,
+    }
+}
+
+type Attributes = BTreeMap<String, i32>;
+
+fn attributes(driver: &Driver, device: CUdevice) -> (Attributes, BTreeMap<String, Reason>) {
+    let mut known = BTreeMap::new();
+    let mut missing = BTreeMap::new();
+    for number in 1..CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX.0 {
+        let attribute = CUdevice_attribute_enum(number);
+        let Some(name) = attribute.name() else {
+            continue;
+        };
+        let mut value: c_int = 0;
+        // SAFETY: `value` is a live `c_int` and the driver writes nothing past it.
+        let status = unsafe { driver.cuDeviceGetAttribute(&raw mut value, attribute, device) };
+        match check(status) {
+            Ok(()) => {
+                known.insert(name.to_owned(), value);
+            }
+            Err(reason) => {
+                missing.insert(name.to_owned(), reason);
+            }
+        }
+    }
+    (known, missing)
+}
+
+/// Says with our words what the attributes say with CUDA's.
+fn fields(
+    attributes: &Attributes,
+    missing: &BTreeMap<String, Reason>,
+    absent: &mut Absent,
+) -> CudaFields {
+    let ask = |name: &str| -> Result<i32, Reason> {
+        let value = attributes.get(name).copied();
+        value.ok_or_else(|| missing.get(name).cloned().unwrap_or(Reason::Unsupported))
+    };
+    let number = |name: &str| {
+        ask(name).and_then(|value| u32::try_from(value).map_err(|_| Reason::Unsupported))
+    };
+    let capability = ask("CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR").and_then(|major| {
+        let minor = ask("CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR")?;
+        Ok(format!("{major}.{minor}"))
+    });
+    let posix = ask("CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED");
+    let fabric = ask("CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED").unwrap_or(0);
+    let virtual_memory_handles = posix.map(|posix| {
+        let all = [(posix, "posix_fd"), (fabric, "fabric")];
+        all.iter()
+            .filter(|(value, _)| *value != 0)
+            .map(|(_, name)| (*name).to_owned())
+            .collect()
+    });
+    let pool_handles = ask("CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES").map(|bits| {
+        let all = [
+            (1, "posix_fd"),
+            (2, "win32"),
+            (4, "win32_kmt"),
+            (8, "fabric"),
+        ];
+        all.iter()
+            .filter(|(bit, _)| bits & bit != 0)
+            .map(|(_, name)| (*name).to_owned())
+            .collect()
+    });
+    let capabilities = CAPABILITIES
+        .iter()
+        .map(|meaning| {
+            let mut absent = Absent::default();
+            let claimed = absent.keep("claimed", ask(meaning.attribute).map(|value| value != 0));
+            absent.set("probed", Reason::NotProbed);
+            let capability = Capability {
+                claimed,
+                probed: None,
+                evidence: None,
+                absent,
+            };
+            (meaning.key.to_owned(), capability)
+        })
+        .collect();
+    CudaFields {
+        compute_capability: absent.keep("compute_capability", capability),
+        cuda_memory_total_bytes: None,
+        copy_engines: absent.keep(
+            "copy_engines",
+            number("CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT"),
+        ),
+        multiprocessors: absent.keep(
+            "multiprocessors",
+            number("CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT"),
+        ),
+        integrated: absent.keep(
+            "integrated",
+            ask("CU_DEVICE_ATTRIBUTE_INTEGRATED").map(|value| value != 0),
+        ),
+        virtual_memory_handles: absent.keep("virtual_memory_handles", virtual_memory_handles),
+        pool_handles: absent.keep("pool_handles", pool_handles),
+        capabilities: Some(capabilities),
+        attributes: None,
+    }
+}
+
+fn name(driver: &Driver, device: CUdevice) -> Result<String, Reason> {
+    let mut text: [c_char; 256] = [0; 256];
+    // SAFETY: `text` holds 256 characters, which the driver is told, and it ends what it writes with 0.
+    check(unsafe { driver.cuDeviceGetName(text.as_mut_ptr(), 256, device) })?;
+    Ok(string(&text))
+}
+
+fn pci(driver: &Driver, device: CUdevice) -> Result<String, Reason> {
+    let mut text: [c_char; 32] = [0; 32];
+    // SAFETY: `text` holds 32 characters, which the driver is told, and it ends what it writes with 0.
+    check(unsafe { driver.cuDeviceGetPCIBusId(text.as_mut_ptr(), 32, device) })?;
+    Ok(crate::pci::normal(&string(&text)))
+}
+
+/// Reads the text before the first 0; without one, all of it.
+fn string(text: &[c_char]) -> String {
+    let bytes: Vec<u8> = text
+        .iter()
+        .map(|character| character.cast_unsigned())
+        .collect();
+    CStr::from_bytes_until_nul(&bytes).map_or_else(
+        |_| String::from_utf8_lossy(&bytes).into_owned(),
+        |text| text.to_string_lossy().into_owned(),
+    )
+}
+
+/// Reads the identity without its prefix: CUDA does not tell a GPU from an instance of one.
+fn uuid(driver: &Driver, device: CUdevice) -> Result<String, Reason> {
+    let mut uuid = CUuuid { bytes: [0; 16] };
+    // SAFETY: `uuid` is a live `CUuuid` and the driver writes nothing past it.
+    let mut answer = check(unsafe { driver.cuDeviceGetUuid_v2(&raw mut uuid, device) });
+    if answer == Err(Reason::SymbolMissing) {
+        // SAFETY: as above; drivers before CUDA 11.4 have only this form.
+        answer = check(unsafe { driver.cuDeviceGetUuid(&raw mut uuid, device) });
+    }
+    answer?;
+    let mut text = String::new();
+    for (place, byte) in uuid.bytes.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{:02x}", byte.cast_unsigned()));
+    }
+    Ok(text)
+}
+
+fn links(driver: &Driver, devices: &[(CUdevice, Option<String>)]) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (from, from_uuid) in devices {
+        for (to, to_uuid) in devices {
+            let (Some(from_uuid), Some(to_uuid)) = (from_uuid, to_uuid) else {
+                continue;
+            };
+            if from == to {
+                continue;
+            }
+            let mut link = Link::new(from_uuid, to_uuid);
+            let mut access: c_int = 0;
+            // SAFETY: `access` is a live `c_int` and the driver writes nothing past it.
+            let status = unsafe { driver.cuDeviceCanAccessPeer(&raw mut access, *from, *to) };
+            link.cuda_access = link
+                .absent
+                .keep("cuda_access", check(status).map(|()| access != 0));
+            let ask = |attribute: CUdevice_P2PAttribute| {
+                let mut value: c_int = 0;
+                // SAFETY: `value` is a live `c_int` and the driver writes nothing past it.
+                let status = unsafe {
+                    driver.cuDeviceGetP2PAttribute(&raw mut value, attribute, *from, *to)
+                };
+                check(status).map(|()| value)
+            };
+            link.cuda_performance_rank = link.absent.keep(
+                "cuda_performance_rank",
+                ask(CUdevice_P2PAttribute::CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK),
+            );
+            link.cuda_atomics = link.absent.keep(
+                "cuda_atomics",
+                ask(CUdevice_P2PAttribute::CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED)
+                    .map(|value| value != 0),
+            );
+            link.cuda_arrays = link.absent.keep(
+                "cuda_arrays",
+                ask(CUdevice_P2PAttribute::CU_DEVICE_P2P_ATTRIBUTE_CUDA_ARRAY_ACCESS_SUPPORTED)
+                    .map(|value| value != 0),
+            );
+            links.push(link);
+        }
+    }
+    links
+}
+
+/// Has libcudart, if there is one, open the libcuda of its choice: it may be another file than ours.
+fn let_runtime_open_its_driver() {
+    if let Ok(runtime) = Runtime::get() {
+        let mut version: c_int = 0;
+        // SAFETY: `version` is a live `c_int` and the library writes nothing past it.
+        let status = unsafe { runtime.cudaDriverGetVersion(&raw mut version) };
+        // Whether it succeeds does not matter, only what it has mapped afterwards.
+        let _ = status;
+    }
+}
+
+/// The files of this name that this process has mapped, each once.
+fn mapped_files(name: &str) -> Vec<String> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mut files: Vec<String> = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|start| line[start..].to_owned()))
+        .filter(|path| {
+            path.rsplit('/')
+                .next()
+                .is_some_and(|file| file.starts_with(name))
+        })
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}

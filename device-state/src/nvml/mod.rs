@@ -1,0 +1,12 @@
+//! NVML, asked through `nvml-wrapper`.
+//!
+//! Every field is asked for on its own, and failing is a property of the field.
+
+mod fields;
+mod functions;
+mod links;
+mod reason;
+mod source;
+
+pub use functions::FUNCTIONS;
+pub use source::NvmlLibrary;

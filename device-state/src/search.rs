@@ -1,0 +1,644 @@
+//! Which library files lie where programs could find them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::absent::{Absent, Reason};
+use crate::elf::{self, Exports};
+use crate::library::{AbsentFunction, Attempt, Library, Origin};
+use crate::machine::Surroundings;
+use crate::parts::Depth;
+
+/// The libraries that are looked for, and who needs them.
+const WANTED: [(&str, &str); 4] = [
+    ("libcuda", "every CUDA program"),
+    (
+        "libcudart",
+        "programs that use the runtime API and do not contain it",
+    ),
+    ("libnvidia-ml", "monitoring"),
+    ("libcupti", "profilers"),
+];
+
+/// A function that we would call, and the version that introduced it, as `major.minor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedFunction {
+    /// Its name.
+    pub name: String,
+    /// The CUDA version that introduced it.
+    pub since: Option<String>,
+}
+
+impl Surroundings {
+    /// Lists every library file that is found in the folders where such files are.
+    ///
+    /// Nothing is loaded. With [`Depth::Everything`] the exported names are compared with those that
+    /// `wanted` gives for a library and its version.
+    pub fn search(
+        &self,
+        depth: Depth,
+        wanted: &dyn Fn(&str, Option<&str>) -> Vec<WantedFunction>,
+    ) -> Vec<Library> {
+        let mut found: BTreeMap<(usize, PathBuf), PathBuf> = BTreeMap::new();
+        let mut order = Vec::new();
+        for folder in self.folders() {
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
+            let mut names: Vec<String> = entries
+                .flatten()
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .filter(|name| library_of(name).is_some())
+                .collect();
+            // `libcuda.so.1` before `libcuda.so.580.1`, and the name without a number last: it is for
+            // linking.
+            names.sort_by_key(|name| (name.ends_with(".so"), name.len(), name.clone()));
+            for name in names {
+                self.add(&folder.join(&name), &mut found, &mut order);
+            }
+        }
+        for path in self.loader_cache() {
+            self.add(&path, &mut found, &mut order);
+        }
+        order
+            .into_iter()
+            .map(|key| {
+                let seen = &found[&key];
+                self.describe(WANTED[key.0], seen, &key.1, depth, wanted)
+            })
+            .collect()
+    }
+
+    fn add(
+        &self,
+        path: &Path,
+        found: &mut BTreeMap<(usize, PathBuf), PathBuf>,
+        order: &mut Vec<(usize, PathBuf)>,
+    ) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(which) = name.and_then(library_of) else {
+            return;
+        };
+        // A link that leads nowhere is no library.
+        let Ok(real) = fs::canonicalize(path) else {
+            return;
+        };
+        let key = (which, real);
+        if !found.contains_key(&key) {
+            found.insert(key.clone(), path.to_owned());
+            order.push(key);
+        }
+    }
+
+    fn describe(
+        &self,
+        (name, wanted_by): (&str, &str),
+        seen: &Path,
+        real: &Path,
+        depth: Depth,
+        wanted: &dyn Fn(&str, Option<&str>) -> Vec<WantedFunction>,
+    ) -> Library {
+        let mut absent = Absent::default();
+        let exports = if depth == Depth::Everything {
+            Exports::Wanted
+        } else {
+            Exports::Unwanted
+        };
+        let read = elf::read(real, exports);
+        let result = match &read {
+            Ok(_) => "not tried".to_owned(),
+            Err(error) => format!("not a shared object for this machine: {error}"),
+        };
+        let object = read.unwrap_or_default();
+        if object.soname.is_none() {
+            absent.set("soname", Reason::NotApplicable);
+        }
+        let simulated = object
+            .exports
+            .as_ref()
+            .is_some_and(|names| names.contains("cuwhy_sim_version"));
+        let origin = if simulated {
+            Origin::Simulated
+        } else {
+            origin(name, &self.name(seen), &self.name(real), real)
+        };
+        let (version, version_source) = match version(name, real) {
+            Some((version, source)) => (Some(version), Some(source.to_owned())),
+            None => {
+                absent.set("version", Reason::Unsupported);
+                absent.set("version_source", Reason::Unsupported);
+                (None, None)
+            }
+        };
+        let (mut functions_wanted, mut functions_found, mut functions_absent) = (None, None, None);
+        let functions = wanted(name, version.as_deref());
+        match &object.exports {
+            Some(exports) if !functions.is_empty() => {
+                let lacking: Vec<AbsentFunction> = functions
+                    .iter()
+                    .filter(|function| !exports.contains(&function.name))
+                    .map(|function| absent_function(&function.name, function.since.clone()))
+                    .collect();
+                let count = |number: usize| u32::try_from(number).ok();
+                functions_wanted = count(functions.len());
+                functions_found = count(functions.len() - lacking.len());
+                functions_absent = Some(lacking);
+            }
+            _ => {
+                let reason = if functions.is_empty() {
+                    Reason::NotApplicable
+                } else {
+                    Reason::NotCollected
+                };
+                for key in ["functions_wanted", "functions_found", "functions_absent"] {
+                    absent.set(key, reason.clone());
+                }
+            }
+        }
+        absent.set("already_loaded", Reason::NotApplicable);
+        Library {
+            name: name.to_owned(),
+            wanted_by: wanted_by.to_owned(),
+            chosen: false,
+            tried: vec![Attempt {
+                candidate: self.name(seen),
+                result,
+            }],
+            loaded_from: Some(self.name(seen)),
+            real_path: Some(self.name(real)),
+            soname: object.soname,
+            version,
+            version_source,
+            origin,
+            already_loaded: None,
+            functions_wanted,
+            functions_found,
+            functions_absent,
+            absent,
+        }
+    }
+
+    /// The folders in which libraries are, in the order in which the loader would go.
+    fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        if let Some(list) = self.variable("LD_LIBRARY_PATH") {
+            folders.extend(
+                list.split([':', ';'])
+                    .filter(|entry| entry.starts_with('/'))
+                    .map(|entry| self.path(entry)),
+            );
+        }
+        for folder in [
+            "/lib/x86_64-linux-gnu",
+            "/usr/lib/x86_64-linux-gnu",
+            "/lib64",
+            "/usr/lib64",
+            "/usr/lib",
+            "/usr/local/lib",
+            "/usr/local/nvidia/lib64",
+            "/usr/local/nvidia/lib",
+            "/usr/lib/wsl/lib",
+            "/run/opengl-driver/lib",
+        ] {
+            folders.push(self.path(folder));
+        }
+        let mut toolkits: Vec<PathBuf> = ["CUDA_HOME", "CUDA_PATH"]
+            .iter()
+            .filter_map(|name| self.variable(name))
+            .map(|home| self.path(home))
+            .collect();
+        let mut installed = children(&self.path("/usr/local"), "cuda");
+        installed.reverse();
+        toolkits.extend(installed);
+        toolkits.push(self.path("/opt/cuda"));
+        for toolkit in toolkits {
+            for part in [
+                "lib64",
+                "targets/x86_64-linux/lib",
+                "lib64/stubs",
+                "targets/x86_64-linux/lib/stubs",
+                "compat",
+                "extras/CUPTI/lib64",
+            ] {
+                folders.push(toolkit.join(part));
+            }
+        }
+        if let Some(prefix) = self.variable("CONDA_PREFIX") {
+            let prefix = self.path(prefix);
+            folders.push(prefix.join("lib"));
+            folders.push(prefix.join("targets/x86_64-linux/lib"));
+        }
+        for packages in self.python_packages() {
+            folders.push(packages.join("torch/lib"));
+            for part in children(&packages.join("nvidia"), "cu") {
+                folders.push(part.join("lib"));
+            }
+        }
+        folders
+    }
+
+    /// The folders in which Python keeps its packages.
+    fn python_packages(&self) -> Vec<PathBuf> {
+        let mut prefixes = Vec::new();
+        for name in ["VIRTUAL_ENV", "CONDA_PREFIX"] {
+            prefixes.extend(self.variable(name).map(|prefix| self.path(prefix)));
+        }
+        for folder in self.variable("PATH").unwrap_or_default().split(':') {
+            if let Some(prefix) = folder
+                .strip_suffix("/bin")
+                .filter(|prefix| !prefix.is_empty())
+            {
+                prefixes.push(self.path(prefix));
+            }
+        }
+        prefixes.extend(
+            self.variable("HOME")
+                .map(|home| self.path(home).join(".local")),
+        );
+        prefixes.extend([self.path("/usr/local"), self.path("/usr")]);
+        let mut packages: Vec<PathBuf> = self
+            .variable("PYTHONPATH")
+            .unwrap_or_default()
+            .split(':')
+            .filter(|entry| entry.starts_with('/'))
+            .map(|entry| self.path(entry))
+            .collect();
+        for prefix in prefixes {
+            for python in children(&prefix.join("lib"), "python3") {
+                packages.push(python.join("site-packages"));
+                packages.push(python.join("dist-packages"));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        packages.retain(|folder| seen.insert(folder.clone()));
+        packages
+    }
+
+    /// The files that the loader's cache names.
+    fn loader_cache(&self) -> Vec<PathBuf> {
+        let Ok(bytes) = fs::read(self.path("/etc/ld.so.cache")) else {
+            return Vec::new();
+        };
+        cached_paths(&bytes)
+            .into_iter()
+            .map(|path| self.path(&path))
+            .collect()
+    }
+}
+
+fn absent_function(name: &str, since: Option<String>) -> AbsentFunction {
+    let mut absent = Absent::default();
+    if since.is_none() {
+        absent.set("since", Reason::Unsupported);
+    }
+    AbsentFunction {
+        name: name.to_owned(),
+        since,
+        absent,
+    }
+}
+
+/// Reads the paths of our libraries out of the loader's cache (`man ldconfig`).
+fn cached_paths(bytes: &[u8]) -> Vec<String> {
+    const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
+    const HEADER: usize = 48;
+    const ENTRY: usize = 24;
+    let Some(start) = bytes
+        .windows(MAGIC.len())
+        .position(|window| window == MAGIC)
+    else {
+        return Vec::new();
+    };
+    let table = &bytes[start..];
+    let number = |at: usize| -> Option<usize> {
+        let bytes = table.get(at..at + 4)?;
+        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    };
+    let text = |at: usize| -> Option<String> {
+        let rest = table.get(at..)?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        String::from_utf8(rest[..end].to_vec()).ok()
+    };
+    let count = number(MAGIC.len()).unwrap_or(0);
+    (0..count)
+        .map_while(|entry| {
+            let at = HEADER + entry * ENTRY;
+            Some((text(number(at + 4)?)?, text(number(at + 8)?)?))
+        })
+        .filter(|(name, _)| library_of(name).is_some())
+        .map(|(_, path)| path)
+        .collect()
+}
+
+/// Which of the wanted libraries a file name belongs to.
+fn library_of(file: &str) -> Option<usize> {
+    WANTED.iter().position(|(name, _)| {
+        let Some(rest) = file.strip_prefix(name) else {
+            return false;
+        };
+        // PyTorch's wheels put a checksum between the name and the number.
+        let rest = match rest.strip_prefix('-') {
+            Some(sum) => sum.trim_start_matches(|c: char| c.is_ascii_hexdigit()),
+            None => rest,
+        };
+        rest == ".so"
+            || rest
+                .strip_prefix(".so.")
+                .is_some_and(|number| number.chars().all(|c| c.is_ascii_digit() || c == '.'))
+    })
+}
+
+/// Where a file comes from, as its place tells.
+pub(crate) fn origin(name: &str, seen: &str, real: &str, file: &Path) -> Origin {
+    let either = |part: &str| seen.contains(part) || real.contains(part);
+    let of_driver = matches!(name, "libcuda" | "libnvidia-ml");
+    if either("/stubs/") {
+        return Origin::Stub;
+    }
+    if either("/wsl/") {
+        return Origin::Wsl;
+    }
+    if of_driver && either("/compat/") {
+        return Origin::Compat;
+    }
+    if either("/site-packages/") || either("/dist-packages/") {
+        return Origin::Wheel;
+    }
+    let prefix = real.split_once("/lib/").map(|(prefix, _)| prefix);
+    let conda = either("conda")
+        || prefix.is_some_and(|prefix| {
+            !prefix.is_empty() && Path::new(prefix).join("conda-meta").is_dir()
+        });
+    if conda {
+        return Origin::Conda;
+    }
+    if either("/cuda/") || either("/cuda-") || either("/targets/x86_64-linux/") {
+        return Origin::Toolkit;
+    }
+    if of_driver {
+        // A toolkit's stub has all names and no code: a few ten kilobytes, against many megabytes.
+        let small = fs::metadata(file).is_ok_and(|data| data.len() < 256 * 1024);
+        return if small && real.ends_with(".so") {
+            Origin::Stub
+        } else {
+            Origin::Driver
+        };
+    }
+    if real.starts_with("/usr/lib") || real.starts_with("/lib") {
+        // Distributions package the toolkit this way.
+        return Origin::Toolkit;
+    }
+    Origin::Unknown
+}
+
+/// The version of a file, and where it was read.
+pub(crate) fn version(name: &str, real: &Path) -> Option<(String, &'static str)> {
+    let file = real.file_name()?.to_str()?;
+    let number = file.split_once(".so.").map(|(_, number)| number);
+    if let Some(number) = number.filter(|number| number.contains('.') && *number != "11.0") {
+        return Some((number.to_owned(), "file name"));
+    }
+    let package = packaged_version(name, real);
+    if package.is_some() {
+        return package;
+    }
+    toolkit_version(name, real)
+}
+
+/// The version in the name of a wheel's folder: `nvidia_cuda_runtime_cu12-12.8.90.dist-info`.
+fn packaged_version(name: &str, real: &Path) -> Option<(String, &'static str)> {
+    let packages = real.ancestors().find(|folder| {
+        folder
+            .file_name()
+            .is_some_and(|name| name == "site-packages" || name == "dist-packages")
+    })?;
+    let part = match name {
+        "libcudart" => "cuda_runtime",
+        "libcupti" => "cuda_cupti",
+        _ => return None,
+    };
+    let in_wheel = real.strip_prefix(packages).ok()?.to_str()?;
+    let major = real
+        .file_name()?
+        .to_str()?
+        .split_once(".so.")
+        .map_or("", |(_, number)| number.split('.').next().unwrap_or(""));
+    fs::read_dir(packages)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|folder| folder.starts_with("nvidia_") && folder.contains(part))
+        .filter_map(|folder| {
+            let stem = folder.strip_suffix(".dist-info")?;
+            let (_, version) = stem.rsplit_once('-')?;
+            Some(version.to_owned())
+        })
+        .find(|version| {
+            in_wheel.starts_with("nvidia/")
+                && (major.is_empty()
+                    || version.split('.').next() == Some(major)
+                    || name == "libcupti")
+        })
+        .map(|version| (version, "package folder"))
+}
+
+/// The version in a toolkit's `version.json`.
+fn toolkit_version(name: &str, real: &Path) -> Option<(String, &'static str)> {
+    let part = match name {
+        "libcudart" => "cuda_cudart",
+        "libcupti" => "cuda_cupti",
+        _ => return None,
+    };
+    let file = real
+        .ancestors()
+        .take(5)
+        .map(|folder| folder.join("version.json"))
+        .find(|file| file.is_file())?;
+    let text = fs::read_to_string(file).ok()?;
+    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let version = value.get(part)?.get("version")?.as_str()?;
+    Some((version.to_owned(), "version.json"))
+}
+
+fn children(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(prefix))
+        })
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(files: &[&str], environment: &[(&str, &str)]) -> (tempfile::TempDir, Surroundings) {
+        let root = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = root.path().join(name.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "not a library").unwrap();
+        }
+        let surroundings = Surroundings {
+            root: root.path().canonicalize().unwrap(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        (root, surroundings)
+    }
+
+    fn found(machine: &Surroundings) -> Vec<(String, String, Option<String>, Origin)> {
+        machine
+            .search(Depth::Everything, &|_, _| Vec::new())
+            .into_iter()
+            .map(|library| {
+                (
+                    library.name,
+                    library.loaded_from.unwrap(),
+                    library.version,
+                    library.origin,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn file_names_belong_to_their_library_and_to_no_other() {
+        let of = |name: &str| library_of(name).map(|place| WANTED[place].0);
+        assert_eq!(of("libcuda.so"), Some("libcuda"));
+        assert_eq!(of("libcuda.so.580.159.04"), Some("libcuda"));
+        assert_eq!(of("libcudart.so.12"), Some("libcudart"));
+        assert_eq!(of("libcudart-d0da41ae.so.11.0"), Some("libcudart"));
+        assert_eq!(of("libnvidia-ml.so.1"), Some("libnvidia-ml"));
+        for foreign in [
+            "libcudadebugger.so.1",
+            "libcudart_static.a",
+            "libcudart.so.12.py",
+            "libnvidia-ml-dev",
+        ] {
+            assert_eq!(of(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn the_place_tells_the_origin_and_the_name_the_version() {
+        let (_root, machine) = machine(
+            &[
+                "/usr/lib/x86_64-linux-gnu/libcuda.so.580.159.04",
+                "/usr/local/cuda-12.8/lib64/libcudart.so.12.8.90",
+                "/usr/local/cuda-12.8/compat/libcuda.so.570.1.2",
+                "/usr/local/cuda-12.8/lib64/stubs/libcuda.so",
+                "/usr/lib/wsl/lib/libnvidia-ml.so.1",
+                "/env/lib/python3.11/site-packages/nvidia/cuda_runtime/lib/libcudart.so.12",
+                "/env/lib/python3.11/site-packages/nvidia_cuda_runtime_cu12-12.9.79.dist-info/RECORD",
+                "/env/lib/python3.11/site-packages/nvidia/cu13/lib/libcudart.so.13",
+                "/env/lib/python3.11/site-packages/nvidia_cuda_runtime-13.0.96.dist-info/RECORD",
+            ],
+            &[("PATH", "/env/bin:/usr/bin")],
+        );
+        let expected = [
+            (
+                "libcuda",
+                "/usr/lib/x86_64-linux-gnu/libcuda.so.580.159.04",
+                Some("580.159.04"),
+                Origin::Driver,
+            ),
+            (
+                "libnvidia-ml",
+                "/usr/lib/wsl/lib/libnvidia-ml.so.1",
+                None,
+                Origin::Wsl,
+            ),
+            (
+                "libcudart",
+                "/usr/local/cuda-12.8/lib64/libcudart.so.12.8.90",
+                Some("12.8.90"),
+                Origin::Toolkit,
+            ),
+            (
+                "libcuda",
+                "/usr/local/cuda-12.8/lib64/stubs/libcuda.so",
+                None,
+                Origin::Stub,
+            ),
+            (
+                "libcuda",
+                "/usr/local/cuda-12.8/compat/libcuda.so.570.1.2",
+                Some("570.1.2"),
+                Origin::Compat,
+            ),
+            (
+                "libcudart",
+                "/env/lib/python3.11/site-packages/nvidia/cu13/lib/libcudart.so.13",
+                Some("13.0.96"),
+                Origin::Wheel,
+            ),
+            (
+                "libcudart",
+                "/env/lib/python3.11/site-packages/nvidia/cuda_runtime/lib/libcudart.so.12",
+                Some("12.9.79"),
+                Origin::Wheel,
+            ),
+        ];
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(name, path, version, origin)| {
+                (
+                    name.to_owned(),
+                    path.to_owned(),
+                    version.map(str::to_owned),
+                    origin,
+                )
+            })
+            .collect();
+        assert_eq!(found(&machine), expected);
+    }
+
+    #[test]
+    fn a_stub_folder_in_the_search_path_comes_first() {
+        let (_root, machine) = machine(
+            &["/toolkit/lib64/stubs/libcuda.so", "/usr/lib64/libcuda.so.1"],
+            &[("LD_LIBRARY_PATH", "/toolkit/lib64/stubs")],
+        );
+        let found = found(&machine);
+        assert_eq!(found[0].3, Origin::Stub);
+        assert_eq!(found[1].3, Origin::Driver);
+    }
+
+    #[test]
+    fn a_real_library_tells_its_name_and_exports() {
+        let object = elf::read(
+            Path::new("/lib/x86_64-linux-gnu/libc.so.6"),
+            Exports::Wanted,
+        )
+        .unwrap();
+        assert_eq!(object.soname.as_deref(), Some("libc.so.6"));
+        assert!(object.exports.unwrap().contains("malloc"));
+    }
+
+    #[test]
+    fn the_loaders_cache_of_this_machine_can_be_read() {
+        if let Ok(bytes) = fs::read("/etc/ld.so.cache") {
+            // Whatever is there, reading must not fail; most machines have no CUDA.
+            assert!(
+                cached_paths(&bytes)
+                    .iter()
+                    .all(|path| path.starts_with('/'))
+            );
+        }
+        assert!(cached_paths(b"glibc-ld.so.cache1.1\xff\xff\xff\xff").is_empty());
+        assert!(cached_paths(b"").is_empty());
+    }
+}

@@ -1,0 +1,281 @@
+//! Answers from the driver and the kernel.
+
+use super::attributes::{Level, query};
+use super::hostmap::HostMap;
+use super::{Ask, Host, Pointer};
+use crate::call::{Action, Order};
+use crate::facts::{Access, ArrayFacts, Capture, Current, Environment};
+use crate::{Call, Span, Stream};
+use core::ffi::c_int;
+use core::ptr;
+use cuda_sys::driver::{
+    CUDA_ARRAY3D_DESCRIPTOR, CUarray_format, CUdevice_attribute, CUmemAccess_flags, CUmemLocation,
+    CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUresult, CUstreamCaptureStatus, Table,
+};
+use std::sync::Mutex;
+
+/// Asks the driver behind a table, and the kernel about host memory.
+///
+/// Every question is one that creates no context, changes no last error and is allowed while a
+/// stream captures. The plural query is the only one put for an address that CUDA may not know:
+/// the singular one fails there and writes into the driver's own error log.
+#[derive(Debug)]
+pub struct Live<'a> {
+    table: &'a Table,
+    host: HostMap,
+    level: Level,
+    devices: Mutex<Vec<DeviceFacts>>,
+}
+
+/// What never changes about a device.
+#[derive(Debug, Clone, Default)]
+struct DeviceFacts {
+    ordinal: i32,
+    pageable_access: Option<bool>,
+    max_pitch: Option<u64>,
+    name: Option<String>,
+}
+
+impl<'a> Live<'a> {
+    /// Asks through this table; for a loaded driver, `&**driver`.
+    #[must_use]
+    pub fn new(table: &'a Table) -> Self {
+        Self {
+            table,
+            host: HostMap::open(),
+            level: Level::newest(),
+            devices: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn current(&self) -> Current {
+        let mut context = ptr::null_mut();
+        // SAFETY: `context` is a live handle and the driver writes nothing past it.
+        let status = unsafe { self.table.cuCtxGetCurrent(&raw mut context) };
+        if status != CUresult::CUDA_SUCCESS {
+            return Current::Unknown;
+        }
+        if context.is_null() {
+            return Current::None;
+        }
+        let mut device = 0;
+        // SAFETY: `device` is a live `CUdevice` and the driver writes nothing past it.
+        let status = unsafe { self.table.cuCtxGetDevice(&raw mut device) };
+        if status == CUresult::CUDA_SUCCESS {
+            Current::Device(device)
+        } else {
+            Current::Unknown
+        }
+    }
+
+    fn attribute(&self, attribute: CUdevice_attribute, device: i32) -> Option<i32> {
+        let mut value: c_int = 0;
+        // SAFETY: `value` is a live `c_int` and the driver writes nothing past it.
+        let status = unsafe {
+            self.table
+                .cuDeviceGetAttribute(&raw mut value, attribute, device)
+        };
+        (status == CUresult::CUDA_SUCCESS).then_some(value)
+    }
+
+    /// What never changes about a device, asked once.
+    fn device(&self, ordinal: i32) -> DeviceFacts {
+        let Ok(mut known) = self.devices.lock() else {
+            return DeviceFacts::default();
+        };
+        if let Some(facts) = known.iter().find(|facts| facts.ordinal == ordinal) {
+            return facts.clone();
+        }
+        let pageable = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS;
+        let pitch = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_PITCH;
+        let facts = DeviceFacts {
+            ordinal,
+            pageable_access: self.attribute(pageable, ordinal).map(|value| value != 0),
+            max_pitch: self
+                .attribute(pitch, ordinal)
+                .and_then(|value| u64::try_from(value).ok()),
+            name: self.name(ordinal),
+        };
+        known.push(facts.clone());
+        facts
+    }
+
+    fn name(&self, ordinal: i32) -> Option<String> {
+        let mut text = [0_u8; 256];
+        let room = c_int::try_from(text.len()).ok()?;
+        // SAFETY: the driver writes at most `room` bytes, and `text` has that many.
+        let status = unsafe {
+            self.table
+                .cuDeviceGetName(text.as_mut_ptr().cast(), room, ordinal)
+        };
+        let end = text.iter().position(|&byte| byte == 0)?;
+        (status == CUresult::CUDA_SUCCESS)
+            .then(|| String::from_utf8_lossy(&text[..end]).into_owned())
+    }
+
+    fn capture(&self, call: &Call) -> Capture {
+        let stream = match call.stream() {
+            Stream::Legacy => 1,
+            Stream::PerThread => 2,
+            Stream::Handle(handle) => handle,
+        };
+        let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
+        let handle = ptr::with_exposed_provenance_mut(usize::try_from(stream).unwrap_or(0));
+        // SAFETY: the handle is one that the caller is about to use, `status` is a live number.
+        let result = unsafe { self.table.cuStreamIsCapturing(handle, &raw mut status) };
+        match result {
+            CUresult::CUDA_SUCCESS if status.0 == 0 => Capture::None,
+            CUresult::CUDA_SUCCESS => Capture::ThisStream,
+            CUresult::CUDA_ERROR_STREAM_CAPTURE_IMPLICIT => Capture::BlocksLegacy,
+            _ => Capture::Unknown,
+        }
+    }
+
+    fn device_count(&self) -> Option<i32> {
+        let mut count: c_int = 0;
+        // SAFETY: `count` is a live `c_int` and the driver writes nothing past it.
+        let status = unsafe { self.table.cuDeviceGetCount(&raw mut count) };
+        (status == CUresult::CUDA_SUCCESS).then_some(count)
+    }
+
+    fn peers(&self, current: i32) -> Vec<(i32, bool)> {
+        let count = self.device_count().unwrap_or(0);
+        let others = (0..count).filter(|&ordinal| ordinal != current);
+        others
+            .filter_map(|ordinal| {
+                let mut can: c_int = 0;
+                // SAFETY: `can` is a live `c_int` and the driver writes nothing past it.
+                let status = unsafe {
+                    self.table
+                        .cuDeviceCanAccessPeer(&raw mut can, current, ordinal)
+                };
+                (status == CUresult::CUDA_SUCCESS && can == 0).then_some((ordinal, false))
+            })
+            .collect()
+    }
+}
+
+/// A location that is a device.
+fn at_device(device: i32) -> CUmemLocation {
+    CUmemLocation {
+        type_: CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
+        __bindgen_anon_1: CUmemLocation_st__bindgen_ty_1 { id: device },
+    }
+}
+
+impl Ask for Live<'_> {
+    fn pointer(&self, address: u64) -> Pointer {
+        query(self.table, &self.level, address)
+    }
+
+    fn mapped_range(&self, address: u64) -> Option<Span> {
+        let (mut base, mut bytes) = (0, 0_usize);
+        // SAFETY: both are live numbers of the C types' sizes; the address is looked up, not followed.
+        let status = unsafe {
+            self.table
+                .cuMemGetAddressRange_v2(&raw mut base, &raw mut bytes, address)
+        };
+        (status == CUresult::CUDA_SUCCESS).then(|| Span::sized(base, bytes as u64))
+    }
+
+    fn access(&self, address: u64, device: i32) -> Access {
+        let mut flags = 0;
+        let location = at_device(device);
+        // SAFETY: `flags` and `location` are alive; the address is looked up, not followed.
+        let status = unsafe {
+            self.table
+                .cuMemGetAccess(&raw mut flags, &raw const location, address)
+        };
+        match status {
+            CUresult::CUDA_SUCCESS => Access::from_flags(flags),
+            _ => Access::Unknown,
+        }
+    }
+
+    fn pool_access(&self, pool: u64, device: i32) -> Access {
+        let mut flags = CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE;
+        let mut location = at_device(device);
+        let handle = ptr::with_exposed_provenance_mut(usize::try_from(pool).unwrap_or(0));
+        // SAFETY: the driver itself named this pool a moment ago; the other two are alive.
+        let status = unsafe {
+            self.table
+                .cuMemPoolGetAccess(&raw mut flags, handle, &raw mut location)
+        };
+        match status {
+            CUresult::CUDA_SUCCESS => Access::from_flags(flags.0.into()),
+            _ => Access::Unknown,
+        }
+    }
+
+    fn array(&self, handle: u64) -> Option<ArrayFacts> {
+        // A handle is a pointer that the driver follows: one that cannot be read is none.
+        self.peek(handle & !7)?;
+        let mut found = CUDA_ARRAY3D_DESCRIPTOR::default();
+        let array = ptr::with_exposed_provenance_mut(usize::try_from(handle).ok()?);
+        // SAFETY: `found` is a live descriptor; the caller is about to use the handle as an array.
+        let status = unsafe { self.table.cuArray3DGetDescriptor_v2(&raw mut found, array) };
+        if status != CUresult::CUDA_SUCCESS {
+            return None;
+        }
+        Some(ArrayFacts {
+            handle,
+            width: found.Width as u64,
+            height: found.Height as u64,
+            depth: found.Depth as u64,
+            element: component(found.Format)? * u64::from(found.NumChannels),
+        })
+    }
+
+    fn host(&self, address: u64) -> Host {
+        self.host.at(address)
+    }
+
+    fn peek(&self, address: u64) -> Option<u64> {
+        super::peek::word(address)
+    }
+
+    fn device_name(&self, device: i32) -> Option<String> {
+        self.device(device).name
+    }
+
+    fn environment(&self, call: &Call) -> Environment {
+        let mut environment = Environment {
+            current: self.current(),
+            ..Environment::default()
+        };
+        if let Current::Device(device) = environment.current {
+            let facts = self.device(device);
+            environment.pageable_access = facts.pageable_access;
+            environment.max_pitch = facts.max_pitch;
+            if matches!(call.action, Action::Fill(_)) {
+                environment.peers = self.peers(device);
+            }
+        }
+        if matches!(call.action, Action::Peer(_)) {
+            environment.devices = self.device_count();
+        }
+        let batch = matches!(call.action, Action::Batch(_));
+        let legacy = call.stream() == Stream::Legacy;
+        let synchronous = matches!(call.order, Order::Synchronous(_));
+        if batch || legacy || synchronous {
+            environment.capture = self.capture(call);
+        }
+        environment
+    }
+}
+
+/// Bytes of one component of an array's element.
+const fn component(format: CUarray_format) -> Option<u64> {
+    match format {
+        CUarray_format::CU_AD_FORMAT_UNSIGNED_INT8 | CUarray_format::CU_AD_FORMAT_SIGNED_INT8 => {
+            Some(1)
+        }
+        CUarray_format::CU_AD_FORMAT_UNSIGNED_INT16
+        | CUarray_format::CU_AD_FORMAT_SIGNED_INT16
+        | CUarray_format::CU_AD_FORMAT_HALF => Some(2),
+        CUarray_format::CU_AD_FORMAT_UNSIGNED_INT32
+        | CUarray_format::CU_AD_FORMAT_SIGNED_INT32
+        | CUarray_format::CU_AD_FORMAT_FLOAT => Some(4),
+        _ => None,
+    }
+}

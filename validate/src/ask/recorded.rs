@@ -1,0 +1,134 @@
+//! Answers from a list.
+
+use super::{Ask, Attributes, Host, Mapped, Pointer};
+use crate::facts::{Access, ArrayFacts, Environment};
+use crate::{Call, Span};
+use std::collections::HashMap;
+
+/// Answers that somebody recorded: for tests, and to replay what a user saw.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    pointers: Vec<(Span, Attributes)>,
+    ranges: Vec<Span>,
+    host: Vec<Mapped>,
+    words: HashMap<u64, u64>,
+    access: HashMap<(u64, i32), Access>,
+    pools: HashMap<(u64, i32), Access>,
+    arrays: HashMap<u64, ArrayFacts>,
+    environment: Environment,
+}
+
+impl Recorded {
+    /// Adds what CUDA says of every address in `span`.
+    #[must_use]
+    pub fn with(mut self, span: Span, attributes: Attributes) -> Self {
+        self.pointers.push((span, attributes));
+        self
+    }
+
+    /// Adds a range as `cuMemGetAddressRange` gives it.
+    #[must_use]
+    pub fn with_mapped_range(mut self, span: Span) -> Self {
+        self.ranges.push(span);
+        self
+    }
+
+    /// Adds a mapping of the process.
+    #[must_use]
+    pub fn with_host(mut self, mapping: Mapped) -> Self {
+        self.host.push(mapping);
+        self.host.sort_by_key(|mapping| mapping.span.start);
+        self
+    }
+
+    /// Adds a word of memory.
+    #[must_use]
+    pub fn with_word(mut self, address: u64, word: u64) -> Self {
+        self.words.insert(address, word);
+        self
+    }
+
+    /// Adds what a device may do with the virtual memory that begins at an address.
+    #[must_use]
+    pub fn with_access(mut self, start: u64, device: i32, access: Access) -> Self {
+        self.access.insert((start, device), access);
+        self
+    }
+
+    /// Adds what a pool allows a device.
+    #[must_use]
+    pub fn with_pool_access(mut self, pool: u64, device: i32, access: Access) -> Self {
+        self.pools.insert((pool, device), access);
+        self
+    }
+
+    /// Adds an array.
+    #[must_use]
+    pub fn with_array(mut self, array: ArrayFacts) -> Self {
+        self.arrays.insert(array.handle, array);
+        self
+    }
+
+    /// Sets what surrounds every call.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+}
+
+impl Ask for Recorded {
+    fn pointer(&self, address: u64) -> Pointer {
+        let known = self
+            .pointers
+            .iter()
+            .find(|(span, _)| span.contains(address));
+        Pointer::Known(known.map_or(
+            Attributes {
+                ordinal: -2,
+                ..Attributes::default()
+            },
+            |(_, attributes)| *attributes,
+        ))
+    }
+
+    fn mapped_range(&self, address: u64) -> Option<Span> {
+        let found = self.ranges.iter().find(|span| span.contains(address));
+        found.copied()
+    }
+
+    fn access(&self, address: u64, device: i32) -> Access {
+        let start = self
+            .mapped_range(address)
+            .map_or(address, |span| span.start);
+        let known = self.access.get(&(start, device));
+        known.copied().unwrap_or_default()
+    }
+
+    fn pool_access(&self, pool: u64, device: i32) -> Access {
+        self.pools.get(&(pool, device)).copied().unwrap_or_default()
+    }
+
+    fn array(&self, handle: u64) -> Option<ArrayFacts> {
+        self.arrays.get(&handle).copied()
+    }
+
+    fn host(&self, address: u64) -> Host {
+        let after = self.host.iter().find(|mapping| address < mapping.span.end);
+        match after {
+            Some(mapping) if mapping.span.contains(address) => Host::Mapped(mapping.clone()),
+            Some(mapping) => Host::Unmapped {
+                next: Some(mapping.span.start),
+            },
+            None => Host::Unmapped { next: None },
+        }
+    }
+
+    fn peek(&self, address: u64) -> Option<u64> {
+        self.words.get(&address).copied()
+    }
+
+    fn environment(&self, _call: &Call) -> Environment {
+        self.environment.clone()
+    }
+}

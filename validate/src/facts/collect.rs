@@ -1,0 +1,312 @@
+//! Facts from their sources, in this order: the registry, one plural query, the memory map.
+
+use super::{Access, Class, Environment, Facts, OperandFacts, Owner, Segment};
+use crate::ask::{Ask, Host, Pointer};
+use crate::call::{Action, Place};
+use crate::registry::{Entry, Registry};
+use crate::{Call, Operand, Span};
+
+/// How much is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// The owner of the first byte; no memory map.
+    Quick,
+    /// The whole range, the memory map, the neighbours: everything a finding shows.
+    Full,
+}
+
+/// The greatest number of parts that an operand is cut into.
+const MOST_SEGMENTS: usize = 16;
+/// The greatest number of places at which a long range is probed for memory that CUDA knows.
+const MOST_PROBES: u64 = 32;
+const PAGE: u64 = 4096;
+
+/// Collects what is known of a call. The registry may be absent.
+#[must_use]
+pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: Depth) -> Facts {
+    let mut facts = Facts {
+        environment: ask.environment(call),
+        ..Facts::default()
+    };
+    if let Action::Copy3D(copy) = &call.action {
+        let array = |place: &Place| match *place {
+            Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),
+            _ => None,
+        };
+        facts.arrays = [array(&copy.dst), array(&copy.src)];
+    }
+    let from = Sources { ask, registry };
+    for operand in call.operands() {
+        let one = from.operand(operand, &facts.environment, depth);
+        facts.operands.push(one);
+    }
+    if depth == Depth::Full {
+        name_devices(&mut facts, ask);
+    }
+    facts
+}
+
+/// Adds the names of the devices that the facts mention.
+fn name_devices(facts: &mut Facts, ask: &dyn Ask) {
+    let segments = facts.operands.iter().flat_map(|operand| &operand.segments);
+    let mut ordinals: Vec<i32> = segments
+        .filter_map(|segment| segment.owner.device)
+        .collect();
+    ordinals.sort_unstable();
+    ordinals.dedup();
+    for ordinal in ordinals {
+        if facts.environment.name(ordinal).is_none()
+            && let Some(name) = ask.device_name(ordinal)
+        {
+            facts.environment.names.push((ordinal, name));
+        }
+    }
+}
+
+struct Sources<'a> {
+    ask: &'a dyn Ask,
+    registry: Option<&'a Registry>,
+}
+
+impl Sources<'_> {
+    fn operand(&self, operand: Operand, environment: &Environment, depth: Depth) -> OperandFacts {
+        let mut facts = OperandFacts::new(operand);
+        let whole = operand.span();
+        let mut at = whole.start;
+        loop {
+            let rest = Span::new(at, whole.end.max(at));
+            let owner = self.owner(at, rest, environment, depth);
+            let end = self.end_of(&owner, at, rest, depth);
+            let part = Span::new(at - whole.start, end - whole.start);
+            facts.segments.push(Segment { part, owner });
+            let done = end >= whole.end || facts.segments.len() == MOST_SEGMENTS;
+            if done || depth == Depth::Quick && !self.continues(&facts) {
+                break;
+            }
+            at = end;
+        }
+        if depth == Depth::Full {
+            self.surroundings(&mut facts, environment);
+        }
+        facts
+    }
+
+    /// Virtual memory goes on in the next handle, even for a quick look.
+    fn continues(&self, facts: &OperandFacts) -> bool {
+        let last = facts.segments.last().map(|segment| segment.owner.class);
+        last == Some(Class::Virtual)
+    }
+
+    /// Whose memory an address is.
+    fn owner(&self, at: u64, rest: Span, environment: &Environment, depth: Depth) -> Owner {
+        if at == 0 {
+            return Owner::of(Class::Null);
+        }
+        let entry = self.registry.and_then(|registry| registry.find(at));
+        if let Some(Entry::Dead(owner)) = &entry
+            && owner.end.as_ref().is_some_and(|end| end.pending)
+        {
+            // Freed in stream order: asking the driver about it is undefined.
+            return owner.clone();
+        }
+        let mut owner = match self.ask.pointer(at) {
+            Pointer::CannotTell => {
+                return match entry {
+                    Some(Entry::Live(owner)) => owner,
+                    _ => Owner::of(Class::Unknown),
+                };
+            }
+            Pointer::Known(attributes) => match super::classify(&attributes) {
+                Some(owner) => self.known(owner, at, environment),
+                None if depth == Depth::Quick => Owner::of(Class::Foreign),
+                None => self.host(at, rest),
+            },
+        };
+        match entry {
+            Some(Entry::Live(seen)) => merge(&mut owner, seen),
+            Some(Entry::Dead(dead)) if owner.class.is_nothing() => bury(&mut owner, dead),
+            Some(Entry::Dead(_)) | None => {}
+        }
+        owner
+    }
+
+    /// Adds to CUDA memory what the pointer's attributes leave open.
+    fn known(&self, mut owner: Owner, at: u64, environment: &Environment) -> Owner {
+        if !matches!(owner.class, Class::Virtual | Class::NoAccess) {
+            return owner;
+        }
+        if let Some(mapped) = self.ask.mapped_range(at) {
+            owner.range = Some(mapped);
+        }
+        if owner.access == Access::Unknown
+            && let super::Current::Device(device) = environment.current
+        {
+            owner.access = self.ask.access(at, device);
+            if owner.access == Access::None {
+                owner.class = Class::NoAccess;
+            }
+        }
+        owner
+    }
+
+    /// What the memory map says of an address that CUDA does not know.
+    fn host(&self, at: u64, rest: Span) -> Owner {
+        match self.ask.host(at) {
+            Host::CannotTell => Owner::of(Class::Foreign),
+            Host::Mapped(mapping) => {
+                let mut owner = Owner::of(Class::Pageable);
+                owner.range = Some(mapping.span);
+                owner.permissions = Some(mapping.permissions);
+                owner.mapping = mapping.name;
+                owner
+            }
+            Host::Unmapped { next } => {
+                let mut owner = Owner::of(Class::Unmapped);
+                let end = next.unwrap_or(rest.end).max(at + 1);
+                owner.range = Some(Span::new(at, end));
+                owner
+            }
+        }
+    }
+
+    /// Where the part that begins at `at` ends.
+    fn end_of(&self, owner: &Owner, at: u64, rest: Span, depth: Depth) -> u64 {
+        let range = owner.range.filter(|range| range.contains(at));
+        let end = range.map_or(rest.end, |range| range.end.min(rest.end));
+        let part = Span::new(at, end);
+        if depth == Depth::Quick || !owner.class.is_taken_for_pageable() {
+            return end;
+        }
+        self.first_known(part).unwrap_or(end)
+    }
+
+    /// Where, in a range that begins outside CUDA's memory, CUDA's memory begins: asked of the
+    /// registry, and of the driver at a bounded number of places.
+    fn first_known(&self, part: Span) -> Option<u64> {
+        let last = part.end.checked_sub(1)?;
+        let next = self
+            .registry
+            .and_then(|registry| registry.next_after(part.start))
+            .and_then(|owner| owner.range)
+            .map(|range| range.start)
+            .filter(|start| *start > part.start && *start < part.end);
+        let step = (part.bytes() / MOST_PROBES)
+            .next_multiple_of(PAGE)
+            .max(PAGE);
+        let mut probe = (part.start / PAGE + 1).saturating_mul(PAGE);
+        let mut found = None;
+        while probe <= last && found.is_none() {
+            found = self.known_start(probe, part);
+            let Some(next) = probe.checked_add(step) else {
+                break;
+            };
+            probe = next;
+        }
+        let found = found.or_else(|| self.known_start(last, part));
+        match (found, next) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        }
+    }
+
+    /// The start of the CUDA memory at an address, where it lies inside of `part`.
+    fn known_start(&self, at: u64, part: Span) -> Option<u64> {
+        if at <= part.start {
+            return None;
+        }
+        let pending = self.registry.and_then(|registry| registry.find(at));
+        if matches!(pending, Some(Entry::Dead(_))) {
+            return None;
+        }
+        let Pointer::Known(attributes) = self.ask.pointer(at) else {
+            return None;
+        };
+        let owner = super::classify(&attributes)?;
+        let start = match self.ask.mapped_range(at) {
+            Some(mapped) if owner.class == Class::Virtual => mapped.start,
+            _ => owner.range?.start,
+        };
+        Some(start.clamp(part.start + 1, at))
+    }
+
+    /// Neighbours, and the words that stand where a device pointer may have been meant.
+    fn surroundings(&self, facts: &mut OperandFacts, environment: &Environment) {
+        let address = facts.operand.address;
+        let class = facts.class();
+        if let Some(registry) = self.registry
+            && !class.is_cuda()
+        {
+            facts.next = registry.next_after(address);
+            facts.previous = registry.last_before(address);
+        }
+        if class == Class::Pageable && address.is_multiple_of(8) {
+            self.peek(facts);
+        }
+        let head = facts.head();
+        let pool = head.and_then(|owner| Some((owner.pool?, owner.device?)));
+        if let Some((pool, owner)) = pool
+            && let super::Current::Device(device) = environment.current
+            && device != owner
+        {
+            facts.pool_access = self.ask.pool_access(pool, device);
+        }
+    }
+
+    fn peek(&self, facts: &mut OperandFacts) {
+        let address = facts.operand.address;
+        let Some(first) = self.ask.peek(address) else {
+            return;
+        };
+        let second = self.ask.peek(address.wrapping_add(8)).unwrap_or(0);
+        facts.peek = Some([first, second]);
+        if first < PAGE || self.is_dead(first) {
+            return;
+        }
+        if let Pointer::Known(attributes) = self.ask.pointer(first) {
+            facts.pointee = super::classify(&attributes);
+        }
+    }
+
+    fn is_dead(&self, address: u64) -> bool {
+        let entry = self.registry.and_then(|registry| registry.find(address));
+        matches!(entry, Some(Entry::Dead(_)))
+    }
+}
+
+/// What the registry saw is added to what the driver confirmed.
+fn merge(owner: &mut Owner, seen: Owner) {
+    let same_start = match (owner.range, seen.range) {
+        (Some(one), Some(two)) => one.start == two.start || seen.class == Class::Virtual,
+        _ => true,
+    };
+    let same_number = match (owner.buffer_id, seen.buffer_id) {
+        (Some(one), Some(two)) => one == two,
+        _ => true,
+    };
+    if !same_start || !same_number || !owner.class.is_cuda() {
+        return;
+    }
+    let refines = matches!(
+        (owner.class, seen.class),
+        (Class::Device, Class::Symbol) | (Class::Pinned, Class::Registered)
+    );
+    if refines {
+        owner.class = seen.class;
+        owner.permissions = seen.permissions.or(owner.permissions);
+    }
+    owner.origin = seen.origin;
+    owner.pitch = seen.pitch;
+}
+
+/// A tombstone explains why nothing is there.
+fn bury(owner: &mut Owner, dead: Owner) {
+    owner.class = if owner.class == Class::Reserved {
+        Class::Reserved
+    } else {
+        Class::Freed
+    };
+    owner.range = dead.range;
+    owner.device = dead.device;
+    owner.origin = dead.origin;
+    owner.end = dead.end;
+}

@@ -1,0 +1,144 @@
+//! What is known of a call's operands before a rule looks at them.
+//!
+//! Facts are plain data. They are collected once per call by [`collect`] and never changed; what
+//! no source knew is absent, and rules answer "cannot tell" where they need it.
+
+mod class;
+mod classify;
+mod collect;
+mod environment;
+mod owner;
+
+pub use class::{Access, Class, Permissions};
+pub use classify::classify;
+pub use collect::{Depth, collect};
+pub use environment::{Capture, CaptureMode, Current, Environment};
+pub use owner::{End, Origin, Owner, Segment};
+
+use crate::{Operand, Role, Span};
+use smallvec::SmallVec;
+
+/// What is known of one operand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperandFacts {
+    /// The operand.
+    pub operand: Operand,
+    /// Its parts by owner, in order, without gaps, as far as they were looked up.
+    pub segments: SmallVec<[Segment; 1]>,
+    /// The next allocation after an address that belongs to nothing, where the registry knows one.
+    pub next: Option<Owner>,
+    /// An allocation that ends where or just before this operand begins.
+    pub previous: Option<Owner>,
+    /// The two first words that stand at the operand's start, where they were read.
+    pub peek: Option<[u64; 2]>,
+    /// The allocation that the first of them points to.
+    pub pointee: Option<Owner>,
+    /// What the operand's pool allows the current device, where the two belong to different devices.
+    pub pool_access: Access,
+}
+
+impl OperandFacts {
+    /// Facts about an operand that say nothing yet.
+    #[must_use]
+    pub fn new(operand: Operand) -> Self {
+        Self {
+            operand,
+            segments: SmallVec::new(),
+            next: None,
+            previous: None,
+            peek: None,
+            pointee: None,
+            pool_access: Access::Unknown,
+        }
+    }
+
+    /// The owner of the first byte: the one that CUDA looks up.
+    #[must_use]
+    pub fn head(&self) -> Option<&Owner> {
+        self.segments.first().map(|segment| &segment.owner)
+    }
+
+    /// The class of the first byte.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.head().map_or(Class::Unknown, |owner| owner.class)
+    }
+
+    /// Offset of the operand's first byte in its owner, and the bytes that are left from there.
+    #[must_use]
+    pub fn room(&self) -> Option<(u64, u64)> {
+        let range = self.usable()?;
+        let address = self.operand.address;
+        range
+            .contains(address)
+            .then(|| (address - range.start, range.end - address))
+    }
+
+    /// The range that CUDA lets a copy use from the first byte on: the owner's, and for virtual
+    /// memory everything that is mapped side by side.
+    #[must_use]
+    pub fn usable(&self) -> Option<Span> {
+        let head = self.head()?;
+        let mut range = head.range?;
+        if head.class == Class::Virtual {
+            for segment in self.segments.iter().skip(1) {
+                let owner = &segment.owner;
+                match owner.range {
+                    Some(next) if owner.class == Class::Virtual && next.start == range.end => {
+                        range.end = next.end;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Some(range)
+    }
+}
+
+/// What is known of a call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Facts {
+    /// Operands in the order of [`crate::Call::operands`].
+    pub operands: SmallVec<[OperandFacts; 2]>,
+    /// The arrays of the call, destination first.
+    pub arrays: [Option<ArrayFacts>; 2],
+    /// The thread, the devices and the stream.
+    pub environment: Environment,
+}
+
+impl Facts {
+    /// The facts about one side.
+    #[must_use]
+    pub fn operand(&self, role: Role) -> Option<&OperandFacts> {
+        self.operands
+            .iter()
+            .find(|facts| facts.operand.role == role)
+    }
+}
+
+/// What is known of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrayFacts {
+    /// Its handle.
+    pub handle: u64,
+    /// Elements of a row.
+    pub width: u64,
+    /// Rows; 0 for one dimension.
+    pub height: u64,
+    /// Slices; 0 for one or two dimensions.
+    pub depth: u64,
+    /// Bytes of an element.
+    pub element: u64,
+}
+
+impl ArrayFacts {
+    /// Bytes, rows and slices, none of them 0.
+    #[must_use]
+    pub fn extents(&self) -> (u64, u64, u64) {
+        (
+            self.width.saturating_mul(self.element),
+            self.height.max(1),
+            self.depth.max(1),
+        )
+    }
+}

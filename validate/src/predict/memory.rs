@@ -1,0 +1,155 @@
+//! Copies and fills between ranges of memory: the driver's checks in the driver's order.
+//!
+//! Measured (H200, driver for CUDA 13.0, 2,764 calls): the owner of the first byte is looked up
+//! and the whole extent must lie in it; what has no owner is pageable host memory where the
+//! direction allows that, and touched without any check; every refusal comes before any touch.
+
+use super::{Missing, Prediction, codes};
+use crate::call::Demand;
+use crate::facts::{Class, Environment, Facts, Owner};
+use crate::{OperandFacts, Role};
+use smallvec::SmallVec;
+
+const PAGE: u64 = 4096;
+
+/// What the driver thinks of one operand.
+enum Opinion {
+    /// It lies in CUDA memory.
+    Fine,
+    /// The call is refused.
+    Refused,
+    /// Offset and extent wrap around and end inside of the allocation again.
+    Wraps,
+    /// It is touched from the host without a check.
+    Touched,
+    /// A fact is missing.
+    Missing(Missing),
+}
+
+pub(super) fn predict(facts: &Facts) -> Prediction {
+    let mut opinions = facts
+        .operands
+        .iter()
+        .map(|operand| (operand, opinion(operand, &facts.environment)));
+    let mut touched: SmallVec<[&OperandFacts; 2]> = SmallVec::new();
+    let (mut wraps, mut missing, mut refused) = (0, None, false);
+    for (operand, opinion) in opinions.by_ref() {
+        match opinion {
+            Opinion::Fine => {}
+            Opinion::Refused => refused = true,
+            Opinion::Wraps => wraps += 1,
+            Opinion::Touched => touched.push(operand),
+            Opinion::Missing(fact) => missing = Some(fact),
+        }
+    }
+    if refused {
+        return Prediction::Status(codes::INVALID_VALUE);
+    }
+    if let Some(fact) = missing {
+        return Prediction::CannotTell(fact);
+    }
+    match wraps {
+        0 => host(&touched),
+        _ if wraps == facts.operands.len() => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
+        _ => Prediction::CannotTell(Missing::Measurement),
+    }
+}
+
+fn opinion(facts: &OperandFacts, environment: &Environment) -> Opinion {
+    let role = facts.operand.role;
+    match facts.class() {
+        Class::Null | Class::NoAccess => Opinion::Refused,
+        Class::Unknown => Opinion::Missing(Missing::Owner(role)),
+        class if class.is_cuda() => in_owner(facts),
+        Class::Freed if pending(facts.head()) => Opinion::Missing(Missing::Owner(role)),
+        class => match facts.operand.demand {
+            Demand::Any => Opinion::Touched,
+            Demand::Cuda if environment.pageable_access != Some(true) => Opinion::Refused,
+            Demand::Cuda if class == Class::Pageable => Opinion::Touched,
+            Demand::Cuda => Opinion::Missing(Missing::Measurement),
+        },
+    }
+}
+
+fn pending(owner: Option<&Owner>) -> bool {
+    owner
+        .and_then(|owner| owner.end.as_ref())
+        .is_some_and(|end| end.pending)
+}
+
+/// The byte-exact check against the object that holds the first byte.
+fn in_owner(facts: &OperandFacts) -> Opinion {
+    let Some(range) = facts.usable() else {
+        return Opinion::Missing(Missing::Range(facts.operand.role));
+    };
+    if !range.contains(facts.operand.address) {
+        return Opinion::Missing(Missing::Range(facts.operand.role));
+    }
+    let offset = facts.operand.address - range.start;
+    let Some(extent) = facts.operand.shape.extent() else {
+        return Opinion::Missing(Missing::Measurement);
+    };
+    match offset.checked_add(extent) {
+        Some(end) if end <= range.bytes() => Opinion::Fine,
+        Some(_) => Opinion::Refused,
+        None if offset.wrapping_add(extent) <= range.bytes() => Opinion::Wraps,
+        None => Opinion::Refused,
+    }
+}
+
+/// Whether the host can touch all of these; if not, where it dies.
+fn host(touched: &[&OperandFacts]) -> Prediction {
+    let mut first: Option<(u64, Role, u64)> = None;
+    for facts in touched {
+        match first_untouchable(facts) {
+            Err(fact) => return Prediction::CannotTell(fact),
+            Ok(None) => {}
+            Ok(Some(offset)) => {
+                let role = facts.operand.role;
+                let page = facts.operand.address.wrapping_add(offset) & !(PAGE - 1);
+                // A source is read before its bytes are written.
+                let sooner = first.is_none_or(|(before, _, _)| {
+                    offset < before || offset == before && role == Role::Source
+                });
+                if sooner {
+                    first = Some((offset, role, page));
+                }
+            }
+        }
+    }
+    match first {
+        Some((_, role, page)) => Prediction::Fault { role, page },
+        None => Prediction::Success,
+    }
+}
+
+/// The offset of the first byte of an operand that host code cannot touch as the call would.
+pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<u64>, Missing> {
+    let role = facts.operand.role;
+    for segment in &facts.segments {
+        let Some(offset) = facts.operand.shape.first_touched(segment.part) else {
+            continue;
+        };
+        let allowed = match role {
+            Role::Destination => segment.owner.host_writable(),
+            Role::Source | Role::Subject => segment.owner.host_readable(),
+        };
+        match allowed {
+            Some(true) => {}
+            Some(false) => return Ok(Some(offset)),
+            None => return Err(Missing::HostMemory(role)),
+        }
+    }
+    let seen = facts.segments.last().map_or(0, |segment| segment.part.end);
+    let whole = facts.operand.shape.extent();
+    let reaches = facts
+        .operand
+        .address
+        .checked_add(whole.unwrap_or(u64::MAX))
+        .is_some();
+    if whole.is_some_and(|whole| whole <= seen) && reaches {
+        Ok(None)
+    } else {
+        Err(Missing::HostMemory(role))
+    }
+}

@@ -1,0 +1,119 @@
+//! What a rule sees, and what it reports.
+
+use super::{Rule, Severity};
+use crate::call::Action;
+use crate::facts::{Environment, Facts};
+use crate::{Call, OperandFacts, Prediction, Role};
+
+/// A call, its facts, and what CUDA is predicted to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// What is known of it.
+    pub facts: &'a Facts,
+    /// What CUDA will answer.
+    pub prediction: Prediction,
+}
+
+impl<'a> Case<'a> {
+    /// What was asked.
+    #[must_use]
+    pub const fn action(&self) -> &'a Action {
+        &self.call.action
+    }
+
+    /// What surrounds the call.
+    #[must_use]
+    pub const fn environment(&self) -> &'a Environment {
+        &self.facts.environment
+    }
+
+    /// The operands that bytes are moved from or to; none where no byte is moved.
+    pub fn moved(&self) -> impl Iterator<Item = &'a OperandFacts> + use<'a> {
+        let moves = !matches!(
+            self.call.action,
+            Action::Register(_) | Action::Unregister { .. } | Action::Export(_)
+        );
+        let none = self.call.is_empty() || !moves;
+        let facts: &'a Facts = self.facts;
+        facts.operands.iter().filter(move |_| !none)
+    }
+
+    /// The other side.
+    #[must_use]
+    pub fn other(&self, role: Role) -> Option<&'a OperandFacts> {
+        let facts: &'a Facts = self.facts;
+        facts
+            .operands
+            .iter()
+            .find(|other| other.operand.role != role)
+    }
+}
+
+/// What a rule reports: the case's own numbers in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// How bad it is in this case.
+    pub severity: Severity,
+    /// The side that it is about.
+    pub role: Option<Role>,
+    /// The offset of the first bad byte from that side's start.
+    pub first_bad: Option<u64>,
+    /// One sentence with the numbers in it.
+    pub says: String,
+    /// The reason.
+    pub why: String,
+    /// What to change.
+    pub fix: String,
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Rule {}
+
+impl Found {
+    pub(super) fn new(rule: &'static Rule, says: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity: rule.severity,
+            role: None,
+            first_bad: None,
+            says: says.into(),
+            why: String::new(),
+            fix: String::new(),
+        }
+    }
+
+    pub(super) fn at(mut self, role: Role, first_bad: u64) -> Self {
+        self.role = Some(role);
+        self.first_bad = Some(first_bad);
+        self
+    }
+
+    pub(super) fn about(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    pub(super) fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
+    pub(super) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
+    pub(super) fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+}
