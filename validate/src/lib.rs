@@ -15,7 +15,7 @@ mod span;
 mod verdict;
 
 pub use call::{Api, Call, Kind, Operand, Order, Role, Site, Stream};
-pub use facts::{Facts, OperandFacts};
+pub use facts::{Class, Facts, OperandFacts};
 pub use finding::Finding;
 pub use predict::{Prediction, predict};
 pub use registry::Registry;

@@ -1,8 +1,26 @@
-//! What this process allocated, as far as somebody told us.
+//! What this process allocated and freed, as far as somebody told us.
+//!
+//! [`Registry::lookup`] takes no lock and costs the same whatever is alive (see `tree`); writers
+//! take one mutex. Allocations are rare beside copies, and the driver itself serialises them, so
+//! one writer at a time is no limit; readers meet writers in no shared cache line but the write
+//! counter and the slots that change.
+//!
+//! The registry may let a call pass. It never accuses alone: code that it did not see may have
+//! freed or reused an address, so the driver confirms before a finding is made - except after a
+//! free in stream order, when asking is undefined.
 
-use crate::facts::Owner;
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+mod book;
+mod record;
+mod slab;
+mod tree;
+
+pub use record::Hit;
+
+use crate::facts::{End, Owner};
+use crate::{Class, Site, Span};
+use book::Book;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use tree::Tree;
 
 /// What the registry knows of an address.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,37 +31,182 @@ pub enum Entry {
     Dead(Owner),
 }
 
-/// A map of live allocations and registrations, and of the dead.
-#[derive(Debug, Default)]
+/// How memory went away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freed {
+    /// The C function that was called.
+    pub call: &'static str,
+    /// Where.
+    pub site: Site,
+    /// The stream in whose order it was freed, where it was.
+    pub in_order_of: Option<u64>,
+}
+
+/// What the registry knew of memory that somebody freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It was alive, and is dead now.
+    Live,
+    /// It was dead already.
+    Dead,
+    /// It is not known.
+    Not,
+}
+
+/// A map of live allocations and registrations, and of a bounded number of dead ones.
+#[derive(Debug)]
 pub struct Registry {
-    map: Mutex<BTreeMap<u64, Entry>>,
+    tree: Tree,
+    book: Mutex<Book>,
+    process: u32,
+}
+
+/// How many dead allocations are remembered unless somebody says otherwise.
+pub const TOMBSTONES: usize = 4096;
+
+static GLOBAL: LazyLock<Registry> = LazyLock::new(Registry::default);
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::with_tombstones(TOMBSTONES)
+    }
 }
 
 impl Registry {
-    /// What is known of an address.
+    /// A registry that remembers this many dead allocations.
+    #[must_use]
+    pub fn with_tombstones(limit: usize) -> Self {
+        let tree = Tree::new();
+        let book = Mutex::new(Book::new(&tree, limit));
+        Self {
+            tree,
+            book,
+            process: std::process::id(),
+        }
+    }
+
+    /// The registry of this process.
+    #[must_use]
+    pub fn global() -> &'static Self {
+        &GLOBAL
+    }
+
+    /// The process that the registry was made in; a child that was forked inherits it.
+    #[must_use]
+    pub const fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// What lies at an address, alive or dead. No lock is taken.
+    #[inline]
+    #[must_use]
+    pub fn lookup(&self, address: u64) -> Option<Hit> {
+        self.tree.find(address).map(|(_, hit)| hit)
+    }
+
+    /// Tells the registry of memory that is alive from now on. `owner.range` says where; memory
+    /// that was thought alive there is dead, because it was freed unseen.
+    pub fn allocated(&self, owner: Owner) {
+        self.book().allocated(&self.tree, owner);
+    }
+
+    /// Tells the registry that the memory beginning at `start` is dead from now on.
+    pub fn freed(&self, start: u64, how: &Freed) -> Known {
+        self.book().freed(&self.tree, start, how)
+    }
+
+    /// Tells the registry that all memory in a range is dead from now on: `cuMemUnmap`.
+    pub fn unmapped(&self, span: Span, how: &Freed) {
+        let starts = self.book().starts_in(span);
+        for start in starts {
+            self.freed(start, how);
+        }
+    }
+
+    /// Tells the registry that a device was reset or a context destroyed: all memory of it that
+    /// `belongs` accepts is gone.
+    pub fn reset(&self, how: &Freed, belongs: impl Fn(&Owner) -> bool) {
+        self.book().reset(&self.tree, how, belongs);
+    }
+
+    /// Tells the registry that a stream, or everything, was waited for: frees in its order are
+    /// done.
+    pub fn synchronized(&self, stream: Option<u64>) {
+        self.book().synchronized(&self.tree, stream);
+    }
+
+    /// Everything that is known of an address.
     #[must_use]
     pub fn find(&self, address: u64) -> Option<Entry> {
-        let map = self.map.lock().ok()?;
-        let (_, entry) = map.range(..=address).next_back()?;
-        let (Entry::Live(owner) | Entry::Dead(owner)) = entry;
-        owner.range?.contains(address).then(|| entry.clone())
+        let (number, hit) = self.tree.find(address)?;
+        let book = self.book();
+        // Between the two steps the record may have become another.
+        let owner = book
+            .owner(number)
+            .filter(|owner| owner.range == Some(hit.range))?;
+        Some(match owner.end {
+            Some(_) => Entry::Dead(owner),
+            None => Entry::Live(owner),
+        })
     }
 
     /// The first live allocation that begins after an address.
     #[must_use]
     pub fn next_after(&self, address: u64) -> Option<Owner> {
-        let map = self.map.lock().ok()?;
-        let (_, entry) = map.range(address.checked_add(1)?..).next()?;
-        let (Entry::Live(owner) | Entry::Dead(owner)) = entry;
-        Some(owner.clone())
+        self.book().next_after(address)
     }
 
     /// The last live allocation that ends at or before an address.
     #[must_use]
     pub fn last_before(&self, address: u64) -> Option<Owner> {
-        let map = self.map.lock().ok()?;
-        let (_, entry) = map.range(..address).next_back()?;
-        let (Entry::Live(owner) | Entry::Dead(owner)) = entry;
-        Some(owner.clone())
+        self.book().last_before(address)
+    }
+
+    /// What lay at an address before what is known of it now, the latest first.
+    #[must_use]
+    pub fn former(&self, address: u64) -> Vec<Owner> {
+        self.book().former(address)
+    }
+
+    /// How many allocations are alive.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.book().live()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Freed {
+    /// Freed by a call that waits.
+    #[must_use]
+    pub const fn by(call: &'static str, site: Site) -> Self {
+        Self {
+            call,
+            site,
+            in_order_of: None,
+        }
+    }
+
+    /// Freed in the order of a stream.
+    #[must_use]
+    pub const fn in_order(call: &'static str, site: Site, stream: u64) -> Self {
+        Self {
+            call,
+            site,
+            in_order_of: Some(stream),
+        }
+    }
+
+    fn end(&self, class: Class, context_gone: bool) -> End {
+        End {
+            call: self.call,
+            site: self.site.clone(),
+            class,
+            pending: self.in_order_of.is_some(),
+            context_gone,
+        }
     }
 }

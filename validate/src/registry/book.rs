@@ -1,0 +1,305 @@
+//! What a writer keeps: everything that is known of each record, in order of address.
+
+use super::record::Hit;
+use super::tree::{Free, Tree};
+use super::{Freed, Known};
+use crate::facts::{Access, Owner};
+use crate::{Class, Span};
+use std::collections::{BTreeMap, VecDeque};
+
+/// An owner, and the stream in whose order it was freed.
+#[derive(Debug, Clone)]
+struct Page {
+    owner: Owner,
+    order: Option<u64>,
+    /// Tells a record from the next one of the same number.
+    serial: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Book {
+    free: Free,
+    by_start: BTreeMap<u64, u32>,
+    pages: Vec<Option<Page>>,
+    /// The dead that still lie in the tree, the oldest first: number and serial.
+    dead: VecDeque<(u32, u64)>,
+    /// The dead whose place was taken, the oldest first.
+    former: VecDeque<Owner>,
+    /// Numbers of records that were freed in stream order and not waited for.
+    pending: Vec<(u32, u64)>,
+    limit: usize,
+    live: usize,
+    serial: u64,
+}
+
+impl Book {
+    pub(super) fn new(tree: &Tree, limit: usize) -> Self {
+        Self {
+            free: Free::new(tree),
+            by_start: BTreeMap::new(),
+            pages: Vec::new(),
+            dead: VecDeque::new(),
+            former: VecDeque::new(),
+            pending: Vec::new(),
+            limit,
+            live: 0,
+            serial: 0,
+        }
+    }
+
+    pub(super) fn allocated(&mut self, tree: &Tree, owner: Owner) {
+        let Some(range) = owner.range.filter(|range| !range.is_empty()) else {
+            return;
+        };
+        self.make_room(tree, range);
+        if self.add(tree, owner, None).is_some() {
+            self.live += 1;
+        }
+    }
+
+    /// Puts an owner into the tree; its range must be free.
+    fn add(&mut self, tree: &Tree, owner: Owner, order: Option<u64>) -> Option<(u32, u64)> {
+        let hit = hit(&owner)?;
+        let number = tree.insert(&mut self.free, &hit)?;
+        self.serial += 1;
+        let serial = self.serial;
+        let place = number as usize;
+        if self.pages.len() <= place {
+            self.pages.resize(place + 1, None);
+        }
+        self.by_start.insert(hit.range.start, number);
+        self.pages[place] = Some(Page {
+            owner,
+            order,
+            serial,
+        });
+        Some((number, serial))
+    }
+
+    /// Takes out everything that overlaps a range; what is left of the dead stays.
+    fn make_room(&mut self, tree: &Tree, range: Span) {
+        for number in self.overlapping(range) {
+            let Some(page) = self.take(tree, number) else {
+                continue;
+            };
+            if let Some(whole) = page.owner.range
+                && page.owner.end.is_some()
+            {
+                let parts = [
+                    Span::new(whole.start, range.start.min(whole.end)),
+                    Span::new(range.end.max(whole.start), whole.end),
+                ];
+                for part in parts.into_iter().filter(|part| !part.is_empty()) {
+                    let mut owner = page.owner.clone();
+                    owner.range = Some(part);
+                    let pending = owner.end.as_ref().is_some_and(|end| end.pending);
+                    if let Some(key) = self.add(tree, owner, page.order) {
+                        self.dead.push_back(key);
+                        if pending {
+                            self.pending.push(key);
+                        }
+                    }
+                }
+            }
+            self.former.push_back(page.owner);
+            if self.former.len() > self.limit {
+                self.former.pop_front();
+            }
+        }
+        self.forget();
+        self.bury_the_oldest(tree);
+    }
+
+    /// Takes a record out of the tree and out of the book.
+    fn take(&mut self, tree: &Tree, number: u32) -> Option<Page> {
+        tree.remove(&mut self.free, number);
+        let page = self.pages.get_mut(number as usize)?.take()?;
+        if let Some(range) = page.owner.range {
+            self.by_start.remove(&range.start);
+        }
+        if page.owner.end.is_none() {
+            self.live -= 1;
+        }
+        Some(page)
+    }
+
+    fn overlapping(&self, range: Span) -> Vec<u32> {
+        let before = self.by_start.range(..range.start).next_back();
+        let before = before.filter(|(_, number)| {
+            self.range(**number)
+                .is_some_and(|known| known.end > range.start)
+        });
+        let within = self.by_start.range(range.start..range.end);
+        before
+            .into_iter()
+            .chain(within)
+            .map(|(_, &number)| number)
+            .collect()
+    }
+
+    fn range(&self, number: u32) -> Option<Span> {
+        self.page(number)?.owner.range
+    }
+
+    fn page(&self, number: u32) -> Option<&Page> {
+        self.pages.get(number as usize)?.as_ref()
+    }
+
+    pub(super) fn freed(&mut self, tree: &Tree, start: u64, how: &Freed) -> Known {
+        let Some(&number) = self.by_start.get(&start) else {
+            return Known::Not;
+        };
+        match self.page(number) {
+            Some(page) if page.owner.end.is_some() => Known::Dead,
+            Some(_) => {
+                self.end(tree, number, how, false);
+                Known::Live
+            }
+            None => Known::Not,
+        }
+    }
+
+    /// A record of the living becomes one of the dead.
+    fn end(&mut self, tree: &Tree, number: u32, how: &Freed, context_gone: bool) {
+        let Some(Some(page)) = self.pages.get_mut(number as usize) else {
+            return;
+        };
+        page.owner.end = Some(how.end(page.owner.class, context_gone));
+        page.owner.class = Class::Freed;
+        page.order = how.in_order_of;
+        let key = (number, page.serial);
+        if let Some(hit) = hit(&page.owner) {
+            tree.change(number, &hit);
+        }
+        if how.in_order_of.is_some() {
+            self.pending.push(key);
+        }
+        self.live -= 1;
+        self.dead.push_back(key);
+        self.bury_the_oldest(tree);
+    }
+
+    /// Keeps the number of dead within the limit.
+    fn bury_the_oldest(&mut self, tree: &Tree) {
+        while self.dead.len() > self.limit {
+            let Some((number, serial)) = self.dead.pop_front() else {
+                return;
+            };
+            if self.is_dead(number, serial) {
+                self.take(tree, number);
+            }
+        }
+        self.forget();
+    }
+
+    /// Forgets keys of records that are gone, once they are the greater part.
+    fn forget(&mut self) {
+        let pages = &self.pages;
+        let alive = |&(number, serial): &(u32, u64)| {
+            let page = pages.get(number as usize).and_then(Option::as_ref);
+            page.is_some_and(|page| page.serial == serial)
+        };
+        if self.dead.len() > self.limit {
+            self.dead.retain(alive);
+        }
+        if self.pending.len() > self.limit {
+            self.pending.retain(alive);
+        }
+    }
+
+    fn is_dead(&self, number: u32, serial: u64) -> bool {
+        self.page(number)
+            .is_some_and(|page| page.serial == serial && page.owner.end.is_some())
+    }
+
+    pub(super) fn reset(&mut self, tree: &Tree, how: &Freed, belongs: impl Fn(&Owner) -> bool) {
+        let gone: Vec<u32> = self
+            .by_start
+            .values()
+            .copied()
+            .filter(|&number| {
+                self.page(number)
+                    .is_some_and(|page| page.owner.end.is_none() && belongs(&page.owner))
+            })
+            .collect();
+        for number in gone {
+            self.end(tree, number, how, true);
+        }
+    }
+
+    pub(super) fn synchronized(&mut self, tree: &Tree, stream: Option<u64>) {
+        for (number, serial) in core::mem::take(&mut self.pending) {
+            if !self.is_dead(number, serial) {
+                continue;
+            }
+            let Some(Some(page)) = self.pages.get_mut(number as usize) else {
+                continue;
+            };
+            if stream.is_some() && page.order != stream {
+                self.pending.push((number, serial));
+                continue;
+            }
+            if let Some(end) = &mut page.owner.end {
+                end.pending = false;
+            }
+            if let Some(hit) = hit(&page.owner) {
+                tree.change(number, &hit);
+            }
+        }
+    }
+
+    pub(super) fn starts_in(&self, span: Span) -> Vec<u64> {
+        let starts = self.by_start.range(span.start..span.end);
+        starts.map(|(&start, _)| start).collect()
+    }
+
+    pub(super) fn owner(&self, number: u32) -> Option<Owner> {
+        Some(self.page(number)?.owner.clone())
+    }
+
+    pub(super) fn next_after(&self, address: u64) -> Option<Owner> {
+        let after = self.by_start.range(address.checked_add(1)?..);
+        self.first_live(after.map(|(_, &number)| number))
+    }
+
+    pub(super) fn last_before(&self, address: u64) -> Option<Owner> {
+        let before = self.by_start.range(..address).rev();
+        let owner = self.first_live(before.map(|(_, &number)| number))?;
+        owner
+            .range
+            .is_some_and(|range| range.end <= address)
+            .then_some(owner)
+    }
+
+    /// The first live owner; only so many dead ones are passed over.
+    fn first_live(&self, numbers: impl Iterator<Item = u32>) -> Option<Owner> {
+        numbers
+            .take(64)
+            .filter_map(|number| self.page(number))
+            .find(|page| page.owner.end.is_none())
+            .map(|page| page.owner.clone())
+    }
+
+    pub(super) fn former(&self, address: u64) -> Vec<Owner> {
+        let holds = |owner: &&Owner| owner.range.is_some_and(|range| range.contains(address));
+        self.former.iter().rev().filter(holds).cloned().collect()
+    }
+
+    pub(super) const fn live(&self) -> usize {
+        self.live
+    }
+}
+
+/// What a reader sees of an owner.
+fn hit(owner: &Owner) -> Option<Hit> {
+    let end = owner.end.as_ref();
+    Some(Hit {
+        range: owner.range?,
+        class: end.map_or(owner.class, |end| end.class),
+        device: owner.device,
+        live: end.is_none(),
+        pending: end.is_some_and(|end| end.pending),
+        read_only: owner.access == Access::Read,
+        buffer_id: owner.buffer_id,
+    })
+}
