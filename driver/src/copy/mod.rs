@@ -1,0 +1,41 @@
+//! Copies and fills.
+//!
+//! | | slices, checked in Rust's types | raw ranges, as C has them |
+//! | --- | --- | --- |
+//! | synchronous | [`upload`], [`download`], [`device_to_device`], [`upload_2d`], [`download_2d`], [`zero`], [`fill`] | [`raw::copy`], [`raw::peer`], [`raw::copy_2d`], [`raw::copy_3d`], [`raw::fill`] |
+//! | asynchronous, borrowed | [`scope`] | the same with `_async` |
+//! | asynchronous, owned | [`Transfer`] | |
+//! | many at once | [`Scope::batch`] | [`Batch::submit`] |
+//!
+//! # Asynchronous copies in safe code
+//!
+//! An asynchronous copy reads or writes host memory after the call has returned. Two ways keep that
+//! sound, each without a lock:
+//!
+//! - [`scope`] borrows: host slices given to copies inside the closure stay borrowed until the scope
+//!   ends, and the scope does not return before their streams are idle, even where the closure panics.
+//! - [`Transfer`] owns: it takes a buffer and gives it back when the copy has finished. It may live in
+//!   a struct, move between threads and be forgotten; forgetting it leaks the buffer.
+//!
+//! Limits, all of them on what is *not* promised: device memory is shared by reference on both sides,
+//! because a race there gives wrong numbers and not undefined behaviour; streams that capture are
+//! refused, because a graph could repeat the copy at any time; and where a stream can no longer be
+//! waited for, an owned buffer is leaked and a scope waits for the whole context.
+
+mod batch;
+mod direction;
+mod fill;
+mod planes;
+pub mod raw;
+mod raw_fill;
+mod scope;
+mod slices;
+mod transfer;
+
+pub use batch::{Batch, SourceOrder};
+pub use direction::Direction;
+pub use fill::{Fill, Pattern, fill, zero, zero_2d};
+pub use planes::{Copy2d, Copy3d, Memory, Position, Side, download_2d, upload_2d};
+pub use scope::{Scope, scope};
+pub use slices::{device_to_device, download, to_vec, upload};
+pub use transfer::{HostMemory, Transfer};

@@ -1,0 +1,114 @@
+//! The driver's error log (CUDA 12.9 and later): what it wrote for the call that has just failed.
+//!
+//! The log is asked after a failure and never before: a call that succeeds pays nothing. A line looks
+//! like `[12:46:23.854][137216590868352][CUDA][E] Allocation not found`; the second field is the
+//! thread.
+
+use core::ffi::c_char;
+use std::sync::{Mutex, PoisonError};
+
+use crate::api::{Api, SUCCESS, Status};
+
+/// More than the driver keeps.
+const ROOM: usize = 25_600 + 1;
+
+/// Where the next failure starts to read; `None` until the log was looked at once.
+static NEXT: Mutex<Option<u32>> = Mutex::new(None);
+
+/// Remembers the present end of the log, so that older lines are not taken for ours.
+pub(crate) fn start(api: &Api) {
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    if next.is_some() || !api.has("cuLogsCurrent") {
+        return;
+    }
+    let mut end = 0;
+    // SAFETY: `end` is a live out parameter; the flags must be zero.
+    let status = unsafe { api.cuLogsCurrent(&raw mut end, 0) };
+    if status == SUCCESS {
+        *next = Some(end);
+    }
+}
+
+/// The driver's sentence for a failure of this thread that returned `status` just now.
+pub(crate) fn latest(api: &Api, _status: Status) -> Option<String> {
+    if !api.has("cuLogsDumpToMemory") {
+        return None;
+    }
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut iterator = (*next)?;
+    let mut room = vec![0_u8; ROOM];
+    let mut size = room.len();
+    let buffer: *mut c_char = room.as_mut_ptr().cast();
+    // SAFETY: `buffer` has room for `size` bytes; the flags must be zero.
+    let status = unsafe { api.cuLogsDumpToMemory(&raw mut iterator, buffer, &raw mut size, 0) };
+    if status != SUCCESS {
+        return None;
+    }
+    *next = Some(iterator);
+    drop(next);
+    room.truncate(size);
+    sentence(&String::from_utf8_lossy(&room), &this_thread())
+}
+
+/// How the log names the calling thread.
+fn this_thread() -> String {
+    // SAFETY: the function has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    thread.to_string()
+}
+
+/// The last line of `thread` that says more than which status was returned.
+fn sentence(log: &str, thread: &str) -> Option<String> {
+    log.lines()
+        .rev()
+        .filter_map(|line| split(line))
+        .find_map(|(who, says)| {
+            let other = who.is_some_and(|who| who != thread);
+            (!other && !says.is_empty() && !says.starts_with("Returning ")).then(|| says.to_owned())
+        })
+}
+
+/// A line's thread, where it names one, and its text.
+fn split(line: &str) -> Option<(Option<&str>, &str)> {
+    let mut rest = line.trim();
+    let mut who = None;
+    let mut field = 0;
+    while let Some(inner) = rest.strip_prefix('[') {
+        let (word, after) = inner.split_once(']')?;
+        if field == 1 && !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {
+            who = Some(word);
+        }
+        field += 1;
+        rest = after;
+    }
+    Some((who, rest.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "[12:46:23.854][11][CUDA][E] Allocation not found\n\
+                       [12:46:23.854][11][CUDA][E] Returning 1 (CUDA_ERROR_INVALID_VALUE) from cuMemcpy\n\
+                       [12:46:23.855][12][CUDA][E] Null address specified\n";
+
+    #[test]
+    fn a_sentence_belongs_to_its_thread() {
+        assert_eq!(sentence(LOG, "11").as_deref(), Some("Allocation not found"));
+        assert_eq!(
+            sentence(LOG, "12").as_deref(),
+            Some("Null address specified")
+        );
+        assert_eq!(sentence(LOG, "13"), None);
+    }
+
+    #[test]
+    fn a_line_of_another_shape_is_taken_as_it_is() {
+        assert_eq!(
+            sentence("something else\n", "1").as_deref(),
+            Some("something else")
+        );
+        assert_eq!(sentence("[broken", "1"), None);
+        assert_eq!(sentence("", "1"), None);
+    }
+}

@@ -1,0 +1,250 @@
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::ptr::NonNull;
+use core::slice;
+
+use bytemuck::Zeroable;
+use cuda_sys::driver::CUmemAttach_flags;
+
+use super::observe::{self, Event, Kind};
+use super::{Bytes, raw};
+use crate::context::Context;
+use crate::error::{Result, report_drop};
+use crate::pointer::Address;
+use crate::version::supports_concurrent_managed_access;
+
+/// Who may use managed memory at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ManagedVisibility {
+    /// Every stream of every device.
+    #[default]
+    Global,
+    /// The host, until it is attached to a stream.
+    Host,
+}
+
+impl ManagedVisibility {
+    /// The bits of C.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Global => CUmemAttach_flags::CU_MEM_ATTACH_GLOBAL.0,
+            Self::Host => CUmemAttach_flags::CU_MEM_ATTACH_HOST.0,
+        }
+    }
+}
+
+/// Managed memory, which host and device see at the same address.
+///
+/// Driver API: `cuMemAllocManaged`, and `cuMemFree_v2` on drop.
+///
+/// The host's slices are had from [`ManagedBuffer::as_slice`] and [`ManagedBuffer::as_mut_slice`],
+/// which wait for the device first where the two may not use managed memory at once. Copies take
+/// those slices, as they take any host memory. Kernels that use the memory are the caller's affair:
+/// launching one is unsafe.
+pub struct ManagedBuffer<T> {
+    context: Context,
+    elements: NonNull<T>,
+    len: usize,
+    concurrent: bool,
+    location: &'static Location<'static>,
+}
+
+// SAFETY: it owns its elements, as a `Vec` does; managed memory may be used and freed by every thread.
+unsafe impl<T: Send> Send for ManagedBuffer<T> {}
+// SAFETY: sharing it shares the elements and nothing else.
+unsafe impl<T: Sync> Sync for ManagedBuffer<T> {}
+
+impl<T: Copy> ManagedBuffer<T> {
+    /// Allocates and fills with zero bytes, on the host.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 801 where the device has no managed memory.
+    #[doc(alias = "cuMemAllocManaged")]
+    #[track_caller]
+    pub fn zeroed(context: &Context, len: usize, visibility: ManagedVisibility) -> Result<Self>
+    where
+        T: Zeroable,
+    {
+        let location = Location::caller();
+        let size = Bytes::of::<T>(len)?;
+        let concurrent = supports_concurrent_managed_access(&context.device())?;
+        let mut elements = NonNull::dangling();
+        if size.0 > 0 {
+            let entered = context.enter()?;
+            let address = raw::allocate_managed_unobserved(size, visibility)?;
+            drop(entered);
+            elements = NonNull::new(address.as_mut_ptr().cast()).unwrap_or(elements);
+        }
+        let buffer = Self {
+            context: context.clone(),
+            elements,
+            len,
+            concurrent,
+            location,
+        };
+        if size.0 > 0 {
+            observe::began(|| buffer.event());
+            buffer.wait()?;
+            // SAFETY: `len` elements were allocated just now, nobody else knows them, and the device
+            // is not busy where that matters.
+            unsafe { elements.write_bytes(0, len) };
+        }
+        Ok(buffer)
+    }
+}
+
+impl<T> ManagedBuffer<T> {
+    /// Owns managed memory that something else allocated.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers when asked whether host and device may use it at once.
+    ///
+    /// # Safety
+    ///
+    /// `address` was returned by a managed allocation in `context` of at least `len` elements, all
+    /// of them initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    #[track_caller]
+    pub unsafe fn from_raw_parts(context: &Context, address: Address, len: usize) -> Result<Self> {
+        let location = Location::caller();
+        let concurrent = supports_concurrent_managed_access(&context.device())?;
+        let elements = NonNull::new(address.as_mut_ptr().cast()).unwrap_or(NonNull::dangling());
+        Ok(Self {
+            context: context.clone(),
+            elements,
+            len,
+            concurrent,
+            location,
+        })
+    }
+
+    /// Gives the memory away: the caller frees it.
+    #[must_use = "nobody else frees the memory"]
+    pub fn into_raw(self) -> Address {
+        let mut this = ManuallyDrop::new(self);
+        let address = this.address();
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut this.context) };
+        address
+    }
+
+    /// Where it was allocated.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The first byte, the same for host and device.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address::from(self.elements.as_ptr())
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The size.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        Bytes(self.len.wrapping_mul(size_of::<T>()))
+    }
+
+    /// The elements, after waiting for the device where it must be idle.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers when waited for.
+    pub fn as_slice(&self) -> Result<&[T]> {
+        self.wait()?;
+        // SAFETY: `len` initialised elements, owned by `self`; the device is idle where it must be.
+        Ok(unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) })
+    }
+
+    /// The elements to write to, after waiting for the device where it must be idle.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers when waited for.
+    pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
+        self.wait()?;
+        // SAFETY: `len` initialised elements, owned by `self`, which is borrowed mutably; the device
+        // is idle where it must be.
+        Ok(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
+    }
+
+    /// Frees now, and says what a drop could only report to the hook.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers; the memory is then lost.
+    pub fn free(self) -> Result<()> {
+        let mut this = ManuallyDrop::new(self);
+        let result = this.release();
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut this.context) };
+        result
+    }
+
+    /// Waits for the device, where the host may not touch managed memory while it is busy.
+    fn wait(&self) -> Result<()> {
+        if self.concurrent {
+            Ok(())
+        } else {
+            self.context.synchronize()
+        }
+    }
+
+    fn release(&mut self) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let entered = self.context.enter()?;
+        let result = observe::end(
+            || self.event(),
+            // SAFETY: allocated once, freed once; slices borrow the buffer and are gone.
+            || unsafe { raw::free_unobserved(self.address()) },
+        );
+        drop(entered);
+        result
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            kind: Kind::Managed,
+            address: self.address(),
+            size: self.size(),
+            device: Some(self.context.device().ordinal()),
+            context: Some(self.context.id_for_observers()),
+            stream: None,
+            location: Some(self.location),
+        }
+    }
+}
+
+impl<T> Drop for ManagedBuffer<T> {
+    fn drop(&mut self) {
+        report_drop(self.release());
+    }
+}
+
+impl<T> fmt::Debug for ManagedBuffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedBuffer")
+            .field("address", &self.address())
+            .field("len", &self.len)
+            .field("context", &self.context)
+            .finish()
+    }
+}

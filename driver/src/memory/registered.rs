@@ -1,0 +1,275 @@
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+use core::panic::Location;
+use core::ptr::NonNull;
+use core::slice;
+use std::marker::PhantomData;
+
+use cuda_sys::driver;
+
+use super::observe::{self, Event, Kind};
+use super::{Bytes, raw};
+use crate::context::Context;
+use crate::error::{Result, report_drop};
+use crate::pointer::Address;
+
+/// How host memory is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RegisterFlags {
+    /// Every context sees it as pinned, and not the registering one alone.
+    pub portable: bool,
+    /// The device sees it at an address of its own (always so where addresses are unified).
+    pub mapped: bool,
+    /// The memory belongs to a device's input and output, not to the host.
+    pub io_memory: bool,
+    /// The device only reads it.
+    pub read_only: bool,
+}
+
+impl RegisterFlags {
+    /// Pinned and nothing else.
+    pub const PLAIN: Self = Self {
+        portable: false,
+        mapped: false,
+        io_memory: false,
+        read_only: false,
+    };
+
+    /// Every context sees it as pinned.
+    #[must_use]
+    pub const fn portable(self) -> Self {
+        Self {
+            portable: true,
+            ..self
+        }
+    }
+
+    /// The device sees it.
+    #[must_use]
+    pub const fn mapped(self) -> Self {
+        Self {
+            mapped: true,
+            ..self
+        }
+    }
+
+    /// The device only reads it.
+    #[must_use]
+    pub const fn read_only(self) -> Self {
+        Self {
+            read_only: true,
+            ..self
+        }
+    }
+
+    /// The bits of C.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        let mut bits = 0;
+        if self.portable {
+            bits |= driver::CU_MEMHOSTREGISTER_PORTABLE;
+        }
+        if self.mapped {
+            bits |= driver::CU_MEMHOSTREGISTER_DEVICEMAP;
+        }
+        if self.io_memory {
+            bits |= driver::CU_MEMHOSTREGISTER_IOMEMORY;
+        }
+        if self.read_only {
+            bits |= driver::CU_MEMHOSTREGISTER_READ_ONLY;
+        }
+        bits
+    }
+}
+
+/// Host memory of somebody else's that is pinned as long as this lives.
+///
+/// Driver API: `cuMemHostRegister_v2`, and `cuMemHostUnregister` on drop. It borrows the slice, and
+/// lends it out as a slice again. Whoever forgets the value (`mem::forget`) leaves the pages
+/// registered behind the owner's back: no undefined behaviour in Rust, and a stale registration in
+/// CUDA.
+pub struct Registered<'a, T> {
+    context: Context,
+    elements: NonNull<T>,
+    len: usize,
+    writable: bool,
+    location: &'static Location<'static>,
+    marker: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is a mutable borrow of the elements and a registration, which every thread may end.
+unsafe impl<T: Send> Send for Registered<'_, T> {}
+// SAFETY: sharing it shares the elements and nothing else.
+unsafe impl<T: Sync> Sync for Registered<'_, T> {}
+
+impl<'a, T: Copy> Registered<'a, T> {
+    /// Pins the slice.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 712 where a part of it is registered already.
+    #[doc(alias = "cuMemHostRegister")]
+    #[track_caller]
+    pub fn new(context: &Context, elements: &'a mut [T], flags: RegisterFlags) -> Result<Self> {
+        let len = elements.len();
+        Self::register(context, NonNull::from(elements).cast(), len, true, flags)
+    }
+
+    /// Pins a slice that stays readable elsewhere; only [`Deref`] is had of it.
+    ///
+    /// The memory is registered read-only where `flags` say so, which not every device can
+    /// ([`supports_read_only_registration`](crate::version::supports_read_only_registration)).
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[track_caller]
+    pub fn shared(
+        context: &Context,
+        elements: &'a [T],
+        flags: RegisterFlags,
+    ) -> Result<Registered<'a, T>> {
+        let len = elements.len();
+        Self::register(context, NonNull::from(elements).cast(), len, false, flags)
+    }
+
+    #[track_caller]
+    fn register(
+        context: &Context,
+        elements: NonNull<T>,
+        len: usize,
+        writable: bool,
+        flags: RegisterFlags,
+    ) -> Result<Self> {
+        let location = Location::caller();
+        let registered = Self {
+            context: context.clone(),
+            elements,
+            len,
+            writable,
+            location,
+            marker: PhantomData,
+        };
+        let registered = ManuallyDrop::new(registered);
+        if registered.size().0 > 0 {
+            let entered = context.enter()?;
+            // SAFETY: the borrow keeps the memory allocated until the value unregisters it.
+            unsafe {
+                raw::register_unobserved(elements.as_ptr().cast(), registered.size(), flags)
+            }?;
+            drop(entered);
+            observe::began(|| registered.event());
+        }
+        Ok(ManuallyDrop::into_inner(registered))
+    }
+}
+
+impl<T> Registered<'_, T> {
+    /// Where it was registered.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The address of the first byte.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address::from(self.elements.as_ptr())
+    }
+
+    /// The size.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        Bytes(self.len.wrapping_mul(size_of::<T>()))
+    }
+
+    /// The address at which the device sees this memory.
+    ///
+    /// Driver API: `cuMemHostGetDevicePointer_v2`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuMemHostGetDevicePointer")]
+    pub fn device_address(&self) -> Result<Address> {
+        let entered = self.context.enter()?;
+        let address = raw::device_address_of_host(self.elements.as_ptr().cast_const().cast());
+        drop(entered);
+        address
+    }
+
+    /// The elements to write to, where the slice was borrowed mutably.
+    pub fn as_mut_slice(&mut self) -> Option<&mut [T]> {
+        if !self.writable {
+            return None;
+        }
+        // SAFETY: the slice was borrowed mutably for as long as `self` lives.
+        Some(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
+    }
+
+    /// Unregisters now, and says what a drop could only report to the hook.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    pub fn unregister(self) -> Result<()> {
+        let mut this = ManuallyDrop::new(self);
+        let result = this.release();
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut this.context) };
+        result
+    }
+
+    fn release(&mut self) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let entered = self.context.enter()?;
+        let result = observe::end(
+            || self.event(),
+            // SAFETY: registered once, unregistered once; safe copies in flight borrow `self`.
+            || unsafe { raw::unregister_unobserved(self.elements.as_ptr().cast()) },
+        );
+        drop(entered);
+        result
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            kind: Kind::Registered,
+            address: self.address(),
+            size: self.size(),
+            device: Some(self.context.device().ordinal()),
+            context: Some(self.context.id_for_observers()),
+            stream: None,
+            location: Some(self.location),
+        }
+    }
+}
+
+impl<T> Deref for Registered<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the slice is borrowed for as long as `self` lives.
+        unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) }
+    }
+}
+
+impl<T> Drop for Registered<'_, T> {
+    fn drop(&mut self) {
+        report_drop(self.release());
+    }
+}
+
+impl<T> fmt::Debug for Registered<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered")
+            .field("address", &self.address())
+            .field("len", &self.len)
+            .field("writable", &self.writable)
+            .finish()
+    }
+}

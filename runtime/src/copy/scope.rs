@@ -1,0 +1,272 @@
+use core::cell::RefCell;
+use core::fmt;
+use core::marker::PhantomData;
+
+use bytemuck::{AnyBitPattern, NoUninit};
+
+use super::slices::same_length;
+use super::{Batch, Direction, Fill, raw};
+use crate::error::{Error, Result, report_drop};
+use crate::memory::{Bytes, DeviceMemory};
+use crate::pointer::Address;
+use crate::stream::Stream;
+
+/// Asynchronous copies that borrow host memory until all of them have finished.
+///
+/// Made by [`scope`].
+pub struct Scope<'scope, 'env: 'scope> {
+    streams: RefCell<Vec<&'scope Stream>>,
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// Runs `body`, which may start asynchronous copies of borrowed host memory, and then waits for them.
+///
+/// Like [`std::thread::scope`]: what the copies borrow was made outside the closure, stays borrowed until
+/// the scope ends, and the scope does not end before every stream that it used is idle, whether the
+/// closure returns an error, or panics.
+///
+/// # Errors
+///
+/// The closure's error, or what CUDA answers when the streams are waited for.
+///
+/// # Examples
+///
+/// ```no_run
+/// use cuwhy_runtime::copy;
+/// use cuwhy_runtime::device::Device;
+/// use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// let buffer = DeviceBuffer::<u32>::new(&device, 3)?;
+/// let source = PinnedBuffer::from_slice(&device, &[1, 2, 3], HostFlags::PLAIN)?;
+/// let mut result = PinnedBuffer::zeroed(&device, 3, HostFlags::PLAIN)?;
+/// copy::scope(|scope| {
+///     scope.upload(&stream, &buffer, &source)?;
+///     scope.download(&stream, &mut result, &buffer)
+/// })?;
+/// assert_eq!(*result, [1, 2, 3]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
+///
+/// Host memory cannot be touched while a copy of it may be under way:
+///
+/// ```compile_fail
+/// # use cuwhy_runtime::{copy, memory::DeviceBuffer, stream::Stream, error::Error};
+/// # fn test(stream: &Stream, buffer: &DeviceBuffer<u32>) -> Result<(), Error> {
+/// let mut result = vec![0_u32; 3];
+/// copy::scope(|scope| {
+///     scope.download(stream, &mut result, buffer)?;
+///     result[0] = 1;
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn scope<'env, R, F>(body: F) -> Result<R>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<R>,
+{
+    let scope = Scope {
+        streams: RefCell::new(Vec::new()),
+        scope: PhantomData,
+        env: PhantomData,
+    };
+    let guard = Guard { scope: &scope };
+    let result = body(&scope);
+    core::mem::forget(guard);
+    let waited = scope.wait();
+    let result = result?;
+    waited?;
+    Ok(result)
+}
+
+/// Waits where the closure panics.
+struct Guard<'a, 'scope, 'env> {
+    scope: &'a Scope<'scope, 'env>,
+}
+
+impl Drop for Guard<'_, '_, '_> {
+    fn drop(&mut self) {
+        report_drop(self.scope.wait());
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Copies host memory to device memory when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemcpyAsync`. The destination is taken shared, because several copies of one
+    /// stream may use it one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](crate::error::Misuse) for lengths that differ and for a stream that captures, and what
+    /// CUDA answers.
+    #[doc(alias = "cudaMemcpyAsync")]
+    pub fn upload<T: NoUninit>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope impl DeviceMemory<Element = T>,
+        source: &'scope [T],
+    ) -> Result<()> {
+        same_length("cudaMemcpyAsync", destination.len(), source.len())?;
+        let (to, from) = (destination.address(), Address::from(source.as_ptr()));
+        self.copy(
+            stream,
+            to,
+            from,
+            Bytes(size_of_val(source)),
+            Direction::HostToDevice,
+        )
+    }
+
+    /// Copies device memory to host memory when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemcpyAsync`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::upload`].
+    #[doc(alias = "cudaMemcpyAsync")]
+    pub fn download<T: AnyBitPattern>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope mut [T],
+        source: &'scope impl DeviceMemory<Element = T>,
+    ) -> Result<()> {
+        same_length("cudaMemcpyAsync", destination.len(), source.len())?;
+        let size = Bytes(size_of_val(destination));
+        let (to, from) = (Address::from(destination.as_mut_ptr()), source.address());
+        self.copy(stream, to, from, size, Direction::DeviceToHost)
+    }
+
+    /// Copies device memory to device memory of the same device when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemcpyAsync`, or `cudaMemcpyPeerAsync` between devices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::upload`].
+    #[doc(alias = "cudaMemcpyAsync")]
+    #[doc(alias = "cudaMemcpyPeerAsync")]
+    pub fn device_to_device<T: Copy>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope impl DeviceMemory<Element = T>,
+        source: &'scope impl DeviceMemory<Element = T>,
+    ) -> Result<()> {
+        same_length("cudaMemcpyAsync", destination.len(), source.len())?;
+        let (to, from, size) = (destination.address(), source.address(), source.size());
+        let (there, here) = (destination.device(), source.device());
+        if there == here || size.0 == 0 {
+            return self.copy(stream, to, from, size, Direction::DeviceToDevice);
+        }
+        stream.refuse_capture("cudaMemcpyPeerAsync")?;
+        self.uses(stream);
+        let entered = stream.device().enter()?;
+        // SAFETY: both ranges are borrowed until the scope has waited for the stream.
+        let result = unsafe { raw::peer_async(to, there, from, here, size, stream) };
+        drop(entered);
+        result
+    }
+
+    /// Fills device memory with one value when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemsetAsync`; `cuMemsetD16Async` and `cuMemsetD32Async` of the driver.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::upload`].
+    #[doc(alias = "cudaMemsetAsync")]
+    pub fn fill<T: Fill>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope impl DeviceMemory<Element = T>,
+        value: T,
+    ) -> Result<()> {
+        if destination.is_empty() {
+            return Ok(());
+        }
+        stream.refuse_capture("cudaMemsetAsync")?;
+        self.uses(stream);
+        let (address, count) = (destination.address(), destination.len());
+        let entered = stream.device().enter()?;
+        // SAFETY: the range is borrowed until the scope has waited for the stream.
+        let result = unsafe { raw::fill_async(address, value.pattern(), count, stream) };
+        drop(entered);
+        result
+    }
+
+    /// Gives all copies of a batch to the stream in one call.
+    ///
+    /// Runtime API: `cudaMemcpyBatchAsync`, with the signature of the loaded major.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batch::submit`].
+    #[doc(alias = "cudaMemcpyBatchAsync")]
+    pub fn batch(&'scope self, stream: &'scope Stream, batch: Batch<'scope>) -> Result<()> {
+        self.uses(stream);
+        // SAFETY: what the batch names is borrowed until the scope has waited for the stream.
+        unsafe { batch.submit(stream) }
+    }
+
+    fn copy(
+        &self,
+        stream: &'scope Stream,
+        to: Address,
+        from: Address,
+        size: Bytes,
+        direction: Direction,
+    ) -> Result<()> {
+        if size.0 == 0 {
+            return Ok(());
+        }
+        stream.refuse_capture("cudaMemcpyAsync")?;
+        self.uses(stream);
+        let entered = stream.device().enter()?;
+        // SAFETY: both ranges are borrowed until the scope has waited for the stream, which cannot begin
+        // to capture before, because that takes it mutably.
+        let result = unsafe { raw::copy_async(to, from, size, direction, stream) };
+        drop(entered);
+        result
+    }
+
+    /// Remembers a stream to wait for.
+    fn uses(&self, stream: &'scope Stream) {
+        let mut streams = self.streams.borrow_mut();
+        if !streams
+            .iter()
+            .any(|known| known.as_raw() == stream.as_raw())
+        {
+            streams.push(stream);
+        }
+    }
+}
+
+impl Scope<'_, '_> {
+    /// Waits for every stream; where one cannot be waited for, for its whole device.
+    fn wait(&self) -> Result<()> {
+        let mut first: Option<Error> = None;
+        for stream in self.streams.borrow_mut().drain(..) {
+            let Err(error) = stream.synchronize() else {
+                continue;
+            };
+            // A sticky failure has stopped the device: nothing is under way any longer.
+            if !error.is_sticky() {
+                report_drop(stream.device().synchronize());
+            }
+            first = first.or(Some(error));
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("streams", &self.streams.borrow().len())
+            .finish()
+    }
+}

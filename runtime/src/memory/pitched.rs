@@ -1,0 +1,156 @@
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+
+use super::observe::{self, Event, Kind};
+use super::{Bytes, Pitch, raw};
+use crate::device::Device;
+use crate::error::{Result, report_drop};
+use crate::pointer::Address;
+
+/// Device memory in rows, at a pitch that CUDA chose.
+///
+/// Runtime API: `cudaMallocPitch`, and `cudaFree` on drop. It is not one run of elements: between
+/// rows lie bytes that belong to nobody, so only [`copy::Copy2d`](crate::copy::Copy2d) takes it.
+pub struct PitchedBuffer<T> {
+    device: Device,
+    address: Address,
+    width: usize,
+    height: usize,
+    pitch: Pitch,
+    location: &'static Location<'static>,
+    marker: PhantomData<T>,
+}
+
+impl<T: Copy> PitchedBuffer<T> {
+    /// Allocates `height` rows of `width` elements.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaMallocPitch")]
+    #[track_caller]
+    pub fn new(device: &Device, width: usize, height: usize) -> Result<Self> {
+        let location = Location::caller();
+        let row = Bytes::of::<T>(width)?;
+        let (mut address, mut pitch) = (Address::NULL, Pitch(row.0));
+        if row.0 > 0 && height > 0 {
+            let entered = device.enter()?;
+            (address, pitch) = raw::allocate_pitched_unobserved(row, height)?;
+            drop(entered);
+        }
+        let device = *device;
+        let buffer = Self {
+            device,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        };
+        if buffer.size().0 > 0 {
+            observe::began(|| buffer.event());
+        }
+        Ok(buffer)
+    }
+}
+
+impl<T> PitchedBuffer<T> {
+    /// Where it was allocated.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The first byte of the first row.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Elements in a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The distance from one row to the next.
+    #[must_use]
+    pub fn pitch(&self) -> Pitch {
+        self.pitch
+    }
+
+    /// The size of all rows with what lies between them.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        Bytes(self.pitch.0.wrapping_mul(self.height))
+    }
+
+    /// Gives the memory away: the caller frees it.
+    #[must_use = "nobody else frees the memory"]
+    pub fn into_raw(self) -> (Address, Pitch) {
+        let this = ManuallyDrop::new(self);
+        (this.address, this.pitch)
+    }
+
+    /// Frees now, and says what a drop could only report to the hook.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers; the memory is then lost.
+    pub fn free(self) -> Result<()> {
+        let mut this = ManuallyDrop::new(self);
+        this.release()
+    }
+
+    fn release(&mut self) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let entered = self.device.enter()?;
+        let result = observe::end(
+            || self.event(),
+            // SAFETY: allocated once, freed once.
+            || unsafe { raw::free_unobserved(self.address) },
+        );
+        drop(entered);
+        result
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            kind: Kind::Pitched,
+            address: self.address,
+            size: self.size(),
+            device: Some(self.device.ordinal()),
+            context: None,
+            stream: None,
+            location: Some(self.location),
+        }
+    }
+}
+
+impl<T> Drop for PitchedBuffer<T> {
+    fn drop(&mut self) {
+        report_drop(self.release());
+    }
+}
+
+impl<T> fmt::Debug for PitchedBuffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PitchedBuffer")
+            .field("address", &self.address)
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .field("pitch", &self.pitch)
+            .finish()
+    }
+}

@@ -1,0 +1,318 @@
+//! The C calls for memory, with errors: no owner, no device switch.
+//!
+//! Everything here works on the thread's current device, as C does. Observers hear of it.
+
+use core::ffi::c_void;
+use core::panic::Location;
+use core::ptr;
+
+use super::observe::{self, Event, Kind};
+use super::{Bytes, HostFlags, ManagedVisibility, Pitch, RegisterFlags};
+use crate::api::api;
+use crate::error::{Result, check};
+use crate::pointer::Address;
+
+/// An event that knows neither device nor device.
+fn event(
+    kind: Kind,
+    address: Address,
+    size: Bytes,
+    location: Option<&'static Location<'static>>,
+) -> Event {
+    Event {
+        kind,
+        address,
+        size,
+        device: None,
+        context: None,
+        stream: None,
+        location,
+    }
+}
+
+/// Allocates device memory.
+///
+/// Runtime API: `cudaMalloc`.
+///
+/// # Errors
+///
+/// What CUDA answers: 2 where there is not enough. For zero bytes it answers with null.
+#[doc(alias = "cudaMalloc")]
+#[track_caller]
+pub fn allocate(size: Bytes) -> Result<Address> {
+    let location = Location::caller();
+    let address = allocate_unobserved(size)?;
+    observe::began(|| event(Kind::Device, address, size, Some(location)));
+    Ok(address)
+}
+
+pub(super) fn allocate_unobserved(size: Bytes) -> Result<Address> {
+    let api = api()?;
+    let mut pointer = ptr::null_mut();
+    // SAFETY: `pointer` is a live out parameter.
+    let status = unsafe { api.cudaMalloc(&raw mut pointer, size.0) };
+    check!(api, cudaMalloc, status, size)?;
+    Ok(Address::from(pointer))
+}
+
+/// Frees device memory, also managed, pitched and stream-ordered memory.
+///
+/// Runtime API: `cudaFree`.
+///
+/// # Errors
+///
+/// What CUDA answers: 1 where nothing begins at the address.
+///
+/// # Safety
+///
+/// Nobody uses the memory afterwards, and no view of managed memory is alive.
+#[doc(alias = "cudaFree")]
+pub unsafe fn free(address: Address) -> Result<()> {
+    observe::end(
+        || event(Kind::Device, address, Bytes(0), None),
+        // SAFETY: the caller's promise is the same.
+        || unsafe { free_unobserved(address) },
+    )
+}
+
+/// Frees without telling the observer.
+///
+/// # Safety
+///
+/// As [`free`].
+pub(super) unsafe fn free_unobserved(address: Address) -> Result<()> {
+    let api = api()?;
+    // SAFETY: the caller promises that nobody uses the memory any longer.
+    let status = unsafe { api.cudaFree(address.as_mut_ptr()) };
+    check!(api, cudaFree, status, address)
+}
+
+/// Allocates device memory in rows, at a pitch that CUDA chooses.
+///
+/// Runtime API: `cudaMallocPitch`, which needs not be told the size of an access (the driver does).
+///
+/// # Errors
+///
+/// What CUDA answers.
+#[doc(alias = "cudaMallocPitch")]
+#[track_caller]
+pub fn allocate_pitched(width: Bytes, height: usize) -> Result<(Address, Pitch)> {
+    let location = Location::caller();
+    let (address, pitch) = allocate_pitched_unobserved(width, height)?;
+    let size = Bytes(pitch.0.saturating_mul(height));
+    observe::began(|| event(Kind::Pitched, address, size, Some(location)));
+    Ok((address, pitch))
+}
+
+pub(super) fn allocate_pitched_unobserved(width: Bytes, height: usize) -> Result<(Address, Pitch)> {
+    let api = api()?;
+    let (mut pointer, mut pitch) = (ptr::null_mut(), 0);
+    // SAFETY: `pointer` and `pitch` are live out parameters.
+    let status = unsafe { api.cudaMallocPitch(&raw mut pointer, &raw mut pitch, width.0, height) };
+    check!(api, cudaMallocPitch, status, width, height)?;
+    Ok((Address::from(pointer), Pitch(pitch)))
+}
+
+/// Allocates pinned host memory.
+///
+/// Runtime API: `cudaHostAlloc`. Its contents are not initialised.
+///
+/// # Errors
+///
+/// What CUDA answers.
+#[doc(alias = "cudaHostAlloc")]
+#[doc(alias = "cudaMallocHost")]
+#[track_caller]
+pub fn allocate_host(size: Bytes, flags: HostFlags) -> Result<*mut c_void> {
+    let location = Location::caller();
+    let pointer = allocate_host_unobserved(size, flags)?;
+    observe::began(|| event(Kind::Pinned, Address::from(pointer), size, Some(location)));
+    Ok(pointer)
+}
+
+pub(super) fn allocate_host_unobserved(size: Bytes, flags: HostFlags) -> Result<*mut c_void> {
+    let api = api()?;
+    let mut pointer = ptr::null_mut();
+    // SAFETY: `pointer` is a live out parameter.
+    let status = unsafe { api.cudaHostAlloc(&raw mut pointer, size.0, flags.bits()) };
+    check!(api, cudaHostAlloc, status, size, flags = flags.bits())?;
+    Ok(pointer)
+}
+
+/// Frees pinned host memory.
+///
+/// Runtime API: `cudaFreeHost`.
+///
+/// # Errors
+///
+/// What CUDA answers: 1 where it did not allocate that memory.
+///
+/// # Safety
+///
+/// Nobody uses the memory afterwards, copies in flight included.
+#[doc(alias = "cudaFreeHost")]
+pub unsafe fn free_host(pointer: *mut c_void) -> Result<()> {
+    observe::end(
+        || event(Kind::Pinned, Address::from(pointer), Bytes(0), None),
+        // SAFETY: the caller's promise is the same.
+        || unsafe { free_host_unobserved(pointer) },
+    )
+}
+
+/// Frees without telling the observer.
+///
+/// # Safety
+///
+/// As [`free_host`].
+pub(super) unsafe fn free_host_unobserved(pointer: *mut c_void) -> Result<()> {
+    let api = api()?;
+    // SAFETY: the caller promises that nobody uses the memory any longer.
+    let status = unsafe { api.cudaFreeHost(pointer) };
+    check!(api, cudaFreeHost, status, pointer)
+}
+
+/// The address at which the device sees pinned or registered host memory.
+///
+/// Runtime API: `cudaHostGetDevicePointer`.
+///
+/// # Errors
+///
+/// What CUDA answers: 1 for other memory.
+#[doc(alias = "cudaHostGetDevicePointer")]
+pub fn device_address_of_host(pointer: *const c_void) -> Result<Address> {
+    let api = api()?;
+    let mut seen = ptr::null_mut();
+    // SAFETY: `seen` is a live out parameter; the runtime looks the pointer up and reads nothing.
+    let status = unsafe { api.cudaHostGetDevicePointer(&raw mut seen, pointer.cast_mut(), 0) };
+    check!(api, cudaHostGetDevicePointer, status, pointer)?;
+    Ok(Address::from(seen))
+}
+
+/// The flags that pinned memory was allocated with.
+///
+/// Runtime API: `cudaHostGetFlags`.
+///
+/// # Errors
+///
+/// What CUDA answers: 1 for other memory.
+#[doc(alias = "cudaHostGetFlags")]
+pub fn host_flags(pointer: *const c_void) -> Result<u32> {
+    let api = api()?;
+    let mut flags = 0;
+    // SAFETY: `flags` is a live out parameter; the driver looks the pointer up and reads nothing.
+    let status = unsafe { api.cudaHostGetFlags(&raw mut flags, pointer.cast_mut()) };
+    check!(api, cudaHostGetFlags, status, pointer)?;
+    Ok(flags)
+}
+
+/// Pins host memory that somebody else allocated.
+///
+/// Runtime API: `cudaHostRegister`.
+///
+/// # Errors
+///
+/// What CUDA answers: 712 where a part is registered already, 1 for read-only memory without the
+/// flag and for memory that is CUDA's own.
+///
+/// # Safety
+///
+/// The memory stays allocated until it is unregistered.
+#[doc(alias = "cudaHostRegister")]
+#[track_caller]
+pub unsafe fn register(pointer: *mut c_void, size: Bytes, flags: RegisterFlags) -> Result<()> {
+    let location = Location::caller();
+    // SAFETY: the caller's promise is the same.
+    unsafe { register_unobserved(pointer, size, flags) }?;
+    observe::began(|| {
+        event(
+            Kind::Registered,
+            Address::from(pointer),
+            size,
+            Some(location),
+        )
+    });
+    Ok(())
+}
+
+/// Registers without telling the observer.
+///
+/// # Safety
+///
+/// As [`register`].
+pub(super) unsafe fn register_unobserved(
+    pointer: *mut c_void,
+    size: Bytes,
+    flags: RegisterFlags,
+) -> Result<()> {
+    let api = api()?;
+    // SAFETY: the caller keeps the memory alive until it is unregistered.
+    let status = unsafe { api.cudaHostRegister(pointer, size.0, flags.bits()) };
+    check!(
+        api,
+        cudaHostRegister,
+        status,
+        pointer,
+        size,
+        flags = flags.bits()
+    )
+}
+
+/// Takes back [`register`].
+///
+/// Runtime API: `cudaHostUnregister`.
+///
+/// # Errors
+///
+/// What CUDA answers: 713 where nothing is registered, 1 for an address inside a registration.
+///
+/// # Safety
+///
+/// No copy in flight relies on the memory being pinned.
+#[doc(alias = "cudaHostUnregister")]
+pub unsafe fn unregister(pointer: *mut c_void) -> Result<()> {
+    observe::end(
+        || event(Kind::Registered, Address::from(pointer), Bytes(0), None),
+        // SAFETY: the caller's promise is the same.
+        || unsafe { unregister_unobserved(pointer) },
+    )
+}
+
+/// Unregisters without telling the observer.
+///
+/// # Safety
+///
+/// As [`unregister`].
+pub(super) unsafe fn unregister_unobserved(pointer: *mut c_void) -> Result<()> {
+    let api = api()?;
+    // SAFETY: the caller promises that no copy in flight relies on it.
+    let status = unsafe { api.cudaHostUnregister(pointer) };
+    check!(api, cudaHostUnregister, status, pointer)
+}
+
+/// Allocates managed memory, which host and device see at the same address.
+///
+/// Runtime API: `cudaMallocManaged`. [`free`] frees it.
+///
+/// # Errors
+///
+/// What CUDA answers: 1 for zero bytes, 801 where the device has none.
+#[doc(alias = "cudaMallocManaged")]
+#[track_caller]
+pub fn allocate_managed(size: Bytes, visibility: ManagedVisibility) -> Result<Address> {
+    let location = Location::caller();
+    let address = allocate_managed_unobserved(size, visibility)?;
+    observe::began(|| event(Kind::Managed, address, size, Some(location)));
+    Ok(address)
+}
+
+pub(super) fn allocate_managed_unobserved(
+    size: Bytes,
+    visibility: ManagedVisibility,
+) -> Result<Address> {
+    let api = api()?;
+    let mut pointer = ptr::null_mut();
+    // SAFETY: `pointer` is a live out parameter.
+    let status = unsafe { api.cudaMallocManaged(&raw mut pointer, size.0, visibility.bits()) };
+    check!(api, cudaMallocManaged, status, size)?;
+    Ok(Address::from(pointer))
+}

@@ -1,0 +1,62 @@
+use crate::api::driver;
+use crate::error::{Result, check};
+use crate::memory::Bytes;
+use crate::pointer::Address;
+
+/// An allocation, as CUDA sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressRange {
+    /// Its first byte.
+    pub base: Address,
+    /// Its size.
+    pub size: Bytes,
+}
+
+impl AddressRange {
+    /// Whether the address lies inside.
+    #[must_use]
+    pub fn contains(&self, address: Address) -> bool {
+        address
+            .0
+            .checked_sub(self.base.0)
+            .is_some_and(|offset| offset < self.size.0 as u64)
+    }
+}
+
+/// The allocation around an address; of virtual memory, what is mapped there.
+///
+/// Driver API: `cuMemGetAddressRange_v2`.
+///
+/// # Errors
+///
+/// What CUDA answers: 500 for an address that is in no allocation.
+#[doc(alias = "cuMemGetAddressRange")]
+pub fn address_range(address: impl Into<Address>) -> Result<AddressRange> {
+    let address = address.into();
+    let driver = driver()?;
+    let (mut base, mut size) = (0, 0);
+    // SAFETY: both are live out parameters; the address is looked up and nothing is read there.
+    let status = unsafe { driver.cuMemGetAddressRange_v2(&raw mut base, &raw mut size, address.0) };
+    check!(driver, cuMemGetAddressRange_v2, status, address)?;
+    Ok(AddressRange {
+        base: Address(base),
+        size: Bytes(size),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_ends_before_its_end() {
+        let range = AddressRange {
+            base: Address(0x1000),
+            size: Bytes(0x10),
+        };
+        assert!(range.contains(Address(0x1000)));
+        assert!(range.contains(Address(0x100f)));
+        assert!(!range.contains(Address(0x1010)));
+        assert!(!range.contains(Address(0xfff)));
+    }
+}

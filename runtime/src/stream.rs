@@ -1,0 +1,462 @@
+//! Streams: what happens in order, and beside what.
+
+use core::ffi::c_void;
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cuda_sys::runtime::{self, cudaStream_t, cudaStreamCaptureMode, cudaStreamCaptureStatus};
+
+use crate::api::api;
+use crate::device::Device;
+use crate::error::{Misuse, Result, check, misuse, report_drop};
+use crate::event::Event;
+use crate::graph::Graph;
+
+/// A stream, owned or borrowed.
+pub struct Stream {
+    device: Device,
+    raw: cudaStream_t,
+    owned: bool,
+}
+
+// SAFETY: a stream may be used from every thread.
+unsafe impl Send for Stream {}
+// SAFETY: as above; what is enqueued from several threads at once comes in some order.
+unsafe impl Sync for Stream {}
+
+/// How a stream is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StreamOptions {
+    /// Whether work on the legacy stream and work on this one never wait for each other.
+    pub non_blocking: bool,
+    /// The priority, inside the device's [`stream_priorities`](Device::stream_priorities).
+    pub priority: i32,
+}
+
+impl StreamOptions {
+    /// Waits for the legacy stream, and the other way round; the least priority.
+    pub const BLOCKING: Self = Self {
+        non_blocking: false,
+        priority: 0,
+    };
+    /// Independent of the legacy stream; the least priority.
+    pub const NON_BLOCKING: Self = Self {
+        non_blocking: true,
+        priority: 0,
+    };
+
+    /// The same with another priority.
+    #[must_use]
+    pub const fn priority(self, priority: i32) -> Self {
+        Self { priority, ..self }
+    }
+}
+
+/// Which calls of other threads a capture forbids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CaptureMode {
+    /// Calls that could disturb it are forbidden to all threads.
+    #[default]
+    Global,
+    /// They are forbidden to the capturing thread.
+    ThreadLocal,
+    /// They are forbidden to nobody.
+    Relaxed,
+}
+
+impl CaptureMode {
+    fn raw(self) -> cudaStreamCaptureMode {
+        match self {
+            Self::Global => cudaStreamCaptureMode::cudaStreamCaptureModeGlobal,
+            Self::ThreadLocal => cudaStreamCaptureMode::cudaStreamCaptureModeThreadLocal,
+            Self::Relaxed => cudaStreamCaptureMode::cudaStreamCaptureModeRelaxed,
+        }
+    }
+}
+
+/// Whether a stream captures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CaptureStatus {
+    /// It runs what it is given.
+    None,
+    /// It collects what it is given.
+    Active,
+    /// It collected until something forbidden was done; the graph is lost.
+    Invalidated,
+    /// A number that this crate has never heard of.
+    Other(u32),
+}
+
+impl Stream {
+    /// Creates a stream.
+    ///
+    /// Runtime API: `cudaStreamCreateWithPriority`, and `cudaStreamDestroy` on drop, which lets work that
+    /// was enqueued finish.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamCreateWithPriority")]
+    #[doc(alias = "cudaStreamCreate")]
+    pub fn new(device: &Device, options: StreamOptions) -> Result<Self> {
+        let api = device.api();
+        let flags = if options.non_blocking {
+            runtime::cudaStreamNonBlocking
+        } else {
+            runtime::cudaStreamDefault
+        };
+        let mut raw = ptr::null_mut();
+        let entered = device.enter()?;
+        // SAFETY: `raw` is a live out parameter.
+        let status =
+            unsafe { api.cudaStreamCreateWithPriority(&raw mut raw, flags, options.priority) };
+        drop(entered);
+        check!(
+            api,
+            cudaStreamCreateWithPriority,
+            status,
+            flags,
+            priority = options.priority
+        )?;
+        Ok(Self {
+            device: *device,
+            raw,
+            owned: true,
+        })
+    }
+
+    /// The legacy default stream, which waits for all blocking streams, and they for it.
+    #[doc(alias = "CU_STREAM_LEGACY")]
+    #[must_use]
+    pub fn legacy(device: &Device) -> Self {
+        Self {
+            device: *device,
+            raw: ptr::without_provenance_mut(1),
+            owned: false,
+        }
+    }
+
+    /// The calling thread's default stream: whichever thread uses the value.
+    #[doc(alias = "CU_STREAM_PER_THREAD")]
+    #[must_use]
+    pub fn per_thread(device: &Device) -> Self {
+        Self {
+            device: *device,
+            raw: ptr::without_provenance_mut(2),
+            owned: false,
+        }
+    }
+
+    /// Owns a stream that something else created.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a live stream of `device` and nobody else destroys it.
+    #[must_use]
+    pub unsafe fn from_raw(device: &Device, raw: cudaStream_t) -> Self {
+        Self {
+            device: *device,
+            raw,
+            owned: true,
+        }
+    }
+
+    /// Borrows a stream that something else created and destroys.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result.
+    #[must_use]
+    pub unsafe fn borrow_raw(device: &Device, raw: cudaStream_t) -> Self {
+        Self {
+            device: *device,
+            raw,
+            owned: false,
+        }
+    }
+
+    /// Gives the stream away: the caller destroys it.
+    #[must_use = "nobody else destroys the stream"]
+    pub fn into_raw(self) -> cudaStream_t {
+        let this = ManuallyDrop::new(self);
+        this.raw
+    }
+
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> cudaStream_t {
+        self.raw
+    }
+
+    /// The handle as a number, for observers.
+    pub(crate) fn id_for_observers(&self) -> u64 {
+        self.raw.addr() as u64
+    }
+
+    /// Where the stream lives.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Waits until everything that was enqueued has finished.
+    ///
+    /// Runtime API: `cudaStreamSynchronize`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers, which includes failures of that earlier work.
+    #[doc(alias = "cudaStreamSynchronize")]
+    pub fn synchronize(&self) -> Result<()> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: the stream is alive.
+        let status = unsafe { api.cudaStreamSynchronize(self.raw) };
+        drop(entered);
+        check!(api, cudaStreamSynchronize, status, stream = self.raw)
+    }
+
+    /// Whether everything that was enqueued has finished.
+    ///
+    /// Runtime API: `cudaStreamQuery`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers, which includes failures of that earlier work; "not ready" is none.
+    #[doc(alias = "cudaStreamQuery")]
+    pub fn is_done(&self) -> Result<bool> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: the stream is alive.
+        let status = unsafe { api.cudaStreamQuery(self.raw) };
+        drop(entered);
+        crate::error::ready(api, "cudaStreamQuery", status)
+    }
+
+    /// Makes later work of this stream wait for an event.
+    ///
+    /// Runtime API: `cudaStreamWaitEvent`. An event that was never recorded is no reason to wait.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamWaitEvent")]
+    pub fn wait(&self, event: &Event) -> Result<()> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: stream and event are alive; the flags are the default ones.
+        let status = unsafe { api.cudaStreamWaitEvent(self.raw, event.as_raw(), 0) };
+        drop(entered);
+        check!(
+            api,
+            cudaStreamWaitEvent,
+            status,
+            stream = self.raw,
+            event = event.as_raw()
+        )
+    }
+
+    /// The stream's priority as CUDA keeps it.
+    ///
+    /// Runtime API: `cudaStreamGetPriority`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamGetPriority")]
+    pub fn priority(&self) -> Result<i32> {
+        let api = self.device.api();
+        let mut priority = 0;
+        let entered = self.device.enter()?;
+        // SAFETY: `priority` is a live out parameter and the stream is alive.
+        let status = unsafe { api.cudaStreamGetPriority(self.raw, &raw mut priority) };
+        drop(entered);
+        check!(api, cudaStreamGetPriority, status, stream = self.raw)?;
+        Ok(priority)
+    }
+
+    /// The stream's flags as CUDA keeps them.
+    ///
+    /// Runtime API: `cudaStreamGetFlags`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamGetFlags")]
+    pub fn flags(&self) -> Result<u32> {
+        let api = self.device.api();
+        let mut flags = 0;
+        let entered = self.device.enter()?;
+        // SAFETY: `flags` is a live out parameter and the stream is alive.
+        let status = unsafe { api.cudaStreamGetFlags(self.raw, &raw mut flags) };
+        drop(entered);
+        check!(api, cudaStreamGetFlags, status, stream = self.raw)?;
+        Ok(flags)
+    }
+
+    /// Calls a function on a thread of CUDA's when everything enqueued before has finished.
+    ///
+    /// Runtime API: `cudaLaunchHostFunc`. The function must not call CUDA. Should it panic, the panic ends
+    /// there. Where earlier work fails it is never called, and what it owns is never freed.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers, and [`Misuse::Capturing`]: a graph could call the function any number of
+    /// times.
+    #[doc(alias = "cudaLaunchHostFunc")]
+    pub fn host_function(&self, function: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.refuse_capture("cudaLaunchHostFunc")?;
+        let api = self.device.api();
+        let function: Box<Box<dyn FnOnce() + Send>> = Box::new(Box::new(function));
+        let data = Box::into_raw(function);
+        let entered = self.device.enter()?;
+        // SAFETY: `data` is what `call` takes, and the driver hands it over once.
+        let status = unsafe { api.cudaLaunchHostFunc(self.raw, Some(call), data.cast()) };
+        drop(entered);
+        check!(api, cudaLaunchHostFunc, status, stream = self.raw).inspect_err(|_| {
+            // SAFETY: the driver refused, so nobody else will ever take it.
+            drop(unsafe { Box::from_raw(data) });
+        })
+    }
+
+    /// Whether the stream captures.
+    ///
+    /// Runtime API: `cudaStreamIsCapturing`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 906 for the legacy stream while a blocking stream captures.
+    #[doc(alias = "cudaStreamIsCapturing")]
+    pub fn capture_status(&self) -> Result<CaptureStatus> {
+        let api = self.device.api();
+        let mut capturing = cudaStreamCaptureStatus::cudaStreamCaptureStatusNone;
+        let entered = self.device.enter()?;
+        // SAFETY: `capturing` is a live out parameter and the stream is alive.
+        let status = unsafe { api.cudaStreamIsCapturing(self.raw, &raw mut capturing) };
+        drop(entered);
+        check!(api, cudaStreamIsCapturing, status, stream = self.raw)?;
+        Ok(match capturing {
+            cudaStreamCaptureStatus::cudaStreamCaptureStatusNone => CaptureStatus::None,
+            cudaStreamCaptureStatus::cudaStreamCaptureStatusActive => CaptureStatus::Active,
+            cudaStreamCaptureStatus::cudaStreamCaptureStatusInvalidated => {
+                CaptureStatus::Invalidated
+            }
+            other => CaptureStatus::Other(other.0),
+        })
+    }
+
+    /// From now on collects what the stream is given, instead of running it.
+    ///
+    /// Runtime API: `cudaStreamBeginCapture`. It takes the stream mutably, so that no copy of a
+    /// [`copy::scope`](crate::copy::scope) can be under way on it.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 900 for the legacy stream.
+    #[doc(alias = "cudaStreamBeginCapture")]
+    pub fn begin_capture(&mut self, mode: CaptureMode) -> Result<()> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: the stream is alive.
+        let status = unsafe { api.cudaStreamBeginCapture(self.raw, mode.raw()) };
+        drop(entered);
+        check!(
+            api,
+            cudaStreamBeginCapture,
+            status,
+            stream = self.raw,
+            mode = mode.raw().0
+        )
+    }
+
+    /// Ends the capture and returns what was collected.
+    ///
+    /// Runtime API: `cudaStreamEndCapture`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 901 where something forbidden ended the capture before.
+    #[doc(alias = "cudaStreamEndCapture")]
+    pub fn end_capture(&mut self) -> Result<Graph> {
+        let api = self.device.api();
+        let mut graph = ptr::null_mut();
+        let entered = self.device.enter()?;
+        // SAFETY: `graph` is a live out parameter and the stream is alive.
+        let status = unsafe { api.cudaStreamEndCapture(self.raw, &raw mut graph) };
+        drop(entered);
+        check!(api, cudaStreamEndCapture, status, stream = self.raw)?;
+        // SAFETY: CUDA made the graph just now and gave it to us alone.
+        Ok(unsafe { Graph::from_raw(&self.device, graph) })
+    }
+
+    /// Refuses what safe code cannot let a graph repeat.
+    pub(crate) fn refuse_capture(&self, call: &'static str) -> Result<()> {
+        match self.capture_status()? {
+            CaptureStatus::None => Ok(()),
+            _ => Err(misuse(call, Misuse::Capturing)),
+        }
+    }
+}
+
+/// Lets the calling thread choose which of its calls a capture forbids, and returns the old choice.
+///
+/// Runtime API: `cudaThreadExchangeStreamCaptureMode`.
+///
+/// # Errors
+///
+/// What CUDA answers.
+#[doc(alias = "cudaThreadExchangeStreamCaptureMode")]
+pub fn exchange_capture_mode(mode: CaptureMode) -> Result<CaptureMode> {
+    let api = api()?;
+    let mut raw = mode.raw();
+    // SAFETY: `raw` is a live in and out parameter.
+    let status = unsafe { api.cudaThreadExchangeStreamCaptureMode(&raw mut raw) };
+    check!(
+        api,
+        cudaThreadExchangeStreamCaptureMode,
+        status,
+        mode = mode.raw().0
+    )?;
+    Ok(match raw {
+        cudaStreamCaptureMode::cudaStreamCaptureModeThreadLocal => CaptureMode::ThreadLocal,
+        cudaStreamCaptureMode::cudaStreamCaptureModeRelaxed => CaptureMode::Relaxed,
+        _ => CaptureMode::Global,
+    })
+}
+
+/// Runs the function that `host_function` packed.
+unsafe extern "C" fn call(data: *mut c_void) {
+    let function: *mut Box<dyn FnOnce() + Send> = data.cast();
+    // SAFETY: packed by `host_function`, and called once: the stream was not capturing.
+    let function = unsafe { Box::from_raw(function) };
+    // A panic must not reach CUDA; there is nobody else to tell.
+    drop(catch_unwind(AssertUnwindSafe(function)));
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
+        let api = self.device.api();
+        report_drop(self.device.enter().and_then(|entered| {
+            // SAFETY: created once, destroyed once.
+            let status = unsafe { api.cudaStreamDestroy(self.raw) };
+            drop(entered);
+            check!(api, cudaStreamDestroy, status, stream = self.raw)
+        }));
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("raw", &self.raw)
+            .field("device", &self.device)
+            .finish()
+    }
+}
