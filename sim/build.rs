@@ -1,0 +1,77 @@
+//! Gives the shared library the name and the binding that a driver has, and every exported function that nobody has
+//! written.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// The bindings' list of functions: one line per function, with its C signature and since when it exists.
+const TABLE: &str = "../cuda-sys/src/generated/driver/table.rs";
+const WRITTEN: &str = "src/abi";
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={TABLE}");
+    println!("cargo::rerun-if-changed={WRITTEN}");
+    // Programs record this name, and the loader finds the library under it.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libcuda.so.1");
+    // A call inside the library must not go through an interposer's function of the same name: the real driver's
+    // inner calls cannot be seen from outside either.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-Bsymbolic-functions");
+    // Worker threads and handed-out addresses outlive every `dlclose`.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+
+    let written = written(Path::new(WRITTEN))?;
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("exports.rs");
+    fs::write(out, exports(&fs::read_to_string(TABLE)?, &written))
+}
+
+/// The functions that `export!` defines: `ready fn cuFoo / cuFoo_ptsz(`.
+fn written(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let text = fs::read_to_string(entry?.path())?;
+        for line in text.lines().map(str::trim_start) {
+            let Some(rest) = line.strip_prefix("ready fn ").or_else(|| line.strip_prefix("open fn ")) else { continue };
+            let head = rest.split('(').next().unwrap_or_default();
+            names.extend(head.split('/').map(|name| name.trim().to_owned()));
+        }
+    }
+    Ok(names)
+}
+
+fn exports(table: &str, written: &BTreeSet<String>) -> String {
+    let mut stubs = String::from("super::gate::stub! {\n");
+    let mut names = String::new();
+    let mut list = String::new();
+    for line in table.lines() {
+        let Some((name, arguments, versions)) = declaration(line) else { continue };
+        if !written.contains(name) {
+            let _ = writeln!(stubs, "fn {name}({arguments});");
+        }
+        let (since, until) = versions.split_once(',').unwrap_or((versions, "u32::MAX"));
+        let _ = writeln!(names, "fn {name}();");
+        let _ = writeln!(list, "Export {{ name: \"{name}\", since: {since}, until: {until}, function: {name} }},");
+    }
+    let mut text = stubs;
+    let _ = write!(
+        text,
+        "}}\n\nunsafe extern \"C\" {{\n{names}}}\n\n\
+         /// Every exported function, in the order of names.\n\
+         pub(super) static EXPORTS: &[Export] = &[\n{list}];\n"
+    );
+    text
+}
+
+/// `    fn cuFoo(a: T, b: U) -> CUresult = 2000;` or `= 2000, 12000;`
+fn declaration(line: &str) -> Option<(&str, &str, &str)> {
+    let rest = line.trim().strip_prefix("fn ")?;
+    let (name, rest) = rest.split_once('(')?;
+    let (arguments, rest) = rest.split_once(") -> CUresult")?;
+    if rest.starts_with(" as") {
+        return None;
+    }
+    let versions = rest.trim().strip_prefix('=')?.trim().strip_suffix(';')?;
+    Some((name, arguments, versions))
+}

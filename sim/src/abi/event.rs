@@ -1,0 +1,96 @@
+//! Events.
+
+use core::ffi::c_uint;
+
+use cuda_sys::driver::*;
+
+use super::c::handle;
+use super::gate::{Call, export};
+use super::guard;
+use crate::model::code::{Code, Outcome};
+use crate::model::event::{Event, KNOWN_FLAGS};
+use crate::model::graph::Action;
+use crate::model::machine::machine;
+
+/// Recorded in a capture, but as a node of the graph.
+const EXTERNAL: c_uint = 1;
+
+fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
+    if flags & !EXTERNAL != 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    let stream = call.stream(stream)?;
+    let number = event;
+    let event = machine()?.events.follow(event)?;
+    if event.context != stream.context_handle() {
+        return Err(Code::INVALID_HANDLE);
+    }
+    match guard::asynchronous_use(&stream)? {
+        Some(capture) if flags & EXTERNAL != 0 => capture.add(&stream, Action::Record(number, event)).map(drop),
+        Some(capture) => {
+            event.record_capture(capture.mark(&stream));
+            Ok(())
+        }
+        None => event.record(&stream),
+    }
+}
+
+fn destroy(event: usize) -> Outcome {
+    machine()?.events.follow(event)?;
+    machine()?.events.remove(event).map(drop).ok_or(Code::INVALID_HANDLE)
+}
+
+export! {
+    ready fn cuEventCreate(out: *mut CUevent, flags: c_uint) |call| {
+        let context = call.context()?;
+        out.wanted()?;
+        if flags & !KNOWN_FLAGS != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        out.put(handle(machine()?.events.add(|_| Event::new(context.handle, flags)).0))
+    }
+
+    ready fn cuEventDestroy_v2(event: CUevent) |_| {
+        destroy(event.address())
+    }
+
+    ready fn cuEventDestroy(event: CUevent) |_| {
+        destroy(event.address())
+    }
+
+    ready fn cuEventRecord / cuEventRecord_ptsz(event: CUevent, stream: CUstream) |call| {
+        record(call, event.address(), stream.address(), 0)
+    }
+
+    ready fn cuEventRecordWithFlags / cuEventRecordWithFlags_ptsz(
+        event: CUevent, stream: CUstream, flags: c_uint,
+    ) |call| {
+        record(call, event.address(), stream.address(), flags)
+    }
+
+    ready fn cuEventQuery(event: CUevent) |_| {
+        let event = machine()?.events.follow(event.address())?;
+        event.query()?;
+        machine()?.contexts.get(event.context).map_or(Ok(()), |context| context.check())
+    }
+
+    ready fn cuEventSynchronize(event: CUevent) |_| {
+        let event = machine()?.events.follow(event.address())?;
+        event.wait()?;
+        machine()?.contexts.get(event.context).map_or(Ok(()), |context| context.check())
+    }
+
+    ready fn cuEventElapsedTime(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
+        milliseconds.wanted()?;
+        let start = machine()?.events.follow(start.address())?;
+        let end = machine()?.events.follow(end.address())?;
+        milliseconds.put(start.until(&end)?)
+    }
+
+    ready fn cuEventElapsedTime_v2(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
+        milliseconds.wanted()?;
+        let start = machine()?.events.follow(start.address())?;
+        let end = machine()?.events.follow(end.address())?;
+        milliseconds.put(start.until(&end)?)
+    }
+}

@@ -1,0 +1,24 @@
+//! Functions that nobody has written, and the list of all, made by the build script from the bindings.
+
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    clashing_extern_declarations,
+    clippy::allow_attributes,
+    let_underscore_drop,
+    reason = "generated: names belong to the C header, and the list declares functions for their addresses alone"
+)]
+
+use cuda_sys::driver::*;
+
+/// An exported function.
+#[derive(Debug)]
+pub(super) struct Export {
+    pub(super) name: &'static str,
+    /// The CUDA version that introduced it, and the last one that has it.
+    pub(super) since: u32,
+    pub(super) until: u32,
+    pub(super) function: unsafe extern "C" fn(),
+}
+
+include!(concat!(env!("OUT_DIR"), "/exports.rs"));

@@ -1,0 +1,61 @@
+//! Initialisation, versions and error texts.
+
+use core::ffi::{c_char, c_int, c_uint, c_void};
+
+use cuda_sys::driver::*;
+
+use super::gate::export;
+use crate::model::code::Code;
+use crate::model::machine::{machine, start};
+use crate::model::fork;
+
+export! {
+    open fn cuInit(flags: c_uint) |_| {
+        if fork::is_child() {
+            return Err(Code::NOT_INITIALIZED);
+        }
+        if flags != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        let machine = start();
+        fork::arm();
+        if machine.devices.is_empty() { Err(Code::NO_DEVICE) } else { Ok(()) }
+    }
+
+    open fn cuDriverGetVersion(version: *mut c_int) |_| {
+        let number = super::driver_version();
+        version.put(c_int::try_from(number).unwrap_or(c_int::MAX))
+    }
+
+    open fn cuGetErrorName(error: CUresult, text: *mut *const c_char) |_| {
+        match super::texts::name(error) {
+            Some(name) => text.put(name.as_ptr()),
+            None => {
+                text.put_if_wanted(core::ptr::null());
+                Err(Code::INVALID_VALUE)
+            }
+        }
+    }
+
+    open fn cuGetErrorString(error: CUresult, text: *mut *const c_char) |_| {
+        match super::texts::sentence(error) {
+            Some(sentence) => text.put(sentence.as_ptr()),
+            None => {
+                text.put_if_wanted(core::ptr::null());
+                Err(Code::INVALID_VALUE)
+            }
+        }
+    }
+
+    // A statically linked runtime asks for the driver's inner tables here, which do not exist.
+    open fn cuGetExportTable(table: *mut *const c_void, which: *const CUuuid) |_| {
+        let _unknown = which;
+        table.put_if_wanted(core::ptr::null());
+        Err(Code::NOT_SUPPORTED)
+    }
+
+    ready fn cuModuleGetLoadingMode(mode: *mut CUmoduleLoadingMode) |_| {
+        machine()?;
+        mode.put(CUmoduleLoadingMode::CU_MODULE_LAZY_LOADING)
+    }
+}

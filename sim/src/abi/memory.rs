@@ -1,0 +1,230 @@
+//! Device, pinned, registered and managed memory.
+
+use core::ffi::{c_int, c_uint, c_void};
+
+use cuda_sys::driver::*;
+
+use super::c::{Out, address};
+use super::gate::{Call, export};
+use super::guard;
+use crate::model::code::{Code, Outcome};
+use crate::model::context::Context;
+use crate::model::machine::machine;
+use crate::model::mapping::{self, Access};
+use crate::model::object::{Kind, Object};
+use crate::model::space::Found;
+use crate::model::ticket::Ticket;
+use crate::profile::number;
+use std::sync::Arc;
+
+const PORTABLE: c_uint = 1;
+const DEVICE_MAP: c_uint = 2;
+const WRITE_COMBINED: c_uint = 4;
+const IO_MEMORY: c_uint = 4;
+const READ_ONLY: c_uint = 8;
+/// Rows of pitched memory begin at multiples of this.
+const PITCH: usize = 512;
+
+/// A device address as C writes it.
+pub(super) const fn pointer(address: usize) -> CUdeviceptr {
+    address as CUdeviceptr
+}
+
+fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, kind: Kind) -> Outcome {
+    let context = call.context()?;
+    out.wanted()?;
+    guard::no_unsafe_call(&context)?;
+    let object = machine()?.space_mut().allocate(size, kind, context.owner())?;
+    out.put(pointer(object.base))
+}
+
+fn allocate_host(call: Call, out: Out<*mut c_void>, size: usize, flags: c_uint) -> Outcome {
+    let context = call.context()?;
+    out.wanted()?;
+    if flags & !(PORTABLE | DEVICE_MAP | WRITE_COMBINED) != 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    guard::no_unsafe_call(&context)?;
+    let object = machine()?.space_mut().allocate_shared(size, Kind::Pinned(flags), context.owner())?;
+    out.put(core::ptr::with_exposed_provenance_mut(object.base))
+}
+
+/// The object that begins here, when it is of this sort.
+fn exactly(base: usize, wanted: impl Fn(&Object) -> bool) -> Outcome<Arc<Object>> {
+    machine()?.space().exactly(base).filter(|object| wanted(object)).cloned().ok_or(Code::INVALID_VALUE)
+}
+
+/// Freeing waits for everything that may still use the memory.
+fn settle(context: &Context) {
+    for stream in context.streams() {
+        stream.drain();
+    }
+}
+
+fn free(call: Call, base: usize) -> Outcome {
+    let context = call.context()?;
+    guard::no_unsafe_call(&context)?;
+    if base == 0 {
+        return Ok(());
+    }
+    let object = exactly(base, |object| !object.is_host())?;
+    let machine = machine()?;
+    settle(&context);
+    if let Some(owner) = machine.contexts.get(object.context).filter(|owner| owner.handle != context.handle) {
+        settle(&owner);
+    }
+    if matches!(object.kind, Kind::Pool(_)) {
+        let done = Ticket::default();
+        done.finish();
+        return machine.space_mut().pool_free(base, 0, Arc::new(done));
+    }
+    machine.space_mut().remove(base).map(drop).ok_or(Code::INVALID_VALUE)
+}
+
+fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
+    let context = call.context()?;
+    if start == 0 || size == 0 || flags & !(PORTABLE | DEVICE_MAP | IO_MEMORY | READ_ONLY) != 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    guard::no_unsafe_call(&context)?;
+    let machine = machine()?;
+    if flags & READ_ONLY != 0 && !machine.device(context.device)?.profile.has(number::READ_ONLY_REGISTRATION) {
+        return Err(Code::NOT_SUPPORTED);
+    }
+    match mapping::access_of(start, size) {
+        Access::ReadWrite => {}
+        Access::ReadOnly if flags & READ_ONLY != 0 => {}
+        _ => return Err(Code::INVALID_VALUE),
+    }
+    machine.space_mut().register(start, size, flags, context.owner())
+}
+
+export! {
+    ready fn cuMemAlloc_v2(dptr: *mut CUdeviceptr, size: usize) |call| {
+        allocate(call, dptr, size, Kind::Device)
+    }
+
+    ready fn cuMemAllocPitch_v2(
+        dptr: *mut CUdeviceptr, pitch: *mut usize, width: usize, height: usize, element: c_uint,
+    ) |call| {
+        call.context()?;
+        pitch.wanted()?;
+        if width == 0 || height == 0 || !matches!(element, 4 | 8 | 16) {
+            return Err(Code::INVALID_VALUE);
+        }
+        let row = mapping::round_up(width, PITCH).ok_or(Code::INVALID_VALUE)?;
+        allocate(call, dptr, row.checked_mul(height).ok_or(Code::OUT_OF_MEMORY)?, Kind::Device)?;
+        pitch.put(row)
+    }
+
+    ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
+        free(call, address(dptr))
+    }
+
+    ready fn cuMemGetAddressRange_v2(base: *mut CUdeviceptr, size: *mut usize, dptr: CUdeviceptr) |call| {
+        let context = call.context()?;
+        let (start, length) = match machine()?.space().find(address(dptr)) {
+            Found::Object(object) => (object.base, object.size),
+            Found::Virtual(hit) => {
+                let map = hit.map.filter(|map| map.access(context.device).flags() != 0).ok_or(Code::NOT_FOUND)?;
+                (map.base, map.size)
+            }
+            Found::Nothing => return Err(Code::NOT_FOUND),
+        };
+        base.put_if_wanted(pointer(start));
+        size.put_if_wanted(length);
+        Ok(())
+    }
+
+    ready fn cuMemAllocHost_v2(out: *mut *mut c_void, size: usize) |call| {
+        allocate_host(call, out, size, 0)
+    }
+
+    ready fn cuMemHostAlloc(out: *mut *mut c_void, size: usize, flags: c_uint) |call| {
+        allocate_host(call, out, size, flags)
+    }
+
+    ready fn cuMemFreeHost(p: *mut c_void) |call| {
+        let context = call.context()?;
+        guard::no_unsafe_call(&context)?;
+        let base = p.address();
+        exactly(base, |object| matches!(object.kind, Kind::Pinned(_)))?;
+        settle(&context);
+        machine()?.space_mut().remove(base).map(drop).ok_or(Code::INVALID_VALUE)
+    }
+
+    ready fn cuMemHostGetDevicePointer_v2(out: *mut CUdeviceptr, p: *mut c_void, flags: c_uint) |call| {
+        call.context()?;
+        out.wanted()?;
+        match machine()?.space().find(p.address()) {
+            Found::Object(object) if object.is_host() && flags == 0 => out.put(pointer(p.address())),
+            _ => Err(Code::INVALID_VALUE),
+        }
+    }
+
+    ready fn cuMemHostGetFlags(out: *mut c_uint, p: *mut c_void) |call| {
+        call.context()?;
+        match machine()?.space().find(p.address()) {
+            // With unified addressing pinned memory is always mapped.
+            Found::Object(object) => match object.kind {
+                Kind::Pinned(flags) | Kind::Registered(flags) => out.put(flags | DEVICE_MAP),
+                _ => Err(Code::INVALID_VALUE),
+            },
+            _ => Err(Code::INVALID_VALUE),
+        }
+    }
+
+    ready fn cuMemHostRegister_v2(p: *mut c_void, size: usize, flags: c_uint) |call| {
+        register(call, p.address(), size, flags)
+    }
+
+    ready fn cuMemHostRegister(p: *mut c_void, size: usize, flags: c_uint) |call| {
+        register(call, p.address(), size, flags)
+    }
+
+    ready fn cuMemHostUnregister(p: *mut c_void) |call| {
+        let context = call.context()?;
+        let base = p.address();
+        let known = match machine()?.space().find(base) {
+            Found::Object(object) => object,
+            _ => return Err(Code::HOST_MEMORY_NOT_REGISTERED),
+        };
+        if known.base != base || !matches!(known.kind, Kind::Registered(_)) {
+            return Err(Code::INVALID_VALUE);
+        }
+        settle(&context);
+        machine()?.space_mut().remove(base).map(drop).ok_or(Code::HOST_MEMORY_NOT_REGISTERED)
+    }
+
+    ready fn cuMemAllocManaged(dptr: *mut CUdeviceptr, size: usize, flags: c_uint) |call| {
+        let context = call.context()?;
+        dptr.wanted()?;
+        // Attached to all streams, or to the host: one of the two.
+        if !matches!(flags, 1 | 2) {
+            return Err(Code::INVALID_VALUE);
+        }
+        guard::no_unsafe_call(&context)?;
+        let object = machine()?.space_mut().allocate_shared(size, Kind::Managed, context.owner())?;
+        dptr.put(pointer(object.base))
+    }
+
+    ready fn cuIpcGetMemHandle(out: *mut CUipcMemHandle, dptr: CUdeviceptr) |call| {
+        call.context()?;
+        out.wanted()?;
+        let object = match machine()?.space().find(address(dptr)) {
+            Found::Object(object) if object.kind == Kind::Device => object,
+            _ => return Err(Code::INVALID_VALUE),
+        };
+        let mut words = [0; 64];
+        let said = format!("cuwhy-sim {:x} {:x}", std::process::id(), object.base);
+        for (word, byte) in words.iter_mut().zip(said.bytes()) {
+            *word = byte.cast_signed();
+        }
+        out.put(CUipcMemHandle { reserved: words })
+    }
+}
+
+/// A device by a C number, for those that pass it as an integer with a special value.
+pub(super) fn device_or_host(number: c_int) -> Option<usize> {
+    usize::try_from(number).ok()
+}

@@ -1,0 +1,199 @@
+//! Memory pools and stream-ordered allocation.
+
+use core::ffi::{c_int, c_void};
+use std::sync::atomic::Ordering;
+
+use cuda_sys::driver::*;
+
+use super::c::{Out, address, handle};
+use super::device::{device, ordinal};
+use super::gate::{Call, export};
+use super::guard;
+use super::memory::pointer;
+use super::vmm::device_at;
+use crate::model::code::{Code, Outcome};
+use crate::model::machine::{Device, machine};
+use crate::model::pool::Pool;
+use crate::model::registry::fresh_handle;
+use crate::model::vmm::Protection;
+use crate::profile::number;
+
+type Attribute = CUmemPool_attribute;
+
+fn able(device: &Device) -> Outcome {
+    if device.profile.has(number::POOLS) { Ok(()) } else { Err(Code::NOT_SUPPORTED) }
+}
+
+fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, pool: Option<usize>, stream: usize) -> Outcome {
+    let stream = call.stream(stream)?;
+    out.wanted()?;
+    let machine = machine()?;
+    let device = machine.device(stream.context()?.device)?;
+    able(device)?;
+    if let Some(capture) = guard::asynchronous_use(&stream)? {
+        capture.break_off();
+        return Err(call.unsupported());
+    }
+    let pool = pool.unwrap_or_else(|| device.pool.load(Ordering::Relaxed));
+    let object = machine.space_mut().pool_allocate(pool, size, stream.handle)?;
+    out.put(pointer(object.base))
+}
+
+fn free(call: Call, base: usize, stream: usize) -> Outcome {
+    let stream = call.stream(stream)?;
+    if let Some(capture) = guard::asynchronous_use(&stream)? {
+        capture.break_off();
+        return Err(call.unsupported());
+    }
+    if base == 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    let when = stream.enqueue(|| Ok(()))?;
+    machine()?.space_mut().pool_free(base, stream.handle, when)
+}
+
+/// Attributes that are only remembered: reuse policies.
+const fn is_policy(which: Attribute) -> bool {
+    matches!(
+        which,
+        Attribute::CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES
+            | Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC
+            | Attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES
+    )
+}
+
+fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
+    if wanted.allocType != CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED {
+        return Err(Code::INVALID_VALUE);
+    }
+    let owner = device_at(&wanted.location)?;
+    able(machine()?.device(owner)?)?;
+    let number = fresh_handle();
+    machine()?.space_mut().add_pool(Pool::new(number, owner, wanted.maxSize));
+    out.put(handle(number))
+}
+
+export! {
+    ready fn cuMemAllocAsync / cuMemAllocAsync_ptsz(out: *mut CUdeviceptr, size: usize, stream: CUstream) |call| {
+        allocate(call, out, size, None, stream.address())
+    }
+
+    ready fn cuMemAllocFromPoolAsync / cuMemAllocFromPoolAsync_ptsz(
+        out: *mut CUdeviceptr, size: usize, pool: CUmemoryPool, stream: CUstream,
+    ) |call| {
+        allocate(call, out, size, Some(pool.address()), stream.address())
+    }
+
+    ready fn cuMemFreeAsync / cuMemFreeAsync_ptsz(dptr: CUdeviceptr, stream: CUstream) |call| {
+        free(call, address(dptr), stream.address())
+    }
+
+    ready fn cuMemPoolCreate(out: *mut CUmemoryPool, wanted: *const CUmemPoolProps) |_| {
+        out.wanted()?;
+        create(out, &wanted.get()?)
+    }
+
+    ready fn cuMemPoolDestroy(pool: CUmemoryPool) |_| {
+        let number = pool.address();
+        let machine = machine()?;
+        if machine.devices.iter().any(|device| device.default_pool == number) {
+            return Err(Code::INVALID_VALUE);
+        }
+        machine.space_mut().destroy_pool(number)?;
+        for device in &machine.devices {
+            // A device whose pool goes allocates from its first pool again.
+            let _other = device.pool.compare_exchange(number, device.default_pool, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    ready fn cuMemPoolTrimTo(pool: CUmemoryPool, keep: usize) |_| {
+        let mut space = machine()?.space_mut();
+        space.pool(pool.address())?;
+        space.trim_pool(pool.address(), keep);
+        Ok(())
+    }
+
+    ready fn cuMemPoolSetAttribute(pool: CUmemoryPool, which: CUmemPool_attribute, value: *mut c_void) |_| {
+        let mut space = machine()?.space_mut();
+        let pool = space.pool_mut(pool.address())?;
+        match which {
+            Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD => {
+                pool.release_threshold = value.cast::<u64>().input().get()?;
+            }
+            Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH | Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH => {
+                if value.cast::<u64>().input().get()? != 0 {
+                    return Err(Code::INVALID_VALUE);
+                }
+                if which == Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH {
+                    pool.used_high = pool.used;
+                } else {
+                    pool.reserved_high = pool.reserved();
+                }
+            }
+            policy if is_policy(policy) => {
+                let on = value.cast::<c_int>().input().get()? != 0;
+                pool.settings.insert(policy.0, u64::from(on));
+            }
+            _ => return Err(Code::INVALID_VALUE),
+        }
+        Ok(())
+    }
+
+    ready fn cuMemPoolGetAttribute(pool: CUmemoryPool, which: CUmemPool_attribute, value: *mut c_void) |_| {
+        let space = machine()?.space();
+        let pool = space.pool(pool.address())?;
+        let size = |bytes: usize| value.cast::<u64>().put(bytes as u64);
+        match which {
+            Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD => value.cast::<u64>().put(pool.release_threshold),
+            Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT => size(pool.reserved()),
+            Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH => size(pool.reserved_high),
+            Attribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT => size(pool.used),
+            Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH => size(pool.used_high),
+            policy if is_policy(policy) => {
+                let on = pool.settings.get(&policy.0).is_none_or(|&on| on != 0);
+                value.cast::<c_int>().put(c_int::from(on))
+            }
+            _ => Err(Code::INVALID_VALUE),
+        }
+    }
+
+    ready fn cuMemPoolSetAccess(pool: CUmemoryPool, wanted: *const CUmemAccessDesc, count: usize) |_| {
+        for entry in wanted.list(count)? {
+            let who = device_at(&entry.location)?;
+            let access = Protection::from_flags(entry.flags.0)?;
+            let machine = machine()?;
+            let owner = machine.space().pool(pool.address())?.device;
+            if who != owner && !machine.may_reach(who, owner) {
+                return Err(Code::INVALID_DEVICE);
+            }
+            machine.space_mut().pool_mut(pool.address())?.set_access(who, access)?;
+        }
+        Ok(())
+    }
+
+    ready fn cuMemPoolGetAccess(flags: *mut CUmemAccess_flags, pool: CUmemoryPool, location: *mut CUmemLocation) |_| {
+        let who = device_at(&location.input().get()?)?;
+        let access = machine()?.space().pool(pool.address())?.access(who);
+        flags.put(CUmemAccess_flags_enum(access.flags()))
+    }
+
+    ready fn cuDeviceGetDefaultMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {
+        able(device(dev)?)?;
+        out.put(handle(device(dev)?.default_pool))
+    }
+
+    ready fn cuDeviceGetMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {
+        able(device(dev)?)?;
+        out.put(handle(device(dev)?.pool.load(Ordering::Relaxed)))
+    }
+
+    ready fn cuDeviceSetMemPool(dev: CUdevice, pool: CUmemoryPool) |_| {
+        able(device(dev)?)?;
+        if machine()?.space().pool(pool.address())?.device != ordinal(dev)? {
+            return Err(Code::INVALID_VALUE);
+        }
+        device(dev)?.pool.store(pool.address(), Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! What CUDA says of an address.
+
+use super::object::{Kind, Ordinal};
+use super::space::{Found, Space};
+use super::vmm::Hit;
+
+pub(crate) const HOST: u32 = 1;
+pub(crate) const DEVICE: u32 = 2;
+/// The ordinal of memory that is on no device.
+pub(crate) const NO_DEVICE: i32 = -2;
+
+/// The pointer attributes, zero where there is nothing to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) context: usize,
+    /// 0 for memory that CUDA does not know.
+    pub(crate) memory_type: u32,
+    pub(crate) device_pointer: usize,
+    pub(crate) host_pointer: usize,
+    pub(crate) sync_memops: bool,
+    pub(crate) buffer_id: u64,
+    pub(crate) managed: bool,
+    pub(crate) ordinal: i32,
+    pub(crate) legacy_ipc: bool,
+    pub(crate) range_start: usize,
+    pub(crate) range_size: usize,
+    pub(crate) mapped: bool,
+    pub(crate) handle_types: u32,
+    pub(crate) access: u32,
+    pub(crate) pool: usize,
+    pub(crate) mapping_base: usize,
+    pub(crate) mapping_size: usize,
+}
+
+impl Facts {
+    /// Memory that CUDA does not know: it is taken for host memory.
+    const fn unknown(address: usize) -> Self {
+        Self {
+            context: 0,
+            memory_type: 0,
+            device_pointer: 0,
+            host_pointer: address,
+            sync_memops: false,
+            buffer_id: 0,
+            managed: false,
+            ordinal: NO_DEVICE,
+            legacy_ipc: false,
+            range_start: 0,
+            range_size: 0,
+            mapped: false,
+            handle_types: 0,
+            access: 0,
+            pool: 0,
+            mapping_base: 0,
+            mapping_size: 0,
+        }
+    }
+}
+
+const FULL_ACCESS: u32 = 3;
+
+fn ordinal(device: Ordinal) -> i32 {
+    i32::try_from(device).unwrap_or(NO_DEVICE)
+}
+
+impl Space {
+    /// Collects what is known, as the device `viewer` sees it.
+    pub(crate) fn facts(&self, address: usize, viewer: Ordinal) -> Facts {
+        let unknown = Facts::unknown(address);
+        match self.find(address) {
+            Found::Nothing => unknown,
+            Found::Virtual(Hit { base, size, map: None }) => {
+                Facts { range_start: base, range_size: size, ..unknown }
+            }
+            Found::Virtual(Hit { base, size, map: Some(map) }) => {
+                let access = map.access(viewer).flags();
+                Facts {
+                    memory_type: if map.memory.properties.host.is_some() { HOST } else { DEVICE },
+                    device_pointer: if access == 0 { 0 } else { address },
+                    host_pointer: 0,
+                    buffer_id: map.memory.id,
+                    ordinal: ordinal(map.memory.properties.device),
+                    range_start: base,
+                    range_size: size,
+                    mapped: true,
+                    handle_types: map.memory.properties.handle_types,
+                    access,
+                    mapping_base: map.base,
+                    mapping_size: map.size,
+                    ..unknown
+                }
+            }
+            Found::Object(object) => {
+                let pool = if let Kind::Pool(pool) = object.kind { pool } else { 0 };
+                let access = self.pool(pool).map_or(FULL_ACCESS, |pool| pool.access(viewer).flags());
+                let on_host = object.is_host() || object.kind == Kind::Managed;
+                Facts {
+                    context: if pool == 0 { object.context } else { 0 },
+                    memory_type: if object.is_host() { HOST } else { DEVICE },
+                    device_pointer: if access == 0 { 0 } else { address },
+                    host_pointer: if on_host { address } else { 0 },
+                    sync_memops: object.sync_memops(),
+                    buffer_id: object.id,
+                    managed: object.kind == Kind::Managed,
+                    ordinal: ordinal(object.device),
+                    legacy_ipc: object.kind == Kind::Device,
+                    range_start: object.base,
+                    range_size: object.size,
+                    mapped: true,
+                    handle_types: 0,
+                    access,
+                    pool,
+                    mapping_base: object.base,
+                    mapping_size: object.size,
+                }
+            }
+        }
+    }
+}

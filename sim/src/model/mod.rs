@@ -1,0 +1,30 @@
+//! The memory model. It knows nothing of C: numbers in, numbers out.
+
+pub(crate) mod arena;
+pub(crate) mod array;
+pub(crate) mod bytes;
+pub(crate) mod capture;
+pub(crate) mod code;
+pub(crate) mod context;
+pub(crate) mod event;
+pub(crate) mod extent;
+pub(crate) mod facts;
+pub(crate) mod fork;
+pub(crate) mod graph;
+pub(crate) mod machine;
+pub(crate) mod mapping;
+pub(crate) mod meter;
+pub(crate) mod module;
+pub(crate) mod object;
+pub(crate) mod operand;
+pub(crate) mod pool;
+pub(crate) mod ptx;
+pub(crate) mod registry;
+pub(crate) mod slab;
+pub(crate) mod space;
+pub(crate) mod spec;
+pub(crate) mod stream;
+pub(crate) mod thread;
+pub(crate) mod ticket;
+pub(crate) mod transfer;
+pub(crate) mod vmm;

@@ -1,0 +1,102 @@
+//! What an address belongs to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::mapping::Mapping;
+
+/// A context, by its handle; handles are never used twice.
+pub(crate) type ContextId = usize;
+/// A device, by its number.
+pub(crate) type Ordinal = usize;
+
+/// How an object came to be, which decides what CUDA says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `cuMemAlloc`, `cuMemAllocPitch`.
+    Device,
+    /// A variable of a loaded module.
+    Global,
+    /// Stream-ordered memory of the pool with this handle.
+    Pool(usize),
+    /// `cuMemHostAlloc` and `cuMemAllocHost`, with the flags given.
+    Pinned(u32),
+    /// `cuMemHostRegister`, with the flags given.
+    Registered(u32),
+    /// `cuMemAllocManaged`.
+    Managed,
+    /// Device memory of another process, or of this one seen through an IPC handle.
+    Imported,
+}
+
+/// Where an object's bytes are.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// Behind its addresses, in memory of the simulator.
+    Behind { bytes: Arc<Mapping>, offset: usize },
+    /// At its addresses, in memory that the simulator allocated for the program.
+    There { bytes: Arc<Mapping>, offset: usize },
+    /// At its addresses, in memory of the program, which may have gone by now.
+    Foreign { address: usize },
+}
+
+/// One allocation, alive.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) base: usize,
+    pub(crate) size: usize,
+    pub(crate) kind: Kind,
+    pub(crate) device: Ordinal,
+    pub(crate) context: ContextId,
+    /// Never used twice.
+    pub(crate) id: u64,
+    pub(crate) place: Place,
+    sync_memops: AtomicBool,
+}
+
+impl Object {
+    pub(crate) fn new(base: usize, size: usize, kind: Kind, owner: Owner, id: u64, place: Place) -> Self {
+        let managed = kind == Kind::Managed;
+        Self {
+            base,
+            size,
+            kind,
+            device: owner.device,
+            context: owner.context,
+            id,
+            place,
+            sync_memops: AtomicBool::new(managed),
+        }
+    }
+
+    /// Host memory: the program may follow the address.
+    pub(crate) const fn is_host(&self) -> bool {
+        matches!(self.kind, Kind::Pinned(_) | Kind::Registered(_))
+    }
+
+    /// Registered as memory that devices only read.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        const READ_ONLY: u32 = 0x08;
+        matches!(self.kind, Kind::Registered(flags) if flags & READ_ONLY != 0)
+    }
+
+    pub(crate) fn sync_memops(&self) -> bool {
+        self.sync_memops.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_sync_memops(&self, on: bool) {
+        self.sync_memops.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether `offset..offset + count` lies inside, counted as the driver counts: the sum may wrap.
+    pub(crate) const fn holds(&self, offset: usize, count: usize) -> bool {
+        offset.wrapping_add(count) <= self.size
+    }
+}
+
+/// On whose behalf memory is allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Owner {
+    pub(crate) device: Ordinal,
+    pub(crate) context: ContextId,
+}

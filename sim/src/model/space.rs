@@ -1,0 +1,225 @@
+//! Everything that has an address: the one table that copies and queries ask.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::arena::{Arena, BLOCK};
+use super::code::{Code, Outcome};
+use super::mapping::{Mapping, PAGE, Use, round_up};
+use super::meter::{Charge, Meter};
+use super::object::{ContextId, Kind, Object, Ordinal, Owner, Place};
+use super::pool::Pool;
+use super::slab::{self, Block, Empty, Slab};
+use super::vmm::{Hit, Reservation};
+
+/// What lies at an address.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Nothing that CUDA knows: pageable memory, freed memory, no memory.
+    Nothing,
+    Object(Arc<Object>),
+    /// Inside a virtual reservation, mapped or not.
+    Virtual(Hit),
+}
+
+/// Allocations that may share blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Class {
+    Device,
+    Pinned,
+    Managed,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub(super) arena: Arena,
+    /// Reservations of the program: never in addresses that an allocation had.
+    pub(super) reserved: Arena,
+    objects: BTreeMap<usize, Arc<Object>>,
+    pub(super) reservations: BTreeMap<usize, Reservation>,
+    pub(super) physical: HashMap<usize, super::vmm::Held>,
+    pub(super) pools: HashMap<usize, Pool>,
+    slabs: HashMap<(Owner, Class), Slab>,
+    charges: HashMap<usize, Charge>,
+    meters: Vec<Arc<Meter>>,
+    next_id: u64,
+}
+
+impl Space {
+    pub(crate) fn new(meters: Vec<Arc<Meter>>) -> Self {
+        Self {
+            arena: Arena::default(),
+            reserved: Arena::default(),
+            objects: BTreeMap::new(),
+            reservations: BTreeMap::new(),
+            physical: HashMap::new(),
+            pools: HashMap::new(),
+            slabs: HashMap::new(),
+            charges: HashMap::new(),
+            meters,
+            next_id: 1,
+        }
+    }
+
+    pub(crate) fn meter(&self, device: Ordinal) -> Outcome<&Arc<Meter>> {
+        self.meters.get(device).ok_or(Code::INVALID_DEVICE)
+    }
+
+    pub(super) fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Looks the object up that holds this one address.
+    pub(crate) fn find(&self, address: usize) -> Found {
+        if let Some((_, object)) = self.objects.range(..=address).next_back()
+            && address - object.base < object.size
+        {
+            return Found::Object(Arc::clone(object));
+        }
+        if let Some((_, reservation)) = self.reservations.range(..=address).next_back()
+            && address - reservation.base < reservation.size
+        {
+            return Found::Virtual(reservation.hit(address));
+        }
+        Found::Nothing
+    }
+
+    /// The object that begins at this address.
+    pub(crate) fn exactly(&self, address: usize) -> Option<&Arc<Object>> {
+        self.objects.get(&address)
+    }
+
+    /// Whether any object lies in `start..start + length`.
+    pub(crate) fn is_occupied(&self, start: usize, length: usize) -> Option<&Arc<Object>> {
+        let end = start.saturating_add(length);
+        let (_, last) = self.objects.range(..end).next_back()?;
+        (last.base + last.size > start).then_some(last)
+    }
+
+    /// Allocates device memory (`kind` is `Device` or `Global`).
+    pub(crate) fn allocate(&mut self, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
+        self.allocate_in(Class::Device, size, kind, owner)
+    }
+
+    /// Allocates memory that program and device share at one address.
+    pub(crate) fn allocate_shared(&mut self, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
+        let class = if kind == Kind::Managed { Class::Managed } else { Class::Pinned };
+        self.allocate_in(class, size, kind, owner)
+    }
+
+    fn allocate_in(&mut self, class: Class, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
+        if size == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        let slab = self.slabs.entry((owner, class)).or_insert_with(Slab::plain);
+        let (base, bytes, offset) = match slab.take(size) {
+            Some(found) => found,
+            None => {
+                let (block, charge) = self.new_block(class, size, owner.device)?;
+                if let Some(charge) = charge {
+                    self.charges.insert(block.start, charge);
+                }
+                self.slabs.entry((owner, class)).or_insert_with(Slab::plain).add(block, size)
+            }
+        };
+        let place = match class {
+            Class::Device => Place::Behind { bytes, offset },
+            Class::Pinned | Class::Managed => Place::There { bytes, offset },
+        };
+        Ok(self.insert(base, size, kind, owner, place))
+    }
+
+    fn new_block(&mut self, class: Class, size: usize, device: Ordinal) -> Outcome<(Block, Option<Charge>)> {
+        if size > usize::MAX / 4 {
+            return Err(Code::OUT_OF_MEMORY);
+        }
+        let length = Slab::plain().block_for(size);
+        match class {
+            Class::Device => {
+                let charge = self.meter(device)?.charge(length)?;
+                let (start, bytes) = self.device_block(length)?;
+                Ok((Block::new(start, length, bytes), Some(charge)))
+            }
+            Class::Pinned | Class::Managed => {
+                let length = if size <= slab::SMALL { length } else { round_up(size, PAGE).unwrap_or(length) };
+                let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
+                Ok((Block::new(bytes.start(), length, bytes), None))
+            }
+        }
+    }
+
+    /// Device addresses and the bytes behind them.
+    pub(super) fn device_block(&mut self, length: usize) -> Outcome<(usize, Arc<Mapping>)> {
+        let bytes = Arc::new(Mapping::new(Use::Shadow, length, PAGE)?);
+        Ok((self.arena.take(length, BLOCK)?, bytes))
+    }
+
+    pub(super) fn insert(&mut self, base: usize, size: usize, kind: Kind, owner: Owner, place: Place) -> Arc<Object> {
+        let object = Arc::new(Object::new(base, size, kind, owner, self.fresh_id(), place));
+        self.objects.insert(base, Arc::clone(&object));
+        object
+    }
+
+    /// Makes memory of the program known to CUDA.
+    pub(crate) fn register(&mut self, base: usize, size: usize, flags: u32, owner: Owner) -> Outcome {
+        if let Some(there) = self.is_occupied(base, size) {
+            let twice = matches!(there.kind, Kind::Registered(_));
+            return Err(if twice { Code::HOST_MEMORY_ALREADY_REGISTERED } else { Code::INVALID_VALUE });
+        }
+        if matches!(self.find(base), Found::Virtual(_)) {
+            return Err(Code::INVALID_VALUE);
+        }
+        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign { address: base });
+        Ok(())
+    }
+
+    /// Forgets an object; its memory goes when the last copy in flight has ended.
+    pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
+        let object = self.objects.remove(&base)?;
+        let class = match object.kind {
+            Kind::Device | Kind::Global => Class::Device,
+            Kind::Pinned(_) => Class::Pinned,
+            Kind::Managed => Class::Managed,
+            Kind::Registered(_) | Kind::Pool(_) | Kind::Imported => return Some(object),
+        };
+        let owner = Owner { device: object.device, context: object.context };
+        let slab = self.slabs.get_mut(&(owner, class));
+        if let Some(block) = slab.and_then(|slab| slab.give(base, object.size, Empty::Remove)) {
+            self.retire(&block, class);
+        }
+        Some(object)
+    }
+
+    fn retire(&mut self, block: &Block, class: Class) {
+        drop(self.charges.remove(&block.start));
+        if class == Class::Device {
+            self.arena.give(block.start, block.length);
+        }
+    }
+
+    /// Forgets everything that a context owned.
+    pub(crate) fn remove_context(&mut self, context: ContextId) {
+        let gone: Vec<_> = self
+            .objects
+            .values()
+            .filter(|object| object.context == context && !matches!(object.kind, Kind::Pool(_)))
+            .map(|object| object.base)
+            .collect();
+        for base in gone {
+            drop(self.remove(base));
+        }
+        let slabs: Vec<_> = self.slabs.keys().filter(|(owner, _)| owner.context == context).copied().collect();
+        for key in slabs {
+            for block in self.slabs.remove(&key).map(|mut slab| slab.drain()).unwrap_or_default() {
+                self.retire(&block, key.1);
+            }
+        }
+    }
+
+    /// Number of live objects, for leak checks.
+    pub(crate) fn live(&self) -> usize {
+        self.objects.len()
+    }
+}

@@ -1,0 +1,168 @@
+//! A copy or memset as the caller describes it, and its way to something that can be carried out.
+
+use std::sync::Arc;
+
+use super::array::Array;
+use super::code::{Code, Outcome};
+use super::machine::Machine;
+use super::operand::{Operand, Piece, Role, View};
+use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
+
+/// What the caller says an operand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Host memory: anything is accepted.
+    Host,
+    /// Device memory: CUDA must know it.
+    Device,
+    Array,
+    /// Any address.
+    Unified,
+}
+
+/// One side as described by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Corner {
+    pub(crate) sort: Sort,
+    pub(crate) address: usize,
+    pub(crate) array: usize,
+    /// In bytes.
+    pub(crate) x: usize,
+    pub(crate) y: usize,
+    pub(crate) z: usize,
+    /// Bytes from row to row; 0 for rows side by side.
+    pub(crate) pitch: usize,
+    /// Rows from slice to slice; 0 for slices side by side.
+    pub(crate) height: usize,
+    pub(crate) lod: usize,
+    pub(crate) view: View,
+}
+
+impl Corner {
+    pub(crate) const fn at(sort: Sort, address: usize, view: View) -> Self {
+        Self { sort, address, array: 0, x: 0, y: 0, z: 0, pitch: 0, height: 0, lod: 0, view }
+    }
+
+    pub(crate) const fn in_array(array: usize, x: usize, view: View) -> Self {
+        Self { array, x, ..Self::at(Sort::Array, 0, view) }
+    }
+}
+
+/// A copy as described by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CopySpec {
+    pub(crate) dst: Corner,
+    pub(crate) src: Corner,
+    pub(crate) shape: Shape,
+}
+
+impl CopySpec {
+    /// Checks the copy. Nothing to be moved is nothing to be checked.
+    pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Transfer>> {
+        if self.shape.is_empty() {
+            return Ok(None);
+        }
+        for side in [&self.dst, &self.src] {
+            side.check(self.shape)?;
+        }
+        let (dst, dst_wraps) = self.dst.resolve(machine, self.shape, Role::Destination)?;
+        let (src, src_wraps) = self.src.resolve(machine, self.shape, Role::Source)?;
+        Ok(Some(Transfer { dst, src, shape: self.shape, poisonous: dst_wraps || src_wraps }))
+    }
+}
+
+impl Corner {
+    /// What can be said without looking anything up.
+    fn check(&self, shape: Shape) -> Outcome {
+        if self.lod != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        if self.sort == Sort::Array {
+            return if self.array == 0 { Err(Code::INVALID_VALUE) } else { Ok(()) };
+        }
+        let row = self.x.checked_add(shape.width).ok_or(Code::INVALID_VALUE);
+        let too_narrow = self.pitch != 0 && row? > self.pitch;
+        let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height && shape.depth > 1;
+        if self.address == 0 || too_narrow || too_low { Err(Code::INVALID_VALUE) } else { Ok(()) }
+    }
+
+    fn resolve(&self, machine: &Machine, shape: Shape, role: Role) -> Outcome<(Side, bool)> {
+        if self.sort == Sort::Array {
+            let array = machine.arrays.get(self.array).ok_or(Code::INVALID_VALUE)?;
+            return Ok((self.in_bounds(&array, shape)?, false));
+        }
+        let pitch = if self.pitch == 0 { self.x + shape.width } else { self.pitch };
+        let rows = if self.height == 0 { shape.height } else { self.height };
+        let slice = pitch.checked_mul(rows).ok_or(Code::INVALID_VALUE)?;
+        let before = slice.checked_mul(self.z).zip(pitch.checked_mul(self.y)).ok_or(Code::INVALID_VALUE)?;
+        let start = self.address.wrapping_add(before.0).wrapping_add(before.1).wrapping_add(self.x);
+        let extent = shape.extent(pitch, slice).ok_or(Code::INVALID_VALUE)?;
+        let operand = machine.space().operand(start, extent, self.view, role)?;
+        if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
+            return Err(Code::INVALID_VALUE);
+        }
+        let wraps = operand.wraps;
+        Ok((Side::of(operand, pitch, slice), wraps))
+    }
+
+    fn in_bounds(&self, array: &Arc<Array>, shape: Shape) -> Outcome<Side> {
+        let fits = |from: usize, count: usize, room: usize| from.checked_add(count).is_some_and(|end| end <= room);
+        let inside = fits(self.x, shape.width, array.row)
+            && fits(self.y, shape.height, array.rows)
+            && fits(self.z, shape.depth, array.slices);
+        let aligned = self.x.is_multiple_of(array.element) && shape.width.is_multiple_of(array.element);
+        if !inside || !aligned {
+            return Err(Code::INVALID_VALUE);
+        }
+        let slice = array.row * array.rows;
+        let offset = self.z * slice + self.y * array.row + self.x;
+        let piece = Piece::inside(Arc::clone(&array.bytes), 0, slice * array.slices);
+        Ok(Side { pieces: vec![piece], offset, pitch: array.row, slice, pageable: false })
+    }
+}
+
+/// A memset as described by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FillSpec {
+    pub(crate) address: usize,
+    pub(crate) pitch: usize,
+    pub(crate) pattern: Pattern,
+    /// Elements in a row.
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    /// The device that carries it out.
+    pub(crate) device: usize,
+    /// The context, whose peers the device may reach.
+    pub(crate) context: usize,
+}
+
+impl FillSpec {
+    /// Checks the memset.
+    pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Filling>> {
+        let unit = self.pattern.width();
+        let width = self.width.checked_mul(unit).ok_or(Code::INVALID_VALUE)?;
+        let shape = Shape { width, height: self.height, depth: 1 };
+        if shape.is_empty() {
+            return Ok(None);
+        }
+        let pitch = if self.height == 1 { width } else { self.pitch };
+        let aligned = self.address.is_multiple_of(unit) && pitch.is_multiple_of(unit);
+        if self.address == 0 || pitch < width || !aligned {
+            return Err(Code::INVALID_VALUE);
+        }
+        let extent = shape.extent(pitch, 0).ok_or(Code::INVALID_VALUE)?;
+        let operand = machine.space().operand(self.address, extent, View::Device(self.device), Role::Destination)?;
+        self.permit(&operand, machine)?;
+        Ok(Some(Filling { dst: Side::of(operand, pitch, 0), pattern: self.pattern, shape }))
+    }
+
+    fn permit(&self, operand: &Operand, machine: &Machine) -> Outcome {
+        if !operand.known && !machine.config.hmm || operand.wraps {
+            return Err(Code::INVALID_VALUE);
+        }
+        match operand.device {
+            Some(device) if device != self.device && !machine.reaches(self.context, device) => Err(Code::INVALID_VALUE),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Moving bytes: a box of rows and slices from one side to another.
+
+use std::sync::Arc;
+
+use super::bytes::{self, Fault, Foreign};
+use super::code::Outcome;
+use super::mapping::{Mapping, PAGE, Use};
+use super::operand::{Operand, Piece};
+
+/// What is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Bytes in a row.
+    pub(crate) width: usize,
+    /// Rows in a slice.
+    pub(crate) height: usize,
+    pub(crate) depth: usize,
+}
+
+impl Shape {
+    /// One row.
+    pub(crate) const fn line(width: usize) -> Self {
+        Self { width, height: 1, depth: 1 }
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.width == 0 || self.height == 0 || self.depth == 0
+    }
+
+    /// Bytes from the first to the last, or nothing where that is no number.
+    pub(crate) fn extent(self, pitch: usize, slice: usize) -> Option<usize> {
+        if self.is_empty() {
+            return Some(0);
+        }
+        let rows = pitch.checked_mul(self.height - 1)?;
+        let slices = slice.checked_mul(self.depth - 1)?;
+        rows.checked_add(slices)?.checked_add(self.width)
+    }
+}
+
+/// One side, laid out.
+#[derive(Debug)]
+pub(crate) struct Side {
+    pub(crate) pieces: Vec<Piece>,
+    /// First byte, counted from the first piece.
+    pub(crate) offset: usize,
+    /// From row to row.
+    pub(crate) pitch: usize,
+    /// From slice to slice.
+    pub(crate) slice: usize,
+    pub(crate) pageable: bool,
+}
+
+impl Side {
+    pub(crate) fn of(operand: Operand, pitch: usize, slice: usize) -> Self {
+        let pageable = operand.is_pageable();
+        Self { pieces: operand.pieces, offset: 0, pitch, slice, pageable }
+    }
+
+    /// Address of a byte, how many follow it in one piece, and whether they may fault.
+    fn at(&self, mut offset: usize) -> Option<(usize, usize, bool)> {
+        for piece in &self.pieces {
+            if offset < piece.length {
+                return Some((piece.address.wrapping_add(offset), piece.length - offset, piece.keep.is_none()));
+            }
+            offset -= piece.length;
+        }
+        None
+    }
+}
+
+/// A copy that was checked and may be carried out.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    pub(crate) dst: Side,
+    pub(crate) src: Side,
+    pub(crate) shape: Shape,
+    /// The check was passed by wrapping around: carrying it out kills the context.
+    pub(crate) poisonous: bool,
+}
+
+/// Whose thread carries a copy out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thread {
+    /// The caller's: a bad address is a signal.
+    Caller,
+    /// A worker's: a bad address is an answer.
+    Worker,
+}
+
+impl Transfer {
+    /// Whether a side is pageable memory, which is touched only on the caller's thread.
+    pub(crate) fn is_pageable(&self) -> bool {
+        self.dst.pageable || self.src.pageable
+    }
+
+    /// Carries the copy out.
+    pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
+        if self.poisonous {
+            return Err(Fault);
+        }
+        let Shape { width, height, depth } = self.shape;
+        if height == 1 && depth == 1 || self.is_one_run() {
+            return self.row(0, 0, width * height * depth, thread);
+        }
+        for z in 0..depth {
+            for y in 0..height {
+                self.row(z * self.dst.slice + y * self.dst.pitch, z * self.src.slice + y * self.src.pitch, width, thread)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_one_run(&self) -> bool {
+        let Shape { width, height, depth } = self.shape;
+        [&self.dst, &self.src].iter().all(|side| side.pitch == width && (depth == 1 || side.slice == width * height))
+    }
+
+    fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
+        let mut done = 0;
+        while done < count {
+            let (to, room, dst_foreign) = self.dst.at(self.dst.offset + dst + done).ok_or(Fault)?;
+            let (from, there, src_foreign) = self.src.at(self.src.offset + src + done).ok_or(Fault)?;
+            let step = room.min(there).min(count - done);
+            let foreign = match (dst_foreign, src_foreign) {
+                (false, false) => Foreign::Neither,
+                (true, false) => Foreign::Destination,
+                (false, true) => Foreign::Source,
+                (true, true) => Foreign::Both,
+            };
+            match thread {
+                // SAFETY: pieces that are ours are kept mapped by `keep`; the others may fault, as a signal.
+                Thread::Caller => unsafe { bytes::move_bytes(to, from, step) },
+                // SAFETY: as above; foreign sides are left to the kernel.
+                Thread::Worker => unsafe { bytes::try_move(to, from, step, foreign) }?,
+            }
+            done += step;
+        }
+        Ok(())
+    }
+
+    /// Reads the source now, on this thread, so that the rest can be done later and elsewhere.
+    pub(crate) fn stage(self) -> Outcome<Self> {
+        let Shape { width, height, depth } = self.shape;
+        let bytes = Arc::new(Mapping::new(Use::Shadow, (width * height * depth).max(1), PAGE)?);
+        let piece = Piece::inside(bytes, 0, width * height * depth);
+        let side = |piece: Piece| Side { pieces: vec![piece], offset: 0, pitch: width, slice: width * height, pageable: false };
+        let inward = Self { dst: side(piece.clone()), src: self.src, shape: self.shape, poisonous: false };
+        let _a_fault_here_is_a_signal = inward.run(Thread::Caller);
+        Ok(Self { dst: self.dst, src: side(piece), shape: self.shape, poisonous: self.poisonous })
+    }
+}
+
+/// A pattern to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Byte(u8),
+    Word(u16),
+    Double(u32),
+}
+
+impl Pattern {
+    pub(crate) const fn width(self) -> usize {
+        match self {
+            Self::Byte(_) => 1,
+            Self::Word(_) => 2,
+            Self::Double(_) => 4,
+        }
+    }
+}
+
+/// A memset that was checked.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    pub(crate) dst: Side,
+    pub(crate) pattern: Pattern,
+    /// In bytes.
+    pub(crate) shape: Shape,
+}
+
+impl Filling {
+    /// Carries it out: a row of the pattern is made first, then copied like any other memory.
+    pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
+        let Shape { width, height, depth } = self.shape;
+        if self.dst.pieces.iter().any(|piece| piece.keep.is_none()) && thread == Thread::Worker {
+            return self.by_copies();
+        }
+        for z in 0..depth {
+            for y in 0..height {
+                let mut done = 0;
+                while done < width {
+                    let at = self.dst.offset + z * self.dst.slice + y * self.dst.pitch + done;
+                    let (to, room, _) = self.dst.at(at).ok_or(Fault)?;
+                    let step = room.min(width - done);
+                    self.store(to, step);
+                    done += step;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&self, to: usize, count: usize) {
+        match self.pattern {
+            // SAFETY: the piece is kept mapped, or faults as a signal in the caller's thread.
+            Pattern::Byte(value) => unsafe { bytes::fill_bytes(to, value, count) },
+            // SAFETY: as above.
+            Pattern::Word(value) => unsafe { bytes::fill_words(to, value, count / 2) },
+            // SAFETY: as above.
+            Pattern::Double(value) => unsafe { bytes::fill_doubles(to, value, count / 4) },
+        }
+    }
+
+    fn by_copies(&self) -> Result<(), Fault> {
+        let width = self.shape.width;
+        let bytes = Arc::new(Mapping::new(Use::Shadow, width.max(1), PAGE).map_err(|_full| Fault)?);
+        self.store(bytes.start(), width);
+        let src = Side {
+            pieces: vec![Piece::inside(bytes, 0, width)],
+            offset: 0,
+            pitch: 0,
+            slice: 0,
+            pageable: false,
+        };
+        let dst = Side { pieces: self.dst.pieces.clone(), ..self.dst };
+        Transfer { dst, src, shape: self.shape, poisonous: false }.run(Thread::Worker)
+    }
+}
