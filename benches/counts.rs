@@ -12,6 +12,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use cuda_sys::driver::{CUresult, Table, pfn};
+use cuwhy_benches::recorded;
+use cuwhy_validate::facts::{Depth, collect};
 
 /// How often a path runs. The counts of one run are divided by it.
 const TIMES: u32 = 1_000;
@@ -19,7 +21,12 @@ const TIMES: u32 = 1_000;
 /// A path: its name, and what makes the closure that runs it once.
 type Path = (&'static str, fn() -> Box<dyn FnMut()>);
 
-const PATHS: &[Path] = &[("call through the table", table)];
+const PATHS: &[Path] = &[
+    ("call through the table", table),
+    ("registry look-up of 10,000", look_up),
+    ("check of a passing copy", check),
+    ("judging a passing copy", judge),
+];
 
 fn main() -> ExitCode {
     let mut out = io::stdout();
@@ -75,5 +82,36 @@ fn table() -> Box<dyn FnMut()> {
         // SAFETY: `version` is a live `c_int`.
         let status = unsafe { black_box(&table).cuDriverGetVersion(&raw mut version) };
         let _ = black_box(status);
+    })
+}
+
+fn look_up() -> Box<dyn FnMut()> {
+    let (registry, starts) = recorded::registry(10_000);
+    let mut starts = starts.into_iter().cycle();
+    Box::new(move || {
+        let start = starts.next().unwrap_or_default();
+        black_box(registry.lookup(black_box(start + 5)));
+    })
+}
+
+fn check() -> Box<dyn FnMut()> {
+    let case = recorded::passing();
+    Box::new(move || {
+        black_box(cuwhy_validate::check(
+            black_box(&case.call),
+            &case.ask,
+            None,
+        ));
+    })
+}
+
+fn judge() -> Box<dyn FnMut()> {
+    let case = recorded::passing();
+    let facts = collect(&case.call, &case.ask, None, Depth::Full);
+    Box::new(move || {
+        black_box(cuwhy_validate::judge(
+            black_box(&case.call),
+            black_box(&facts),
+        ));
     })
 }

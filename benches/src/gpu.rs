@@ -11,8 +11,8 @@ use cuda_sys::runtime::{Runtime, cudaError_t};
 pub struct Gpu {
     /// The driver.
     pub driver: &'static Driver,
-    /// The runtime, which uses the same context.
-    pub runtime: &'static Runtime,
+    /// The runtime, which uses the same context; `None` where there is none that works.
+    pub runtime: Option<&'static Runtime>,
     context: CUcontext,
 }
 
@@ -70,7 +70,6 @@ impl Gpu {
     /// Why there is no GPU to measure on, in words.
     pub fn open() -> Result<Self, String> {
         let driver = Driver::get().map_err(|error| error.to_string())?;
-        let runtime = Runtime::get().map_err(|error| error.to_string())?;
         // SAFETY: `cuInit` may be called at any time.
         done("cuInit", unsafe { driver.cuInit(0) })?;
         let mut device = 0;
@@ -82,17 +81,17 @@ impl Gpu {
         // SAFETY: `context` is a live handle and the device was just given by the driver.
         let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut context, device) };
         done("cuDevicePrimaryCtxRetain", status)?;
-        let gpu = Self {
+        let mut gpu = Self {
             driver,
-            runtime,
+            runtime: None,
             context,
         };
         gpu.enter()?;
-        // SAFETY: the runtime's calls have no preconditions; device 0 exists.
-        let status = unsafe { runtime.cudaSetDevice(0) };
-        if status != cudaError_t::cudaSuccess {
-            return Err(format!("cudaSetDevice answers {}", status.0));
-        }
+        gpu.runtime = Runtime::get().ok().filter(|runtime| {
+            // SAFETY: the runtime's calls have no preconditions.
+            let status = unsafe { runtime.cudaSetDevice(0) };
+            status == cudaError_t::cudaSuccess
+        });
         Ok(gpu)
     }
 

@@ -6,15 +6,18 @@
 //! `cargo xtask plots` reads both.
 
 mod bound;
+mod copy;
 #[cfg(any(feature = "timing", test))]
 mod date;
 mod gpu;
 mod machine;
 mod paired;
+pub mod recorded;
 #[cfg(feature = "timing")]
 mod suite;
 
 pub use bound::Bound;
+pub use copy::{Copy, Direction, Layer};
 pub use gpu::{Block, Class, Gpu, Stream};
 pub use machine::Machine;
 pub use paired::{Ratio, Times, in_turns, paired, times};
