@@ -3,6 +3,7 @@
 mod codegen;
 mod counts;
 mod packages;
+mod plots;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -28,6 +29,11 @@ enum Chore {
         #[arg(long, default_value = "HEAD^", value_name = "REV")]
         base: String,
     },
+    /// Draw the figures and fill in the tables of docs/performance.md.
+    Plots {
+        /// The folder that criterion wrote.
+        folder: std::path::PathBuf,
+    },
     /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
     Toolkits,
 }
@@ -36,6 +42,7 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen { check } => codegen::run(check),
         Chore::Counts { base } => counts::run(&base),
+        Chore::Plots { folder } => plots::run(&folder),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }
 }
