@@ -33,6 +33,9 @@ enum Chore {
     Plots {
         /// The folder that criterion wrote.
         folder: std::path::PathBuf,
+        /// Where performance.md and the folder figures are; the workspace's docs unless told.
+        #[arg(long)]
+        docs: Option<std::path::PathBuf>,
     },
     /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
     Toolkits,
@@ -42,7 +45,7 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen { check } => codegen::run(check),
         Chore::Counts { base } => counts::run(&base),
-        Chore::Plots { folder } => plots::run(&folder),
+        Chore::Plots { folder, docs } => plots::run(&folder, docs),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }
 }

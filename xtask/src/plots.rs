@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use serde::Deserialize;
@@ -126,7 +126,6 @@ struct Figure {
 
 type Lines = BTreeMap<String, Vec<(f64, f64)>>;
 
-/// A simulated GPU, or none, measures nothing that belongs in a document.
 const FIGURES: &[Figure] = &[
     Figure {
         name: "latency-sync",
@@ -204,7 +203,12 @@ const FIGURES: &[Figure] = &[
 ];
 
 /// Reads criterion's data below `folder` and writes the figures and the document.
-pub(crate) fn run(folder: &Path) -> Result<()> {
+///
+/// # Errors
+///
+/// When the data is of a simulated GPU and `docs` is not another folder than the workspace's own:
+/// such times are the simulator's.
+pub(crate) fn run(folder: &Path, docs: Option<PathBuf>) -> Result<()> {
     let points = points(folder)?;
     let runs = runs(folder)?;
     ensure!(
@@ -212,7 +216,15 @@ pub(crate) fn run(folder: &Path) -> Result<()> {
         "{} has no cuwhy/*.json: is it criterion's folder?",
         folder.display()
     );
-    let docs = root()?.join("docs");
+    let simulated = runs.values().find(|run| run.machine.is_simulated());
+    let docs = match (docs, simulated) {
+        (Some(docs), _) => docs,
+        (None, None) => root()?.join("docs"),
+        (None, Some(run)) => bail!(
+            "{} ran on a simulated GPU, and its times are the simulator's: name a folder with --docs",
+            run.bench
+        ),
+    };
     let figures = docs.join("figures");
     fs::create_dir_all(&figures).with_context(|| format!("creating {}", figures.display()))?;
     let mut drawn = Vec::new();
@@ -504,6 +516,12 @@ fn short(value: f64) -> String {
 }
 
 impl Machine {
+    fn is_simulated(&self) -> bool {
+        self.gpu
+            .as_ref()
+            .is_some_and(|gpu| gpu.contains("simulated"))
+    }
+
     /// The machine in a line.
     fn short(&self) -> String {
         let mut text = self.gpu.clone().unwrap_or_else(|| "no GPU".to_owned());
