@@ -17,7 +17,7 @@ use crate::packages::root;
 const BEGIN: &str = "<!-- written by `cargo xtask plots`: begin -->";
 const END: &str = "<!-- written by `cargo xtask plots`: end -->";
 
-const SIZE: (u32, u32) = (860, 520);
+const SIZE: (u32, u32) = (980, 520);
 const PALETTE: [RGBColor; 8] = [
     RGBColor(0x1f, 0x77, 0xb4),
     RGBColor(0xd6, 0x27, 0x28),
@@ -388,14 +388,15 @@ fn chart(
     let (low, high) = bounds(all().map(|point| point.1).chain(best));
     area.fill(&WHITE)?;
     let (picture, foot) = area.split_vertically(SIZE.1 - 44);
+    let (picture, legend) = picture.split_horizontally(SIZE.0 - 250);
     let mut chart = ChartBuilder::on(&picture)
         .caption(figure.title, ("sans-serif", 18))
         .margin(10)
         .x_label_area_size(42)
         .y_label_area_size(76)
         .build_cartesian_2d(
-            (left..right).log_scale(),
-            (low * 0.7..high * 1.6).log_scale(),
+            (left..right).log_scale().base(figure.x.base()),
+            (low * 0.7..high * 1.4).log_scale(),
         )?;
     chart
         .configure_mesh()
@@ -405,35 +406,27 @@ fn chart(
         .x_label_formatter(&|value| figure.x.label(*value))
         .y_label_formatter(&|value| figure.y.label(*value))
         .draw()?;
+    let words = ("sans-serif", 13).into_font().color(&BLACK.mix(0.85));
+    let mut row = 60;
+    let mut entry = |name: &str, style: ShapeStyle| {
+        legend.draw(&PathElement::new(vec![(8, row), (30, row)], style))?;
+        legend.draw_text(name, &words, (38, row - 8))?;
+        row += 22;
+        Ok::<(), Box<dyn std::error::Error>>(())
+    };
     for ((name, line), color) in lines.iter().zip(PALETTE.iter().cycle()) {
-        let stroke = color.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(line.iter().copied(), stroke))?
-            .label(name)
-            .legend(move |(x, y)| {
-                PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2))
-            });
+        chart.draw_series(LineSeries::new(line.iter().copied(), color.stroke_width(2)))?;
         let marks = line
             .iter()
             .map(|&point| Circle::new(point, 3, color.filled()));
         chart.draw_series(marks)?;
+        entry(name, color.stroke_width(2))?;
     }
     if let Some(best) = best {
-        let stroke = BLACK.mix(0.5).stroke_width(1);
-        let line = LineSeries::new([(left, best), (right, best)], stroke);
-        chart
-            .draw_series(line)?
-            .label("best of a large cudaMemcpy")
-            .legend(move |(x, y)| {
-                PathElement::new(vec![(x, y), (x + 18, y)], BLACK.mix(0.5).stroke_width(1))
-            });
+        let style = BLACK.mix(0.5).stroke_width(1);
+        chart.draw_series(LineSeries::new([(left, best), (right, best)], style))?;
+        entry("best of a large cudaMemcpy", style)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
     let small = ("sans-serif", 12).into_font().color(&BLACK.mix(0.7));
     foot.draw_text(
         &format!("{}, {}", run.machine.short(), run.date),
@@ -458,6 +451,15 @@ impl Axis {
             Self::Threads => "threads",
             Self::Nanoseconds => "time of one call",
             Self::BytesPerSecond => "bytes a second",
+        }
+    }
+
+    /// What the lines of the grid are powers of.
+    fn base(self) -> f64 {
+        match self {
+            Self::Bytes => 16.0,
+            Self::Threads => 2.0,
+            Self::Allocations | Self::Nanoseconds | Self::BytesPerSecond => 10.0,
         }
     }
 
