@@ -33,7 +33,12 @@ fn written(folder: &Path) -> io::Result<BTreeSet<String>> {
     for entry in fs::read_dir(folder)? {
         let text = fs::read_to_string(entry?.path())?;
         for line in text.lines().map(str::trim_start) {
-            let Some(rest) = line.strip_prefix("ready fn ").or_else(|| line.strip_prefix("open fn ")) else { continue };
+            let Some(rest) = line
+                .strip_prefix("ready fn ")
+                .or_else(|| line.strip_prefix("open fn "))
+            else {
+                continue;
+            };
             let head = rest.split('(').next().unwrap_or_default();
             names.extend(head.split('/').map(|name| name.trim().to_owned()));
         }
@@ -46,13 +51,19 @@ fn exports(table: &str, written: &BTreeSet<String>) -> String {
     let mut names = String::new();
     let mut list = String::new();
     for line in table.lines() {
-        let Some((name, arguments, versions)) = declaration(line) else { continue };
+        let Some((name, arguments, versions)) = declaration(line) else {
+            continue;
+        };
         if !written.contains(name) {
             let _ = writeln!(stubs, "fn {name}({arguments});");
         }
-        let (since, until) = versions.split_once(',').unwrap_or((versions, "u32::MAX"));
+        // A driver keeps what newer headers dropped, so only the first version counts.
+        let since = versions.split(',').next().unwrap_or(versions);
         let _ = writeln!(names, "fn {name}();");
-        let _ = writeln!(list, "Export {{ name: \"{name}\", since: {since}, until: {until}, function: {name} }},");
+        let _ = writeln!(
+            list,
+            "Export {{ name: \"{name}\", since: {since}, function: {name} }},"
+        );
     }
     let mut text = stubs;
     let _ = write!(

@@ -51,9 +51,13 @@ impl From<Color> for ColorChoice {
     reason = "what a subcommand does is said once, on its arguments, and becomes its help"
 )]
 pub enum Command {
+    Inspect(commands::inspect::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Explain(commands::explain::Arguments),
     Completions(commands::completions::Arguments),
     Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
+    Ask(commands::ask::Arguments),
 }
 
 impl Command {
@@ -64,9 +68,13 @@ impl Command {
     /// Whatever stopped it before its end.
     pub fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         match self {
+            Self::Inspect(arguments) => commands::inspect::run(&arguments, output),
+            Self::Doctor(arguments) => commands::doctor::run(&arguments, output),
+            Self::Explain(arguments) => commands::explain::run(&arguments, output),
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
+            Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }
     }
 }

@@ -4,11 +4,17 @@
 //! happens in [`output`] and nowhere else; what the process returns is one of [`exit`].
 
 pub mod arguments;
+pub mod collection;
 pub mod commands;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
+pub mod inspect;
 pub mod output;
+pub mod probe;
+pub mod quantity;
 mod start;
+pub mod table;
 
 pub use start::start;

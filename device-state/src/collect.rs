@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::absent::{Absent, Reason};
+use crate::derive;
 use crate::device::{CudaFields, Device, NvmlFields};
 use crate::library::{Library, Origin};
 use crate::parts::{Cuda, CudaPart, Depth, Machine, Nvml, NvmlPart};
@@ -184,7 +185,7 @@ fn join_devices(
         let fields = match other {
             Some(other) => {
                 absent.0.extend(other.absent.0.clone());
-                other.fields.clone()
+                derive::from_attributes(&other.fields, &mut absent)
             }
             None => CudaFields::default(),
         };
@@ -222,7 +223,8 @@ fn join_devices(
         let mut absent = other.absent.clone();
         let fields = NvmlFields::default();
         absent.explain_nulls(&fields, nvml_reason);
-        absent.explain_nulls(&other.fields, &Reason::NotCollected);
+        let described = derive::from_attributes(&other.fields, &mut absent);
+        absent.explain_nulls(&described, &Reason::NotCollected);
         absent.set("nvml_index", nvml_reason.clone());
         absent.set("parent_uuid", Reason::NotApplicable);
         let split = other
@@ -248,7 +250,7 @@ fn join_devices(
             nvml_index: None,
             cuda_index: Some(other.ordinal),
             nvml: fields,
-            cuda: other.fields.clone(),
+            cuda: described,
             absent,
         };
         forget_answered(&mut device);

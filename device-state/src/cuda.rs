@@ -14,8 +14,7 @@ use cuda_sys::driver::{
 use cuda_sys::runtime::Runtime;
 
 use crate::absent::{Absent, Reason};
-use crate::capability::CAPABILITIES;
-use crate::device::{Capability, CudaFields};
+use crate::device::CudaFields;
 use crate::loaded;
 use crate::machine::Surroundings;
 use crate::parts::{Cuda, CudaDevice, CudaPart, Depth};
@@ -151,13 +150,11 @@ fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
         "cuda_memory_total_bytes",
         check(status).map(|()| u64::try_from(bytes).unwrap_or(u64::MAX)),
     );
-    let (attributes, missing) = attributes(driver, device);
-    let mut fields = fields(&attributes, &missing, &mut absent);
-    fields.cuda_memory_total_bytes = total;
-    for (key, reason) in missing {
-        absent.set(&key, reason);
-    }
-    fields.attributes = Some(attributes);
+    let fields = CudaFields {
+        cuda_memory_total_bytes: total,
+        attributes: Some(attributes(driver, device, &mut absent)),
+        ..CudaFields::default()
+    };
     CudaDevice {
         ordinal,
         uuid,
@@ -168,11 +165,8 @@ fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
     }
 }
 
-type Attributes = BTreeMap<String, i32>;
-
-fn attributes(driver: &Driver, device: CUdevice) -> (Attributes, BTreeMap<String, Reason>) {
+fn attributes(driver: &Driver, device: CUdevice, absent: &mut Absent) -> BTreeMap<String, i32> {
     let mut known = BTreeMap::new();
-    let mut missing = BTreeMap::new();
     for number in 1..CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX.0 {
         let attribute = CUdevice_attribute_enum(number);
         let Some(name) = attribute.name() else {
@@ -185,87 +179,10 @@ fn attributes(driver: &Driver, device: CUdevice) -> (Attributes, BTreeMap<String
             Ok(()) => {
                 known.insert(name.to_owned(), value);
             }
-            Err(reason) => {
-                missing.insert(name.to_owned(), reason);
-            }
+            Err(reason) => absent.set(name, reason),
         }
     }
-    (known, missing)
-}
-
-/// Says with our words what the attributes say with CUDA's.
-fn fields(
-    attributes: &Attributes,
-    missing: &BTreeMap<String, Reason>,
-    absent: &mut Absent,
-) -> CudaFields {
-    let ask = |name: &str| -> Result<i32, Reason> {
-        let value = attributes.get(name).copied();
-        value.ok_or_else(|| missing.get(name).cloned().unwrap_or(Reason::Unsupported))
-    };
-    let number = |name: &str| {
-        ask(name).and_then(|value| u32::try_from(value).map_err(|_| Reason::Unsupported))
-    };
-    let capability = ask("CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR").and_then(|major| {
-        let minor = ask("CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR")?;
-        Ok(format!("{major}.{minor}"))
-    });
-    let posix = ask("CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED");
-    let fabric = ask("CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED").unwrap_or(0);
-    let virtual_memory_handles = posix.map(|posix| {
-        let all = [(posix, "posix_fd"), (fabric, "fabric")];
-        all.iter()
-            .filter(|(value, _)| *value != 0)
-            .map(|(_, name)| (*name).to_owned())
-            .collect()
-    });
-    let pool_handles = ask("CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES").map(|bits| {
-        let all = [
-            (1, "posix_fd"),
-            (2, "win32"),
-            (4, "win32_kmt"),
-            (8, "fabric"),
-        ];
-        all.iter()
-            .filter(|(bit, _)| bits & bit != 0)
-            .map(|(_, name)| (*name).to_owned())
-            .collect()
-    });
-    let capabilities = CAPABILITIES
-        .iter()
-        .map(|meaning| {
-            let mut absent = Absent::default();
-            let claimed = absent.keep("claimed", ask(meaning.attribute).map(|value| value != 0));
-            absent.set("probed", Reason::NotProbed);
-            let capability = Capability {
-                claimed,
-                probed: None,
-                evidence: None,
-                absent,
-            };
-            (meaning.key.to_owned(), capability)
-        })
-        .collect();
-    CudaFields {
-        compute_capability: absent.keep("compute_capability", capability),
-        cuda_memory_total_bytes: None,
-        copy_engines: absent.keep(
-            "copy_engines",
-            number("CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT"),
-        ),
-        multiprocessors: absent.keep(
-            "multiprocessors",
-            number("CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT"),
-        ),
-        integrated: absent.keep(
-            "integrated",
-            ask("CU_DEVICE_ATTRIBUTE_INTEGRATED").map(|value| value != 0),
-        ),
-        virtual_memory_handles: absent.keep("virtual_memory_handles", virtual_memory_handles),
-        pool_handles: absent.keep("pool_handles", pool_handles),
-        capabilities: Some(capabilities),
-        attributes: None,
-    }
+    known
 }
 
 fn name(driver: &Driver, device: CUdevice) -> Result<String, Reason> {

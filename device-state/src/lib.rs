@@ -3,13 +3,14 @@
 //! Sources ([`Nvml`], [`Cuda`], [`Machine`]) each answer with a part; [`collect`] asks them side by
 //! side and joins the parts into one [`Report`]. A field that fails never takes another with it: it
 //! is `null`, and the reason stands in the `absent` map beside it. Nothing here creates a CUDA context,
-//! except the module that says so in its name: `probe`.
+//! except the module [`probe`].
 
 mod absent;
 mod capability;
 mod chain;
 mod collect;
 mod cuda;
+mod derive;
 mod device;
 mod elf;
 mod library;
@@ -18,6 +19,7 @@ mod machine;
 pub mod nvml;
 mod parts;
 pub mod pci;
+pub mod probe;
 mod report;
 mod search;
 mod visible;

@@ -98,9 +98,7 @@ pub fn chosen_runtime(surroundings: &Surroundings) -> Library {
                 library.version = Some(runtime.version().to_string());
                 library.version_source = Some("cudaRuntimeGetVersion".into());
             }
-            let absent: Vec<Symbol> = runtime.absent().collect();
-            let wanted = functions_of_runtime(runtime.major().version().major());
-            count(&mut library, wanted.len(), &absent);
+            count_runtime(&mut library, runtime);
             tidy(&mut library);
             library
         }
@@ -119,6 +117,7 @@ pub fn ask_runtime_version(library: &mut Library) {
         Ok(runtime) => {
             library.version = Some(runtime.version().to_string());
             library.version_source = Some("cudaRuntimeGetVersion".into());
+            count_runtime(library, runtime);
             tidy(library);
         }
         Err(error) => {
@@ -172,6 +171,12 @@ fn wanted(symbol: &Symbol) -> WantedFunction {
         name: symbol.name.to_owned(),
         since: Some(symbol.since.to_string()),
     }
+}
+
+fn count_runtime(library: &mut Library, runtime: &Runtime) {
+    let absent: Vec<Symbol> = runtime.absent().collect();
+    let wanted = functions_of_runtime(runtime.major().version().major());
+    count(library, wanted.len(), &absent);
 }
 
 fn count(library: &mut Library, wanted: usize, absent: &[Symbol]) {

@@ -41,6 +41,7 @@ pub trait Machine: Sync {
 
 /// What NVML says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NvmlPart {
     /// How asking ended.
     pub status: Status,
@@ -66,6 +67,7 @@ pub struct NvmlPart {
 
 /// A device as NVML describes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NvmlDevice {
     /// Its identity.
     pub uuid: String,
@@ -87,6 +89,7 @@ pub struct NvmlDevice {
 
 /// What CUDA says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CudaPart {
     /// How asking ended.
     pub status: Status,
@@ -110,6 +113,7 @@ pub struct CudaPart {
 
 /// A device as CUDA describes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CudaDevice {
     /// Its ordinal.
     pub ordinal: u32,

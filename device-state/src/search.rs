@@ -362,7 +362,13 @@ pub(crate) fn origin(name: &str, seen: &str, real: &str, file: &Path) -> Origin 
     if of_driver && either("/compat/") {
         return Origin::Compat;
     }
-    if either("/site-packages/") || either("/dist-packages/") {
+    let in_wheel = || {
+        let parts = fs::read_dir(packages_of(file)?).ok()?;
+        parts
+            .flatten()
+            .find(|part| part.file_name().to_string_lossy().ends_with(".dist-info"))
+    };
+    if either("/site-packages/") || either("/dist-packages/") || in_wheel().is_some() {
         return Origin::Wheel;
     }
     let prefix = real.split_once("/lib/").map(|(prefix, _)| prefix);
@@ -406,13 +412,16 @@ pub(crate) fn version(name: &str, real: &Path) -> Option<(String, &'static str)>
     toolkit_version(name, real)
 }
 
+/// The folder of packages that a file of a wheel lies in: `.../nvidia/cuda_runtime/lib/libcudart.so.12`.
+fn packages_of(real: &Path) -> Option<&Path> {
+    real.ancestors()
+        .find(|folder| folder.file_name().is_some_and(|name| name == "nvidia"))?
+        .parent()
+}
+
 /// The version in the name of a wheel's folder: `nvidia_cuda_runtime_cu12-12.8.90.dist-info`.
 fn packaged_version(name: &str, real: &Path) -> Option<(String, &'static str)> {
-    let packages = real.ancestors().find(|folder| {
-        folder
-            .file_name()
-            .is_some_and(|name| name == "site-packages" || name == "dist-packages")
-    })?;
+    let packages = packages_of(real)?;
     let part = match name {
         "libcudart" => "cuda_runtime",
         "libcupti" => "cuda_cupti",
@@ -436,9 +445,7 @@ fn packaged_version(name: &str, real: &Path) -> Option<(String, &'static str)> {
         })
         .find(|version| {
             in_wheel.starts_with("nvidia/")
-                && (major.is_empty()
-                    || version.split('.').next() == Some(major)
-                    || name == "libcupti")
+                && (major.is_empty() || version.split('.').next() == Some(major))
         })
         .map(|version| (version, "package folder"))
 }

@@ -1,18 +1,425 @@
-//! Graphs.
+//! Graphs: work that is put together once and given to streams many times.
+//!
+//! Nodes remember addresses, and no lifetime can follow them: putting a graph together is safe,
+//! [launching](GraphExec::launch) it is not.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr;
+
+use cuda_sys::driver::{
+    CUDA_MEMSET_NODE_PARAMS, CUgraph, CUgraphExec, CUgraphNode, CUgraphNodeType,
+};
+
 use crate::context::Context;
-/// Graph.
-#[derive(Debug)]
+use crate::copy::{Copy3d, Direction, Pattern, Side};
+use crate::error::{Result, check, report_drop};
+use crate::memory::{Bytes, Pitch};
+use crate::pointer::Address;
+use crate::stream::Stream;
+
+/// Work in an order, not yet ready to run.
 pub struct Graph {
     context: Context,
-    raw: cuda_sys::driver::CUgraph,
+    raw: CUgraph,
 }
+
+// SAFETY: a graph may be used from every thread, one at a time.
+unsafe impl Send for Graph {}
+
+/// A node of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Node(CUgraphNode);
+
+// SAFETY: a node is a name; using it goes through its graph.
+unsafe impl Send for Node {}
+// SAFETY: as above.
+unsafe impl Sync for Node {}
+
+impl Node {
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(self) -> CUgraphNode {
+        self.0
+    }
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NodeKind {
+    /// Runs code on the device.
+    Kernel,
+    /// Copies.
+    Copy,
+    /// Fills.
+    Fill,
+    /// Calls a function of the host.
+    Host,
+    /// Does nothing but order.
+    Empty,
+    /// Something else, by its number in C.
+    Other(u32),
+}
+
 impl Graph {
+    /// Creates a graph without nodes.
+    ///
+    /// Driver API: `cuGraphCreate`, and `cuGraphDestroy` on drop.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphCreate")]
+    pub fn new(context: &Context) -> Result<Self> {
+        let api = context.api();
+        let mut raw = ptr::null_mut();
+        let entered = context.enter()?;
+        // SAFETY: `raw` is a live out parameter; the flags must be zero.
+        let status = unsafe { api.cuGraphCreate(&raw mut raw, 0) };
+        drop(entered);
+        check!(api, cuGraphCreate, status)?;
+        Ok(Self {
+            context: context.clone(),
+            raw,
+        })
+    }
+
+    /// Owns a graph that something else made.
+    ///
     /// # Safety
-    /// x
-    pub unsafe fn from_raw(context: &Context, raw: cuda_sys::driver::CUgraph) -> Self {
+    ///
+    /// `raw` is a live graph, its nodes belong to `context`, and nobody else destroys it.
+    #[must_use]
+    pub unsafe fn from_raw(context: &Context, raw: CUgraph) -> Self {
         Self {
             context: context.clone(),
             raw,
         }
+    }
+
+    /// Gives the graph away: the caller destroys it.
+    #[must_use = "nobody else destroys the graph"]
+    pub fn into_raw(self) -> CUgraph {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { ptr::drop_in_place(&raw mut this.context) };
+        this.raw
+    }
+
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> CUgraph {
+        self.raw
+    }
+
+    /// Adds a copy of planes, or of rows, behind other nodes of this graph.
+    ///
+    /// Driver API: `cuGraphAddMemcpyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphAddMemcpyNode")]
+    pub fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
+        let api = self.context.api();
+        let raw = copy.raw();
+        let mut node = ptr::null_mut();
+        let (first, count, place) = (after.as_ptr().cast(), after.len(), self.context.as_raw());
+        let entered = self.context.enter()?;
+        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles; nothing is
+        // copied before a launch.
+        let status = unsafe {
+            api.cuGraphAddMemcpyNode(&raw mut node, self.raw, first, count, &raw const raw, place)
+        };
+        drop(entered);
+        check!(
+            api,
+            cuGraphAddMemcpyNode,
+            status,
+            width = copy.width,
+            height = copy.height,
+            depth = copy.depth
+        )?;
+        Ok(Node(node))
+    }
+
+    /// Adds a copy of a range of bytes.
+    ///
+    /// Driver API: `cuGraphAddMemcpyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    pub fn add_copy(
+        &mut self,
+        after: &[Node],
+        destination: Address,
+        source: Address,
+        size: Bytes,
+        direction: Direction,
+    ) -> Result<Node> {
+        let row = Pitch(size.0);
+        let (to, from) = match direction {
+            Direction::HostToHost => (Side::host(destination, row), Side::host(source, row)),
+            Direction::HostToDevice => (Side::device(destination, row), Side::host(source, row)),
+            Direction::DeviceToHost => (Side::host(destination, row), Side::device(source, row)),
+            Direction::DeviceToDevice => {
+                (Side::device(destination, row), Side::device(source, row))
+            }
+            Direction::Automatic => (Side::any(destination, row), Side::any(source, row)),
+        };
+        let (destination, source) = (to.planes_of(1), from.planes_of(1));
+        self.add_copy_3d(
+            after,
+            &Copy3d {
+                destination,
+                source,
+                width: size,
+                height: 1,
+                depth: 1,
+            },
+        )
+    }
+
+    /// Adds a fill of `height` rows of `width` elements.
+    ///
+    /// Driver API: `cuGraphAddMemsetNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphAddMemsetNode")]
+    pub fn add_fill(
+        &mut self,
+        after: &[Node],
+        destination: Address,
+        pitch: Pitch,
+        pattern: Pattern,
+        width: usize,
+        height: usize,
+    ) -> Result<Node> {
+        let api = self.context.api();
+        let raw = CUDA_MEMSET_NODE_PARAMS {
+            dst: destination.0,
+            pitch: pitch.0,
+            value: pattern.bits(),
+            elementSize: pattern.element(),
+            width,
+            height,
+        };
+        let mut node = ptr::null_mut();
+        let (first, count, place) = (after.as_ptr().cast(), after.len(), self.context.as_raw());
+        let entered = self.context.enter()?;
+        // SAFETY: as for a copy; nothing is filled before a launch.
+        let status = unsafe {
+            api.cuGraphAddMemsetNode(&raw mut node, self.raw, first, count, &raw const raw, place)
+        };
+        drop(entered);
+        check!(
+            api,
+            cuGraphAddMemsetNode,
+            status,
+            destination,
+            pitch,
+            width,
+            height
+        )?;
+        Ok(Node(node))
+    }
+
+    /// Adds a node that does nothing but order.
+    ///
+    /// Driver API: `cuGraphAddEmptyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphAddEmptyNode")]
+    pub fn add_empty(&mut self, after: &[Node]) -> Result<Node> {
+        let api = self.context.api();
+        let mut node = ptr::null_mut();
+        let (first, count) = (after.as_ptr().cast(), after.len());
+        let entered = self.context.enter()?;
+        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles.
+        let status = unsafe { api.cuGraphAddEmptyNode(&raw mut node, self.raw, first, count) };
+        drop(entered);
+        check!(api, cuGraphAddEmptyNode, status)?;
+        Ok(Node(node))
+    }
+
+    /// All nodes, in no order.
+    ///
+    /// Driver API: `cuGraphGetNodes`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphGetNodes")]
+    pub fn nodes(&self) -> Result<Vec<Node>> {
+        let api = self.context.api();
+        let mut count = 0;
+        // SAFETY: with a null list the driver only writes the number.
+        let status = unsafe { api.cuGraphGetNodes(self.raw, ptr::null_mut(), &raw mut count) };
+        check!(api, cuGraphGetNodes, status)?;
+        let mut nodes = vec![Node(ptr::null_mut()); count];
+        if count > 0 {
+            // SAFETY: the list has room for `count` handles, whose layout nodes have.
+            let status =
+                unsafe { api.cuGraphGetNodes(self.raw, nodes.as_mut_ptr().cast(), &raw mut count) };
+            check!(api, cuGraphGetNodes, status)?;
+            nodes.truncate(count);
+        }
+        Ok(nodes)
+    }
+
+    /// What a node of this graph does.
+    ///
+    /// Driver API: `cuGraphNodeGetType`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The node belongs to this graph, or to another that is alive.
+    #[doc(alias = "cuGraphNodeGetType")]
+    pub unsafe fn kind(&self, node: Node) -> Result<NodeKind> {
+        let api = self.context.api();
+        let mut kind = CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY;
+        // SAFETY: `kind` is a live out parameter; the caller answers for the node.
+        let status = unsafe { api.cuGraphNodeGetType(node.0, &raw mut kind) };
+        check!(api, cuGraphNodeGetType, status, node = node.0)?;
+        Ok(match kind {
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_KERNEL => NodeKind::Kernel,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_MEMCPY => NodeKind::Copy,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_MEMSET => NodeKind::Fill,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_HOST => NodeKind::Host,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY => NodeKind::Empty,
+            other => NodeKind::Other(other.0),
+        })
+    }
+
+    /// Makes the graph ready to run.
+    ///
+    /// Driver API: `cuGraphInstantiateWithFlags`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphInstantiate")]
+    #[doc(alias = "cuGraphInstantiateWithFlags")]
+    pub fn instantiate(&self) -> Result<GraphExec> {
+        let api = self.context.api();
+        let mut raw = ptr::null_mut();
+        let entered = self.context.enter()?;
+        // SAFETY: `raw` is a live out parameter and the graph is alive.
+        let status = unsafe { api.cuGraphInstantiateWithFlags(&raw mut raw, self.raw, 0) };
+        drop(entered);
+        check!(api, cuGraphInstantiateWithFlags, status, graph = self.raw)?;
+        Ok(GraphExec {
+            context: self.context.clone(),
+            raw,
+        })
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        let api = self.context.api();
+        // SAFETY: made once, destroyed once.
+        let status = unsafe { api.cuGraphDestroy(self.raw) };
+        report_drop(check!(api, cuGraphDestroy, status, graph = self.raw));
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("raw", &self.raw).finish()
+    }
+}
+
+/// A graph that is ready to run.
+pub struct GraphExec {
+    context: Context,
+    raw: CUgraphExec,
+}
+
+// SAFETY: it may be used from every thread, one at a time.
+unsafe impl Send for GraphExec {}
+
+impl GraphExec {
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> CUgraphExec {
+        self.raw
+    }
+
+    /// Moves what the graph needs to the device before its first launch.
+    ///
+    /// Driver API: `cuGraphUpload`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuGraphUpload")]
+    pub fn upload(&mut self, stream: &Stream) -> Result<()> {
+        let api = self.context.api();
+        let entered = self.context.enter()?;
+        // SAFETY: graph and stream are alive; nothing of the graph runs.
+        let status = unsafe { api.cuGraphUpload(self.raw, stream.as_raw()) };
+        drop(entered);
+        check!(
+            api,
+            cuGraphUpload,
+            status,
+            graph = self.raw,
+            stream = stream.as_raw()
+        )
+    }
+
+    /// Runs the graph when the stream comes to it.
+    ///
+    /// Driver API: `cuGraphLaunch`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// Everything that the nodes name - memory, host functions and what they own - is alive until the
+    /// stream has done it, and no reference of Rust's forbids reading or writing it.
+    #[doc(alias = "cuGraphLaunch")]
+    pub unsafe fn launch(&mut self, stream: &Stream) -> Result<()> {
+        let api = self.context.api();
+        let entered = self.context.enter()?;
+        // SAFETY: graph and stream are alive; the caller answers for what the nodes name.
+        let status = unsafe { api.cuGraphLaunch(self.raw, stream.as_raw()) };
+        drop(entered);
+        check!(
+            api,
+            cuGraphLaunch,
+            status,
+            graph = self.raw,
+            stream = stream.as_raw()
+        )
+    }
+}
+
+impl Drop for GraphExec {
+    fn drop(&mut self) {
+        let api = self.context.api();
+        // SAFETY: made once, destroyed once; the driver waits for a launch that is under way.
+        let status = unsafe { api.cuGraphExecDestroy(self.raw) };
+        report_drop(check!(api, cuGraphExecDestroy, status, graph = self.raw));
+    }
+}
+
+impl fmt::Debug for GraphExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphExec").field("raw", &self.raw).finish()
     }
 }

@@ -65,7 +65,10 @@ pub(crate) struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let device = DeviceConfig { profile: &profile::H200, memory: profile::H200.memory };
+        let device = DeviceConfig {
+            profile: &profile::H200,
+            memory: profile::H200.memory,
+        };
         Self {
             devices: vec![device],
             peers: Peers::All,
@@ -85,7 +88,9 @@ impl Config {
         let text = std::env::var("CUWHY_SIM").unwrap_or_default();
         let text = match text.strip_prefix('@') {
             Some(path) => std::fs::read_to_string(path).unwrap_or_else(|error| {
-                crate::say(&format!("CUWHY_SIM names {path}, which cannot be read: {error}"));
+                crate::say(&format!(
+                    "CUWHY_SIM names {path}, which cannot be read: {error}"
+                ));
                 String::new()
             }),
             None => text,
@@ -105,13 +110,23 @@ impl Config {
         let mut profiles = vec![&profile::H200];
         let mut memory = None;
         let mut complaints = Vec::new();
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-        for pair in lines.flat_map(|line| line.split(',')).map(str::trim).filter(|pair| !pair.is_empty()) {
+        let lines = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
+        for pair in lines
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+        {
             let (key, value) = pair.split_once('=').unwrap_or((pair, "on"));
             let (key, value) = (key.trim(), value.trim());
             let understood = match key {
                 "devices" => number(value).filter(|&n| n <= 64).map(|n| count = n),
-                "profile" => value.split('+').map(profile::by_name).collect::<Option<Vec<_>>>().map(|all| profiles = all),
+                "profile" => value
+                    .split('+')
+                    .map(profile::by_name)
+                    .collect::<Option<Vec<_>>>()
+                    .map(|all| profiles = all),
                 "memory" => bytes(value).map(|n| memory = Some(n)),
                 "peers" => peers(value).map(|all| config.peers = all),
                 "hmm" => switch(value).map(|on| config.hmm = on),
@@ -125,17 +140,24 @@ impl Config {
                 complaints.push(format!("\"{pair}\" is not understood"));
             }
         }
-        config.devices = profiles.iter().cycle().take(count).map(|profile| DeviceConfig {
-            profile,
-            memory: memory.unwrap_or(profile.memory),
-        }).collect();
+        config.devices = profiles
+            .iter()
+            .cycle()
+            .take(count)
+            .map(|profile| DeviceConfig {
+                profile,
+                memory: memory.unwrap_or(profile.memory),
+            })
+            .collect();
         (config, complaints)
     }
 
     /// The devices that the program may see, with their numbers, in its order.
     pub(crate) fn visible(&self) -> Vec<(usize, DeviceConfig)> {
         let all: Vec<_> = self.devices.iter().copied().enumerate().collect();
-        let Some(chosen) = &self.chosen else { return all };
+        let Some(chosen) = &self.chosen else {
+            return all;
+        };
         let mut seen: Vec<(usize, DeviceConfig)> = Vec::new();
         for word in chosen.split(',').map(str::trim) {
             let found = match word.parse::<usize>() {
@@ -143,7 +165,9 @@ impl Config {
                 Err(_) => all.iter().find(|(number, _)| named(word, *number)),
             };
             match found {
-                Some(device) if !seen.iter().any(|(number, _)| *number == device.0) => seen.push(*device),
+                Some(device) if !seen.iter().any(|(number, _)| *number == device.0) => {
+                    seen.push(*device)
+                }
                 // A device named twice leaves none; the first unknown word hides the rest.
                 Some(_) => return Vec::new(),
                 None => break,
@@ -154,7 +178,9 @@ impl Config {
 }
 
 fn named(word: &str, number: usize) -> bool {
-    let Some(start) = word.strip_prefix("GPU-") else { return false };
+    let Some(start) = word.strip_prefix("GPU-") else {
+        return false;
+    };
     !start.is_empty() && profile::uuid_text(&profile::uuid(number)).starts_with(start)
 }
 
@@ -171,9 +197,17 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 fn bytes(text: &str) -> Option<usize> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("B", 1)];
-    let (digits, unit) =
-        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit))).unwrap_or((text, 1));
+    let units = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("B", 1),
+    ];
+    let (digits, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
+        .unwrap_or((text, 1));
     number(digits.trim())?.checked_mul(unit)
 }
 
@@ -191,7 +225,11 @@ fn peers(text: &str) -> Option<Peers> {
                 let (a, b) = text.split_once('-')?;
                 Some((number(a)?, number(b)?))
             };
-            pairs.split('+').map(pair).collect::<Option<Vec<_>>>().map(Peers::Pairs)
+            pairs
+                .split('+')
+                .map(pair)
+                .collect::<Option<Vec<_>>>()
+                .map(Peers::Pairs)
         }
     }
 }
@@ -204,7 +242,11 @@ fn failures(text: &str) -> Option<Vec<Failure>> {
             "*" => None,
             digits => Some(digits.parse().ok()?),
         };
-        Some(Failure { function, nth, code: parts.next()?.parse().ok()? })
+        Some(Failure {
+            function,
+            nth,
+            code: parts.next()?.parse().ok()?,
+        })
     };
     text.split('+').map(one).collect()
 }
@@ -224,14 +266,27 @@ mod tests {
         assert_eq!(config.devices[1].profile.key, "gtx980");
         assert_eq!(config.devices[2].memory, 1 << 30);
         assert!(config.peers.allows(1, 0) && !config.peers.allows(1, 2));
-        assert_eq!((config.driver, config.hmm, config.quiet), (12040, true, true));
-        assert_eq!(config.failures[0], Failure { function: "cuMemAlloc_v2".into(), nth: Some(2), code: 2 });
+        assert_eq!(
+            (config.driver, config.hmm, config.quiet),
+            (12040, true, true)
+        );
+        assert_eq!(
+            config.failures[0],
+            Failure {
+                function: "cuMemAlloc_v2".into(),
+                nth: Some(2),
+                code: 2
+            }
+        );
         assert_eq!(config.out_of_memory_at, Some(10 << 20));
     }
 
     #[test]
     fn what_is_not_understood_is_said() {
-        assert_eq!(Config::parse("devises=2").1, ["\"devises=2\" is not understood"]);
+        assert_eq!(
+            Config::parse("devises=2").1,
+            ["\"devises=2\" is not understood"]
+        );
         assert_eq!(Config::parse("memory=lots").1.len(), 1);
     }
 
@@ -240,7 +295,11 @@ mod tests {
         let (mut config, _) = Config::parse("devices=3");
         let mut numbers = |chosen: &str| {
             config.chosen = Some(chosen.into());
-            config.visible().iter().map(|(number, _)| *number).collect::<Vec<_>>()
+            config
+                .visible()
+                .iter()
+                .map(|(number, _)| *number)
+                .collect::<Vec<_>>()
         };
         assert_eq!(numbers("2,0"), [2, 0]);
         assert_eq!(numbers("1,7,0"), [1]);

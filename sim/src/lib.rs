@@ -18,7 +18,10 @@ mod model;
 mod profile;
 
 /// Says a line to the person before the screen.
-#[expect(clippy::print_stderr, reason = "a driver has no other way to say that it is simulated")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a driver has no other way to say that it is simulated"
+)]
 fn say(text: &str) {
     eprintln!("cuwhy-sim: {text}");
 }

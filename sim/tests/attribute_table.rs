@@ -1,5 +1,7 @@
 //! Every row of the measured table of pointer attributes, asked again.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -7,7 +9,8 @@ use std::collections::BTreeMap;
 use cuda_sys::driver::*;
 use support::{cu, operands};
 
-const TABLE: &str = include_str!("../../tests/data/ground-truth/pointer-attributes-h200-driver580-cuda13.0.tsv");
+const TABLE: &str =
+    include_str!("../../tests/data/ground-truth/pointer-attributes-h200-driver580-cuda13.0.tsv");
 
 type Which = CUpointer_attribute_enum;
 /// The attributes of the table, by column.
@@ -18,7 +21,10 @@ const ASKED: [(&str, Which); 15] = [
     ("BUFFER_ID", Which::CU_POINTER_ATTRIBUTE_BUFFER_ID),
     ("IS_MANAGED", Which::CU_POINTER_ATTRIBUTE_IS_MANAGED),
     ("DEVICE_ORDINAL", Which::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL),
-    ("IS_LEGACY_IPC", Which::CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE),
+    (
+        "IS_LEGACY_IPC",
+        Which::CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE,
+    ),
     ("RANGE_START", Which::CU_POINTER_ATTRIBUTE_RANGE_START_ADDR),
     ("RANGE_SIZE", Which::CU_POINTER_ATTRIBUTE_RANGE_SIZE),
     ("MAPPED", Which::CU_POINTER_ATTRIBUTE_MAPPED),
@@ -42,10 +48,17 @@ fn relative(value: u64, own: u64) -> String {
 fn plural(driver: &Driver, pointer: u64) -> (u32, BTreeMap<&'static str, u64>) {
     let mut values = [0u64; ASKED.len()];
     let mut which = ASKED.map(|(_, which)| which);
-    let mut places: Vec<_> = values.iter_mut().map(|value| core::ptr::from_mut(value).cast()).collect();
+    let mut places: Vec<_> = values
+        .iter_mut()
+        .map(|value| core::ptr::from_mut(value).cast())
+        .collect();
     let count = u32::try_from(ASKED.len()).unwrap();
-    let status = cu!(driver.cuPointerGetAttributes(count, which.as_mut_ptr(), places.as_mut_ptr(), pointer));
-    (status, ASKED.iter().map(|(name, _)| *name).zip(values).collect())
+    let status =
+        cu!(driver.cuPointerGetAttributes(count, which.as_mut_ptr(), places.as_mut_ptr(), pointer));
+    (
+        status,
+        ASKED.iter().map(|(name, _)| *name).zip(values).collect(),
+    )
 }
 
 /// All columns of one row, in our answers.
@@ -53,30 +66,60 @@ fn row(driver: &Driver, pointer: u64) -> BTreeMap<&'static str, String> {
     let (status, values) = plural(driver, pointer);
     let mut kind = 0u32;
     let place = (&raw mut kind).cast();
-    let single = cu!(driver.cuPointerGetAttribute(place, Which::CU_POINTER_ATTRIBUTE_MEMORY_TYPE, pointer));
-    let set = |name: &str, yes: &'static str, no: &'static str| if values[name] == 0 { no } else { yes }.to_owned();
+    let single =
+        cu!(driver.cuPointerGetAttribute(place, Which::CU_POINTER_ATTRIBUTE_MEMORY_TYPE, pointer));
+    let set = |name: &str, yes: &'static str, no: &'static str| {
+        if values[name] == 0 { no } else { yes }.to_owned()
+    };
     let plain = |name: &str| values[name].to_string();
-    let ordinal = values["DEVICE_ORDINAL"] as u32 as i32;
+    let ordinal = u32::try_from(values["DEVICE_ORDINAL"])
+        .unwrap()
+        .cast_signed();
     let mut said = BTreeMap::from([
         ("plural_rc", status.to_string()),
         ("singular_MEMORY_TYPE_rc", single.to_string()),
-        ("DEVICE_POINTER", relative(values["DEVICE_POINTER"], pointer)),
+        (
+            "DEVICE_POINTER",
+            relative(values["DEVICE_POINTER"], pointer),
+        ),
         ("HOST_POINTER", relative(values["HOST_POINTER"], pointer)),
         ("BUFFER_ID", set("BUFFER_ID", "set", "0")),
         ("DEVICE_ORDINAL", ordinal.to_string()),
         ("MEMPOOL_HANDLE", set("MEMPOOL_HANDLE", "set", "null")),
         ("CONTEXT", set("CONTEXT", "set", "null")),
     ]);
-    for name in ["MEMORY_TYPE", "IS_MANAGED", "IS_LEGACY_IPC", "RANGE_SIZE", "MAPPED", "ACCESS_FLAGS", "SYNC_MEMOPS"] {
+    for name in [
+        "MEMORY_TYPE",
+        "IS_MANAGED",
+        "IS_LEGACY_IPC",
+        "RANGE_SIZE",
+        "MAPPED",
+        "ACCESS_FLAGS",
+        "SYNC_MEMOPS",
+    ] {
         said.insert(name, plain(name));
     }
     let start = values["RANGE_START"];
-    said.insert("offset_in_RANGE", if start == 0 { "-".into() } else { (pointer - start).to_string() });
+    said.insert(
+        "offset_in_RANGE",
+        if start == 0 {
+            "-".into()
+        } else {
+            (pointer - start).to_string()
+        },
+    );
 
     let (mut base, mut size) = (0, 0);
     let status = cu!(driver.cuMemGetAddressRange_v2(&raw mut base, &raw mut size, pointer));
     said.insert("cuMemGetAddressRange_rc", status.to_string());
-    said.insert("offset_in_address_range", if status == 0 { (pointer - base).to_string() } else { "-".into() });
+    said.insert(
+        "offset_in_address_range",
+        if status == 0 {
+            (pointer - base).to_string()
+        } else {
+            "-".into()
+        },
+    );
     said.insert("address_range_size", size.to_string());
 
     // What the runtime makes of the same attributes.
@@ -106,7 +149,10 @@ fn every_attribute_is_as_measured() {
         rows += 1;
         for (column, measured) in columns.iter().zip(&cells).skip(1) {
             if said[column] != **measured {
-                wrong.push(format!("{}: {column} is {measured}, answered {}", cells[0], said[column]));
+                wrong.push(format!(
+                    "{}: {column} is {measured}, answered {}",
+                    cells[0], said[column]
+                ));
             }
         }
     }

@@ -3,6 +3,8 @@
 //! The library's answer is computed; the table is only compared with it. A child makes the operands and copies line by
 //! line; where a copy kills it, the next child goes on behind that line.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,8 @@ use std::io::Write as _;
 use cuda_sys::driver::*;
 use support::{End, cu, in_child, operands};
 
-const TABLE: &str = include_str!("../../tests/data/ground-truth/cudaMemcpy-h200-driver580-cuda13.0.tsv");
+const TABLE: &str =
+    include_str!("../../tests/data/ground-truth/cudaMemcpy-h200-driver580-cuda13.0.tsv");
 const SIGSEGV: &str = "SIGSEGV";
 
 struct Row {
@@ -26,7 +29,13 @@ fn rows() -> Vec<Row> {
     let row = |line: &'static str| {
         let mut cells = line.split('\t');
         let mut cell = || cells.next().unwrap();
-        Row { kind: cell(), dst: cell(), src: cell(), count: cell().parse().unwrap(), result: cell() }
+        Row {
+            kind: cell(),
+            dst: cell(),
+            src: cell(),
+            count: cell().parse().unwrap(),
+            result: cell(),
+        }
     };
     TABLE.lines().skip(1).map(row).collect()
 }
@@ -37,7 +46,8 @@ fn copy(driver: &Driver, kind: &str, dst: u64, src: u64, count: usize) -> u32 {
     if count == 0 {
         return 0;
     }
-    let host = |address: u64| core::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap());
+    let host =
+        |address: u64| core::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap());
     match kind {
         "H2D" => cu!(driver.cuMemcpyHtoD_v2(dst, host(src), count)),
         "D2H" => cu!(driver.cuMemcpyDtoH_v2(host(dst), src, count)),
@@ -66,7 +76,13 @@ fn answer_from(first: usize, rows: &[Row], mut pipe: std::io::PipeWriter) -> i32
     let (driver, _) = support::ready();
     let operands = operands::make(driver);
     for row in &rows[first..] {
-        let status = copy(driver, row.kind, operands[row.dst], operands[row.src], row.count);
+        let status = copy(
+            driver,
+            row.kind,
+            operands[row.dst],
+            operands[row.src],
+            row.count,
+        );
         if writeln!(pipe, "{status}").is_err() {
             return 1;
         }
@@ -88,7 +104,10 @@ fn answers(rows: &[Row]) -> Vec<String> {
         match end {
             End::Signal(libc::SIGSEGV) => answers.push(SIGSEGV.to_owned()),
             End::Exit(0) => {}
-            other => panic!("the child ended with {other:?} at line {}", answers.len() + 2),
+            other => panic!(
+                "the child ended with {other:?} at line {}",
+                answers.len() + 2
+            ),
         }
     }
     answers
@@ -99,11 +118,21 @@ fn every_copy_ends_as_measured() {
     let rows = rows();
     let answers = answers(&rows);
     let mut wrong = BTreeMap::<(&str, &str, String), Vec<String>>::new();
-    for (row, answer) in rows.iter().zip(&answers).filter(|(row, answer)| row.result != answer.as_str()) {
+    for (row, answer) in rows
+        .iter()
+        .zip(&answers)
+        .filter(|(row, answer)| row.result != answer.as_str())
+    {
         let case = format!("{} <- {} ({})", row.dst, row.src, row.count);
-        wrong.entry((row.kind, row.result, answer.clone())).or_default().push(case);
+        wrong
+            .entry((row.kind, row.result, answer.clone()))
+            .or_default()
+            .push(case);
     }
     let agree = rows.len() - wrong.values().map(Vec::len).sum::<usize>();
     println!("copies: {agree} of {} agree", rows.len());
-    assert!(wrong.is_empty(), "(kind, measured, answered) -> lines: {wrong:#?}");
+    assert!(
+        wrong.is_empty(),
+        "(kind, measured, answered) -> lines: {wrong:#?}"
+    );
 }

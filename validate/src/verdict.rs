@@ -42,6 +42,15 @@ pub fn judge(call: &Call, facts: &Facts) -> Verdict {
     }
 }
 
+/// What the rules find in one entry of a batch.
+pub(crate) fn judge_entry(call: &Call, facts: &Facts) -> Vec<Found> {
+    find(&Case {
+        call,
+        facts,
+        prediction: predict(call, facts),
+    })
+}
+
 /// What the rules find, without what a more special rule says better, the most important first.
 #[must_use]
 pub fn find(case: &Case<'_>) -> Vec<Found> {

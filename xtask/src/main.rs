@@ -2,6 +2,7 @@
 
 mod codegen;
 mod counts;
+mod gpu_archive;
 mod packages;
 mod plots;
 
@@ -37,6 +38,12 @@ enum Chore {
         #[arg(long)]
         docs: Option<std::path::PathBuf>,
     },
+    /// Pack tests, benches, the command and real runtimes for a machine with a GPU and without Rust.
+    GpuArchive {
+        /// Build the tests optimised: smaller, and slower to make.
+        #[arg(long)]
+        release: bool,
+    },
     /// Fetch and unpack the pinned packages: headers and real libcudart of every version.
     Toolkits,
 }
@@ -46,6 +53,7 @@ fn main() -> Result<()> {
         Chore::Codegen { check } => codegen::run(check),
         Chore::Counts { base } => counts::run(&base),
         Chore::Plots { folder, docs } => plots::run(&folder, docs),
+        Chore::GpuArchive { release } => gpu_archive::run(release),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }
 }

@@ -466,7 +466,7 @@ impl Axis {
     fn label(self, value: f64) -> String {
         match self {
             Self::Bytes => bytes(value),
-            Self::Allocations | Self::Threads => format!("{value:.0}"),
+            Self::Allocations | Self::Threads => short(value),
             Self::Nanoseconds => time(value),
             Self::BytesPerSecond => rate(value),
         }

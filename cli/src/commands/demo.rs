@@ -88,19 +88,18 @@ fn text(shown: &Shown, style: &Style) -> String {
         shown.number, shown.case.title, shown.case.code
     );
     text.push_str(&format!("   CUDA answered {}\n\n", shown.answered.words()));
-    if shown.verdict.findings.is_empty() {
-        text.push_str("nothing is wrong with this copy\n");
+    if shown.cannot_tell() {
+        text.push_str("predicted: cannot tell; cudaPointerGetAttributes knows no ranges\n");
+    } else if shown.surprise() {
+        text.push_str("this is not what we predicted\n");
+    } else if shown.verdict.findings.is_empty() {
+        text.push_str("as predicted: nothing is wrong with this copy\n");
     }
     for finding in &shown.verdict.findings {
         text.push_str(&finding.text(style));
     }
     if let Some(remark) = shown.case.remark {
         text.push_str(&format!("   {remark}\n"));
-    }
-    if shown.cannot_tell() {
-        text.push_str("   predicted: cannot tell (the runtime's query knows no ranges)\n");
-    } else if shown.surprise() {
-        text.push_str("   this is not what we predicted\n");
     }
     text
 }

@@ -157,6 +157,10 @@ impl Session {
         }
         let name = match status.name() {
             _ if self.runtime.no_driver(status) => "(there is no driver)",
+            _ if status == cudaError_t::cudaErrorStubLibrary => {
+                "(the runtime found the toolkit's link-time stub as libcuda.so.1; next: take the stub's \
+                 folder out of LD_LIBRARY_PATH)"
+            }
             Some(name) => name,
             None => "unknown code",
         };

@@ -49,12 +49,19 @@ pub(crate) fn candidates(
     }
     let names = names();
     let mut all = Vec::new();
-    for found_by in [FoundBy::AlreadyMapped, FoundBy::SystemLoader] {
-        all.extend(names.iter().map(|name| Candidate {
-            file: name.into(),
-            found_by: found_by.clone(),
-        }));
-    }
+    // What the host program chose is used even where we would have chosen another major.
+    let others = library
+        .sonames()
+        .iter()
+        .filter(|name| !names.contains(name));
+    all.extend(names.iter().chain(others).map(|name| Candidate {
+        file: name.into(),
+        found_by: FoundBy::AlreadyMapped,
+    }));
+    all.extend(names.iter().map(|name| Candidate {
+        file: name.into(),
+        found_by: FoundBy::SystemLoader,
+    }));
     let folders = match library {
         LibraryName::Cuda | LibraryName::Nvml => DRIVER_FOLDERS.map(PathBuf::from).to_vec(),
         LibraryName::Cudart => toolkit_folders(),

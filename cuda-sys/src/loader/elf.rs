@@ -1,7 +1,9 @@
 //! Why a file that is there cannot be opened: what its first bytes say.
+//!
+//! Only paths are looked at: a bare name is for the system's loader to find.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 /// `EM_X86_64` and `EM_AARCH64` of the ELF specification.
@@ -21,7 +23,7 @@ const OURS: u16 = 183;
 /// or when there is no such file.
 pub(super) fn fault(path: &Path) -> Option<String> {
     let mut header = [0; 20];
-    let mut file = File::open(path).ok()?;
+    let mut file = open(path)?;
     if file.metadata().ok()?.is_dir() {
         return Some("it is a folder".to_owned());
     }
@@ -39,9 +41,64 @@ pub(super) fn fault(path: &Path) -> Option<String> {
     })
 }
 
+/// Says so when the file ends before what its header promises, as after a download that broke off.
+pub(super) fn cut_short(path: &Path) -> Option<String> {
+    let mut file = open(path)?;
+    let length = file
+        .metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?
+        .len();
+    let mut header = [0; 64];
+    file.read_exact(&mut header).ok()?;
+    // Class 64, little-endian: what this program itself is.
+    if header[..6] != *b"\x7fELF\x02\x01" {
+        return None;
+    }
+    let table = number(&header, 32, 8);
+    let (size, count) = (number(&header, 54, 2), number(&header, 56, 2));
+    let mut needed = table.checked_add(size * count)?;
+    file.seek(SeekFrom::Start(table)).ok()?;
+    let mut segments = Vec::new();
+    file.take(size * count).read_to_end(&mut segments).ok()?;
+    for segment in segments.chunks_exact(usize::try_from(size).ok()?.max(56)) {
+        let end = number(segment, 8, 8).checked_add(number(segment, 32, 8))?;
+        needed = needed.max(end);
+    }
+    (length < needed).then(|| format!("it is cut short: {length} bytes of at least {needed}"))
+}
+
+/// The file behind a path; `None` for a bare name.
+fn open(path: &Path) -> Option<File> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())?;
+    File::open(path).ok()
+}
+
+/// The unsigned number of `size` bytes at `at`, little-endian.
+fn number(bytes: &[u8], at: usize, size: usize) -> u64 {
+    let bytes = &bytes[at..at + size];
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fault;
+    use super::{cut_short, fault};
+    use std::path::Path;
+
+    #[test]
+    fn a_bare_name_is_not_looked_at() {
+        assert_eq!(fault(Path::new("Cargo.toml")), None);
+        assert!(fault(Path::new("./Cargo.toml")).is_some());
+    }
+
+    #[test]
+    fn this_very_program_is_whole() {
+        assert_eq!(cut_short(&std::env::current_exe().unwrap()), None);
+    }
 
     #[test]
     fn this_very_program_has_no_fault() {

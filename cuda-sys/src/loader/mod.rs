@@ -48,6 +48,15 @@ impl LibraryName {
             LibraryName::Nvml => "CUWHY_LIBNVML",
         }
     }
+
+    /// The names that it gives itself, the newest first.
+    const fn sonames(self) -> &'static [&'static str] {
+        match self {
+            LibraryName::Cuda => &["libcuda.so.1"],
+            LibraryName::Cudart => &["libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0"],
+            LibraryName::Nvml => &["libnvidia-ml.so.1"],
+        }
+    }
 }
 
 impl fmt::Display for LibraryName {

@@ -44,7 +44,18 @@ impl Handle {
     }
 
     /// The address of the function under this symbol version; null when there is none.
+    ///
+    /// A library that gives its symbols no version at all has none: `dlvsym`
+    /// itself would answer for whatever version it is asked.
     pub(crate) fn versioned(self, name: &CStr, version: &CStr) -> *const c_void {
+        let nobodys = c"cuwhy: the version of no symbol";
+        if !self.under_version(name, nobodys).is_null() {
+            return core::ptr::null();
+        }
+        self.under_version(name, version)
+    }
+
+    fn under_version(self, name: &CStr, version: &CStr) -> *const c_void {
         // SAFETY: the handle is open and both names are C strings.
         unsafe { libc::dlvsym(self.0, name.as_ptr(), version.as_ptr()) }
     }
@@ -88,7 +99,12 @@ pub(crate) fn open_first<T>(
     for Candidate { file, found_by } in candidates {
         let mapped = found_by == FoundBy::AlreadyMapped;
         let named = matches!(found_by, FoundBy::Caller | FoundBy::Variable(_));
-        let outcome = match Handle::open(&file, mapped) {
+        // The loader would map such a file and die of it.
+        let opened = match elf::cut_short(&file) {
+            Some(fault) => Err(fault),
+            None => Handle::open(&file, mapped),
+        };
+        let outcome = match opened {
             Ok(handle) => match check(library, handle, &file, landmark, &mut accept) {
                 Ok((path, taken)) => {
                     return Ok((

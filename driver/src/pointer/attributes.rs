@@ -280,7 +280,7 @@ impl MemoryType {
 }
 
 impl Access {
-    fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         match number {
             0 => Self::None,
             1 => Self::Read,

@@ -17,7 +17,7 @@ fn create(call: Call, out: Out<CUarray>, layout: Layout) -> Outcome {
     let machine = machine()?;
     let meter = &machine.device(context.device)?.meter;
     let number = crate::model::registry::fresh_handle();
-    let array = Array::new(number, layout, context.device, context.handle, meter)?;
+    let array = Array::new(number, layout, context.handle, meter)?;
     machine.arrays.insert(number, array);
     out.put(handle(number))
 }

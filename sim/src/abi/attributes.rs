@@ -16,7 +16,9 @@ type Which = CUpointer_attribute;
 
 /// The device from which memory is looked at: the current one, or the first.
 fn viewer() -> usize {
-    machine().and_then(|machine| machine.current_even_dead()).map_or(0, |context| context.device)
+    machine()
+        .and_then(|machine| machine.current_even_dead())
+        .map_or(0, |context| context.device)
 }
 
 fn facts(dptr: CUdeviceptr) -> Outcome<Facts> {
@@ -33,9 +35,9 @@ fn put(call: Call, which: Which, facts: &Facts, data: Out<c_void>) -> Outcome {
         Which::CU_POINTER_ATTRIBUTE_CONTEXT => data.cast::<CUcontext>().put(handle(facts.context)),
         Which::CU_POINTER_ATTRIBUTE_MEMORY_TYPE => number(facts.memory_type),
         Which::CU_POINTER_ATTRIBUTE_DEVICE_POINTER => device_address(facts.device_pointer),
-        Which::CU_POINTER_ATTRIBUTE_HOST_POINTER => {
-            data.cast::<*mut c_void>().put(core::ptr::with_exposed_provenance_mut(facts.host_pointer))
-        }
+        Which::CU_POINTER_ATTRIBUTE_HOST_POINTER => data
+            .cast::<*mut c_void>()
+            .put(core::ptr::with_exposed_provenance_mut(facts.host_pointer)),
         Which::CU_POINTER_ATTRIBUTE_SYNC_MEMOPS => number(u32::from(facts.sync_memops)),
         Which::CU_POINTER_ATTRIBUTE_BUFFER_ID => data.cast::<c_ulonglong>().put(facts.buffer_id),
         Which::CU_POINTER_ATTRIBUTE_IS_MANAGED => flag(facts.managed),
@@ -44,11 +46,13 @@ fn put(call: Call, which: Which, facts: &Facts, data: Out<c_void>) -> Outcome {
         Which::CU_POINTER_ATTRIBUTE_RANGE_START_ADDR => device_address(facts.range_start),
         Which::CU_POINTER_ATTRIBUTE_RANGE_SIZE => wide(facts.range_size),
         Which::CU_POINTER_ATTRIBUTE_MAPPED => flag(facts.mapped),
-        Which::CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES => {
-            data.cast::<c_ulonglong>().put(c_ulonglong::from(facts.handle_types))
-        }
+        Which::CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES => data
+            .cast::<c_ulonglong>()
+            .put(c_ulonglong::from(facts.handle_types)),
         Which::CU_POINTER_ATTRIBUTE_ACCESS_FLAGS => number(facts.access),
-        Which::CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE => data.cast::<CUmemoryPool>().put(handle(facts.pool)),
+        Which::CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE => {
+            data.cast::<CUmemoryPool>().put(handle(facts.pool))
+        }
         Which::CU_POINTER_ATTRIBUTE_MAPPING_SIZE => wide(facts.mapping_size),
         Which::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR => device_address(facts.mapping_base),
         known if known.name().is_some() => Err(call.unsupported()),
@@ -63,7 +67,9 @@ const fn answers(which: Which, facts: &Facts) -> bool {
         | Which::CU_POINTER_ATTRIBUTE_RANGE_SIZE
         | Which::CU_POINTER_ATTRIBUTE_MAPPED => facts.range_size != 0,
         Which::CU_POINTER_ATTRIBUTE_DEVICE_POINTER => facts.device_pointer != 0,
-        Which::CU_POINTER_ATTRIBUTE_HOST_POINTER => matches!(facts.memory_type, HOST | DEVICE) && facts.host_pointer != 0,
+        Which::CU_POINTER_ATTRIBUTE_HOST_POINTER => {
+            matches!(facts.memory_type, HOST | DEVICE) && facts.host_pointer != 0
+        }
         _ => facts.memory_type != 0,
     }
 }

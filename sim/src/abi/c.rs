@@ -75,14 +75,21 @@ impl<T> Out<T> {
 
     /// Fails where it is null, before anything is done.
     pub(crate) fn wanted(self) -> Outcome<Self> {
-        if self.0.is_null() { Err(Code::INVALID_VALUE) } else { Ok(self) }
+        if self.0.is_null() {
+            Err(Code::INVALID_VALUE)
+        } else {
+            Ok(self)
+        }
     }
 }
 
 impl Out<c_char> {
     /// Writes a string with its end, cut to `room` bytes.
     pub(crate) fn put_text(self, text: &str, room: i32) -> Outcome {
-        let room = usize::try_from(room).ok().filter(|&room| room > 0).ok_or(Code::INVALID_VALUE)?;
+        let room = usize::try_from(room)
+            .ok()
+            .filter(|&room| room > 0)
+            .ok_or(Code::INVALID_VALUE)?;
         for (index, byte) in text.bytes().take(room - 1).chain([0]).enumerate() {
             self.put_at(index, byte.cast_signed())?;
         }
@@ -91,10 +98,6 @@ impl Out<c_char> {
 }
 
 impl<T> In<T> {
-    pub(crate) fn is_null(self) -> bool {
-        self.0.is_null()
-    }
-
     pub(crate) fn address(self) -> usize {
         self.0.expose_provenance()
     }
@@ -114,7 +117,11 @@ impl<T: Copy> In<T> {
     }
 
     pub(crate) fn get_at(self, index: usize) -> Outcome<T> {
-        if self.0.is_null() { Err(Code::INVALID_VALUE) } else { Self(self.0.wrapping_add(index)).get() }
+        if self.0.is_null() {
+            Err(Code::INVALID_VALUE)
+        } else {
+            Self(self.0.wrapping_add(index)).get()
+        }
     }
 
     /// The first `count` values.
@@ -181,16 +188,43 @@ macro_rules! plain {
 }
 
 plain!(
-    u8, u16, u32, i32, u64, usize,
-    CUresult, CUdevice_attribute, CUdevice_P2PAttribute, CUlimit, CUfunc_cache, CUsharedconfig,
-    CUpointer_attribute, CUmemPool_attribute, CUmemAllocationGranularity_flags, CUmemAllocationHandleType,
-    CUstreamCaptureMode, CUgraphNodeType, CUhostFn, CUstreamCallback, CUuuid, CUmem_advise, CUipcMemHandle,
-    CUfunction_attribute, CUmemAllocationType, CUmem_range_attribute, CUstreamAttrID, CUexecAffinityType,
-    CUmemLocation, CUipcEventHandle,
+    u8,
+    u16,
+    u32,
+    i32,
+    u64,
+    usize,
+    CUresult,
+    CUdevice_attribute,
+    CUdevice_P2PAttribute,
+    CUlimit,
+    CUfunc_cache,
+    CUsharedconfig,
+    CUpointer_attribute,
+    CUmemPool_attribute,
+    CUmemAllocationGranularity_flags,
+    CUmemAllocationHandleType,
+    CUstreamCaptureMode,
+    CUgraphNodeType,
+    CUhostFn,
+    CUstreamCallback,
+    CUuuid,
+    CUmem_advise,
+    CUipcMemHandle,
+    CUfunction_attribute,
+    CUmemAllocationType,
+    CUmem_range_attribute,
+    CUstreamAttrID,
+    CUexecAffinityType,
+    CUmemLocation,
+    CUipcEventHandle,
 );
 
 /// The address in a C integer; the two are the same size on every machine that CUDA runs on.
-#[expect(clippy::cast_possible_truncation, reason = "64-bit only: checked below")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "64-bit only: checked below"
+)]
 pub(crate) const fn address(number: u64) -> usize {
     number as usize
 }

@@ -10,7 +10,7 @@ use super::submit::{self, When};
 use crate::model::code::Outcome;
 use crate::model::machine::machine;
 use crate::model::operand::View;
-use crate::model::spec::{Corner, CopySpec, Sort};
+use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
 
 /// The current device's view of memory.
@@ -19,7 +19,13 @@ pub(super) fn view(call: Call) -> Outcome<View> {
 }
 
 /// Where a copy of one row goes from and to.
-pub(super) fn line(call: Call, dst: (Sort, usize), src: (Sort, usize), count: usize, when: When) -> Outcome {
+pub(super) fn line(
+    call: Call,
+    dst: (Sort, usize),
+    src: (Sort, usize),
+    count: usize,
+    when: When,
+) -> Outcome {
     let view = view(call)?;
     let spec = CopySpec {
         dst: Corner::at(dst.0, dst.1, view),

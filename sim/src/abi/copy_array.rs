@@ -10,13 +10,21 @@ use super::gate::{Call, export};
 use super::submit::{self, When};
 use crate::model::code::Outcome;
 use crate::model::operand::View;
-use crate::model::spec::{Corner, CopySpec, Sort};
+use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
 
 const NOW: When = When::Synchronous;
 
 fn row(call: Call, dst: Corner, src: Corner, count: usize, when: When) -> Outcome {
-    submit::copy(call, &CopySpec { dst, src, shape: Shape::line(count) }, when)
+    submit::copy(
+        call,
+        &CopySpec {
+            dst,
+            src,
+            shape: Shape::line(count),
+        },
+        when,
+    )
 }
 
 fn array(array: usize, offset: usize, view: View) -> Corner {

@@ -11,7 +11,7 @@ use super::submit::{self, When};
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
 use crate::model::operand::View;
-use crate::model::spec::{Corner, CopySpec, Sort};
+use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
 
 /// What C says a side is.
@@ -25,10 +25,18 @@ struct Side {
 impl Side {
     fn corner(&self, view: View) -> Outcome<Corner> {
         match self.kind {
-            CUmemorytype::CU_MEMORYTYPE_HOST => Ok(Corner::at(Sort::Host, self.host.expose_provenance(), view)),
-            CUmemorytype::CU_MEMORYTYPE_DEVICE => Ok(Corner::at(Sort::Device, address(self.device), view)),
-            CUmemorytype::CU_MEMORYTYPE_UNIFIED => Ok(Corner::at(Sort::Unified, address(self.device), view)),
-            CUmemorytype::CU_MEMORYTYPE_ARRAY => Ok(Corner::in_array(self.array.expose_provenance(), 0, view)),
+            CUmemorytype::CU_MEMORYTYPE_HOST => {
+                Ok(Corner::at(Sort::Host, self.host.expose_provenance(), view))
+            }
+            CUmemorytype::CU_MEMORYTYPE_DEVICE => {
+                Ok(Corner::at(Sort::Device, address(self.device), view))
+            }
+            CUmemorytype::CU_MEMORYTYPE_UNIFIED => {
+                Ok(Corner::at(Sort::Unified, address(self.device), view))
+            }
+            CUmemorytype::CU_MEMORYTYPE_ARRAY => {
+                Ok(Corner::in_array(self.array.expose_provenance(), 0, view))
+            }
             _ => Err(Code::INVALID_VALUE),
         }
     }
@@ -36,19 +44,53 @@ impl Side {
 
 /// `CUDA_MEMCPY2D` in our words.
 fn plane(copy: &CUDA_MEMCPY2D, view: View) -> Outcome<CopySpec> {
-    let dst = Side { kind: copy.dstMemoryType, host: copy.dstHost, device: copy.dstDevice, array: copy.dstArray };
-    let src = Side { kind: copy.srcMemoryType, host: copy.srcHost, device: copy.srcDevice, array: copy.srcArray };
+    let dst = Side {
+        kind: copy.dstMemoryType,
+        host: copy.dstHost,
+        device: copy.dstDevice,
+        array: copy.dstArray,
+    };
+    let src = Side {
+        kind: copy.srcMemoryType,
+        host: copy.srcHost,
+        device: copy.srcDevice,
+        array: copy.srcArray,
+    };
     Ok(CopySpec {
-        dst: Corner { x: copy.dstXInBytes, y: copy.dstY, pitch: copy.dstPitch, ..dst.corner(view)? },
-        src: Corner { x: copy.srcXInBytes, y: copy.srcY, pitch: copy.srcPitch, ..src.corner(view)? },
-        shape: Shape { width: copy.WidthInBytes, height: copy.Height, depth: 1 },
+        dst: Corner {
+            x: copy.dstXInBytes,
+            y: copy.dstY,
+            pitch: copy.dstPitch,
+            ..dst.corner(view)?
+        },
+        src: Corner {
+            x: copy.srcXInBytes,
+            y: copy.srcY,
+            pitch: copy.srcPitch,
+            ..src.corner(view)?
+        },
+        shape: Shape {
+            width: copy.WidthInBytes,
+            height: copy.Height,
+            depth: 1,
+        },
     })
 }
 
 /// `CUDA_MEMCPY3D` in our words.
 pub(super) fn solid(copy: &CUDA_MEMCPY3D, dst_view: View, src_view: View) -> Outcome<CopySpec> {
-    let dst = Side { kind: copy.dstMemoryType, host: copy.dstHost, device: copy.dstDevice, array: copy.dstArray };
-    let src = Side { kind: copy.srcMemoryType, host: copy.srcHost, device: copy.srcDevice, array: copy.srcArray };
+    let dst = Side {
+        kind: copy.dstMemoryType,
+        host: copy.dstHost,
+        device: copy.dstDevice,
+        array: copy.dstArray,
+    };
+    let src = Side {
+        kind: copy.srcMemoryType,
+        host: copy.srcHost,
+        device: copy.srcDevice,
+        array: copy.srcArray,
+    };
     Ok(CopySpec {
         dst: Corner {
             x: copy.dstXInBytes,
@@ -68,7 +110,11 @@ pub(super) fn solid(copy: &CUDA_MEMCPY3D, dst_view: View, src_view: View) -> Out
             lod: copy.srcLOD,
             ..src.corner(src_view)?
         },
-        shape: Shape { width: copy.WidthInBytes, height: copy.Height, depth: copy.Depth },
+        shape: Shape {
+            width: copy.WidthInBytes,
+            height: copy.Height,
+            depth: copy.Depth,
+        },
     })
 }
 
@@ -123,7 +169,11 @@ fn copy_peer(call: Call, copy: In<CUDA_MEMCPY3D_PEER>, when: When) -> Outcome {
     for context in [copy.dstContext, copy.srcContext] {
         machine()?.context(context.expose_provenance())?;
     }
-    submit::copy(call, &solid(&without_contexts(&copy), View::AnyDevice, View::AnyDevice)?, when)
+    submit::copy(
+        call,
+        &solid(&without_contexts(&copy), View::AnyDevice, View::AnyDevice)?,
+        when,
+    )
 }
 
 export! {

@@ -22,9 +22,9 @@ pub(super) fn device(number: CUdevice) -> Outcome<&'static Device> {
 /// An attribute: of this device in this machine first, then as recorded.
 fn attribute(machine: &Machine, device: &Device, wanted: u32) -> Option<i32> {
     let own = match wanted {
-        number::PCI_BUS => i32::try_from(device.pci.1).ok(),
-        number::PCI_DEVICE => i32::try_from(device.pci.2).ok(),
-        number::PCI_DOMAIN => i32::try_from(device.pci.0).ok(),
+        number::PCI_BUS => i32::try_from(device.pci[1]).ok(),
+        number::PCI_DEVICE => i32::try_from(device.pci[2]).ok(),
+        number::PCI_DOMAIN => i32::try_from(device.pci[0]).ok(),
         number::PAGEABLE_ACCESS if machine.config.hmm => Some(1),
         _ => None,
     };
@@ -32,11 +32,16 @@ fn attribute(machine: &Machine, device: &Device, wanted: u32) -> Option<i32> {
 }
 
 fn bus_id(device: &Device) -> String {
-    format!("{:04X}:{:02X}:{:02X}.0", device.pci.0, device.pci.1, device.pci.2)
+    format!(
+        "{:04X}:{:02X}:{:02X}.0",
+        device.pci[0], device.pci[1], device.pci[2]
+    )
 }
 
 fn uuid(device: &Device) -> CUuuid {
-    CUuuid { bytes: device.uuid.map(u8::cast_signed) }
+    CUuuid {
+        bytes: device.uuid.map(u8::cast_signed),
+    }
 }
 
 export! {

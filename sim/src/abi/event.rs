@@ -26,7 +26,9 @@ fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
         return Err(Code::INVALID_HANDLE);
     }
     match guard::asynchronous_use(&stream)? {
-        Some(capture) if flags & EXTERNAL != 0 => capture.add(&stream, Action::Record(number, event)).map(drop),
+        Some(capture) if flags & EXTERNAL != 0 => capture
+            .add(&stream, Action::Record(number, event))
+            .map(drop),
         Some(capture) => {
             event.record_capture(capture.mark(&stream));
             Ok(())
@@ -37,7 +39,11 @@ fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
 
 fn destroy(event: usize) -> Outcome {
     machine()?.events.follow(event)?;
-    machine()?.events.remove(event).map(drop).ok_or(Code::INVALID_HANDLE)
+    machine()?
+        .events
+        .remove(event)
+        .map(drop)
+        .ok_or(Code::INVALID_HANDLE)
 }
 
 export! {

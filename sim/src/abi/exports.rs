@@ -15,9 +15,8 @@ use cuda_sys::driver::*;
 #[derive(Debug)]
 pub(super) struct Export {
     pub(super) name: &'static str,
-    /// The CUDA version that introduced it, and the last one that has it.
+    /// The CUDA version that introduced it.
     pub(super) since: u32,
-    pub(super) until: u32,
     pub(super) function: unsafe extern "C" fn(),
 }
 

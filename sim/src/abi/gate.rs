@@ -1,7 +1,7 @@
 //! What every call passes on its way in.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use cuda_sys::driver::CUresult;
 
@@ -21,14 +21,21 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, calls: AtomicU32::new(0), said: AtomicBool::new(false) }
+        Self {
+            name,
+            calls: AtomicU32::new(0),
+            said: AtomicBool::new(false),
+        }
     }
 
     /// Says once what is not simulated.
     pub(crate) fn unsupported(&self) -> Code {
         let quiet = machine().is_ok_and(|machine| machine.config.quiet);
         if !quiet && !self.said.swap(true, Ordering::Relaxed) {
-            crate::say(&format!("{} is not simulated: answered CUDA_ERROR_NOT_SUPPORTED", self.name));
+            crate::say(&format!(
+                "{} is not simulated: answered CUDA_ERROR_NOT_SUPPORTED",
+                self.name
+            ));
         }
         Code::NOT_SUPPORTED
     }
@@ -89,12 +96,20 @@ impl Call {
 }
 
 /// A call that needs no initialisation.
-pub(crate) fn open(site: &'static Site, per_thread: bool, body: impl FnOnce(Call) -> Outcome) -> CUresult {
+pub(crate) fn open(
+    site: &'static Site,
+    per_thread: bool,
+    body: impl FnOnce(Call) -> Outcome,
+) -> CUresult {
     answer(pass(site, false).and_then(|()| body(Call { site, per_thread })))
 }
 
 /// A call that needs `cuInit` first.
-pub(crate) fn ready(site: &'static Site, per_thread: bool, body: impl FnOnce(Call) -> Outcome) -> CUresult {
+pub(crate) fn ready(
+    site: &'static Site,
+    per_thread: bool,
+    body: impl FnOnce(Call) -> Outcome,
+) -> CUresult {
     answer(pass(site, true).and_then(|()| body(Call { site, per_thread })))
 }
 

@@ -23,7 +23,11 @@ pub(super) fn legacy_use(context: &Context) -> Outcome {
     if !capture::any() {
         return Ok(());
     }
-    let captured = context.streams().into_iter().filter(|stream| stream.is_blocking()).filter_map(|s| capture_of(&s));
+    let captured = context
+        .streams()
+        .into_iter()
+        .filter(|stream| stream.is_blocking())
+        .filter_map(|s| capture_of(&s));
     let mut outcome = Ok(());
     for capture in captured {
         capture.break_off();
@@ -38,7 +42,11 @@ pub(super) fn no_unsafe_call(_context: &Context) -> Outcome {
         return Ok(());
     }
     let mine = thread::capture_mode();
-    let captures = machine()?.streams.all().into_iter().filter_map(|stream| capture_of(&stream));
+    let captures = machine()?
+        .streams
+        .all()
+        .into_iter()
+        .filter_map(|stream| capture_of(&stream));
     let mut outcome = Ok(());
     for capture in captured_against(captures, mine) {
         capture.break_off();
@@ -48,7 +56,10 @@ pub(super) fn no_unsafe_call(_context: &Context) -> Outcome {
 }
 
 /// The captures that forbid something to this thread.
-fn captured_against(captures: impl Iterator<Item = Arc<Capture>>, mine: Mode) -> impl Iterator<Item = Arc<Capture>> {
+fn captured_against(
+    captures: impl Iterator<Item = Arc<Capture>>,
+    mine: Mode,
+) -> impl Iterator<Item = Arc<Capture>> {
     captures.filter(move |capture| match capture.mode {
         Mode::Relaxed => false,
         Mode::ThreadLocal => capture.is_here(),
@@ -62,7 +73,11 @@ pub(super) fn synchronous_use(stream: &Stream) -> Outcome {
         capture.break_off();
         return Err(Code::STREAM_CAPTURE_UNSUPPORTED);
     }
-    if stream.kind == Kind::Legacy { legacy_use(&*stream.context()?) } else { Ok(()) }
+    if stream.kind == Kind::Legacy {
+        legacy_use(&*stream.context()?)
+    } else {
+        Ok(())
+    }
 }
 
 /// Work for a stream: the capture that it is to be written to, or nothing when it is to be done.

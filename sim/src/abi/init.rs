@@ -6,8 +6,8 @@ use cuda_sys::driver::*;
 
 use super::gate::export;
 use crate::model::code::Code;
-use crate::model::machine::{machine, start};
 use crate::model::fork;
+use crate::model::machine::{initialise, machine};
 
 export! {
     open fn cuInit(flags: c_uint) |_| {
@@ -17,9 +17,9 @@ export! {
         if flags != 0 {
             return Err(Code::INVALID_VALUE);
         }
-        let machine = start();
+        initialise()?;
         fork::arm();
-        if machine.devices.is_empty() { Err(Code::NO_DEVICE) } else { Ok(()) }
+        Ok(())
     }
 
     open fn cuDriverGetVersion(version: *mut c_int) |_| {

@@ -28,12 +28,20 @@ struct Kernel {
     name: String,
 }
 
-static LIBRARIES: std::sync::LazyLock<Registry<Library>> = std::sync::LazyLock::new(Registry::default);
+static LIBRARIES: std::sync::LazyLock<Registry<Library>> =
+    std::sync::LazyLock::new(Registry::default);
 static KERNELS: std::sync::LazyLock<Registry<Kernel>> = std::sync::LazyLock::new(Registry::default);
 
 fn load(out: Out<CUlibrary>, text: Vec<u8>) -> Outcome {
     crate::model::module::parse(&text)?;
-    out.put(handle(LIBRARIES.add(|_| Library { text, modules: Mutex::default() }).0))
+    out.put(handle(
+        LIBRARIES
+            .add(|_| Library {
+                text,
+                modules: Mutex::default(),
+            })
+            .0,
+    ))
 }
 
 fn find(library: usize) -> Outcome<Arc<Library>> {
@@ -53,7 +61,13 @@ fn module_here(call: Call, library: usize) -> Outcome<usize> {
     Ok(module)
 }
 
-fn global(call: Call, out: Out<CUdeviceptr>, size: Out<usize>, library: usize, name: In<c_char>) -> Outcome {
+fn global(
+    call: Call,
+    out: Out<CUdeviceptr>,
+    size: Out<usize>,
+    library: usize,
+    name: In<c_char>,
+) -> Outcome {
     module::global(module_here(call, library)?, name, out, size)
 }
 

@@ -1,6 +1,6 @@
 //! Device, pinned, registered and managed memory.
 
-use core::ffi::{c_int, c_uint, c_void};
+use core::ffi::{c_uint, c_void};
 
 use cuda_sys::driver::*;
 
@@ -34,7 +34,9 @@ fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, kind: Kind) -> Outco
     let context = call.context()?;
     out.wanted()?;
     guard::no_unsafe_call(&context)?;
-    let object = machine()?.space_mut().allocate(size, kind, context.owner())?;
+    let object = machine()?
+        .space_mut()
+        .allocate(size, kind, context.owner())?;
     out.put(pointer(object.base))
 }
 
@@ -45,13 +47,21 @@ fn allocate_host(call: Call, out: Out<*mut c_void>, size: usize, flags: c_uint) 
         return Err(Code::INVALID_VALUE);
     }
     guard::no_unsafe_call(&context)?;
-    let object = machine()?.space_mut().allocate_shared(size, Kind::Pinned(flags), context.owner())?;
+    let object =
+        machine()?
+            .space_mut()
+            .allocate_shared(size, Kind::Pinned(flags), context.owner())?;
     out.put(core::ptr::with_exposed_provenance_mut(object.base))
 }
 
 /// The object that begins here, when it is of this sort.
 fn exactly(base: usize, wanted: impl Fn(&Object) -> bool) -> Outcome<Arc<Object>> {
-    machine()?.space().exactly(base).filter(|object| wanted(object)).cloned().ok_or(Code::INVALID_VALUE)
+    machine()?
+        .space()
+        .exactly(base)
+        .filter(|object| wanted(object))
+        .cloned()
+        .ok_or(Code::INVALID_VALUE)
 }
 
 /// Freeing waits for everything that may still use the memory.
@@ -70,7 +80,11 @@ fn free(call: Call, base: usize) -> Outcome {
     let object = exactly(base, |object| !object.is_host())?;
     let machine = machine()?;
     settle(&context);
-    if let Some(owner) = machine.contexts.get(object.context).filter(|owner| owner.handle != context.handle) {
+    if let Some(owner) = machine
+        .contexts
+        .get(object.context)
+        .filter(|owner| owner.handle != context.handle)
+    {
         settle(&owner);
     }
     if matches!(object.kind, Kind::Pool(_)) {
@@ -78,7 +92,11 @@ fn free(call: Call, base: usize) -> Outcome {
         done.finish();
         return machine.space_mut().pool_free(base, 0, Arc::new(done));
     }
-    machine.space_mut().remove(base).map(drop).ok_or(Code::INVALID_VALUE)
+    machine
+        .space_mut()
+        .remove(base)
+        .map(drop)
+        .ok_or(Code::INVALID_VALUE)
 }
 
 fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
@@ -88,7 +106,12 @@ fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
     }
     guard::no_unsafe_call(&context)?;
     let machine = machine()?;
-    if flags & READ_ONLY != 0 && !machine.device(context.device)?.profile.has(number::READ_ONLY_REGISTRATION) {
+    if flags & READ_ONLY != 0
+        && !machine
+            .device(context.device)?
+            .profile
+            .has(number::READ_ONLY_REGISTRATION)
+    {
         return Err(Code::NOT_SUPPORTED);
     }
     match mapping::access_of(start, size) {
@@ -96,7 +119,9 @@ fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
         Access::ReadOnly if flags & READ_ONLY != 0 => {}
         _ => return Err(Code::INVALID_VALUE),
     }
-    machine.space_mut().register(start, size, flags, context.owner())
+    machine
+        .space_mut()
+        .register(start, size, flags, context.owner())
 }
 
 export! {
@@ -222,9 +247,4 @@ export! {
         }
         out.put(CUipcMemHandle { reserved: words })
     }
-}
-
-/// A device by a C number, for those that pass it as an integer with a special value.
-pub(super) fn device_or_host(number: c_int) -> Option<usize> {
-    usize::try_from(number).ok()
 }

@@ -11,7 +11,14 @@ use crate::model::code::Outcome;
 use crate::model::spec::FillSpec;
 use crate::model::transfer::Pattern;
 
-fn fill(call: Call, dst: CUdeviceptr, pitch: usize, pattern: Pattern, size: (usize, usize), when: When) -> Outcome {
+fn fill(
+    call: Call,
+    dst: CUdeviceptr,
+    pitch: usize,
+    pattern: Pattern,
+    size: (usize, usize),
+    when: When,
+) -> Outcome {
     let context = call.context()?;
     let spec = FillSpec {
         address: address(dst),

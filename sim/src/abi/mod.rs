@@ -2,7 +2,9 @@
 
 mod array;
 mod attributes;
+mod batch;
 mod c;
+mod capture;
 mod context;
 mod copy;
 mod copy_array;
@@ -10,13 +12,18 @@ mod copy_box;
 mod device;
 mod event;
 mod exports;
+mod extra;
 mod gate;
+mod graph;
+mod graph_exec;
 mod guard;
 mod init;
 mod library;
+mod managed;
 mod memory;
 mod memset;
 mod module;
+mod node;
 mod pool;
 mod proc_address;
 mod stream;
@@ -24,9 +31,7 @@ mod submit;
 mod texts;
 mod vmm;
 
-use crate::model::machine::machine;
-
 /// The CUDA version of this driver; also before `cuInit`.
 fn driver_version() -> u32 {
-    machine().map_or_else(|_not_yet| crate::config::Config::from_environment().driver, |machine| machine.config.driver)
+    crate::model::machine::start().config.driver
 }

@@ -46,11 +46,17 @@ fn place(context: &Context, variable: &Variable) -> Outcome<(usize, usize)> {
 pub(super) fn load(context: &Context, image: &[u8]) -> Outcome<usize> {
     guard::no_unsafe_call(context)?;
     let program = module::parse(image)?;
-    let mut loaded = Module { context: context.handle, ..Module::default() };
+    let mut loaded = Module::default();
     for variable in &program.variables {
-        loaded.globals.insert(variable.name.clone(), place(context, variable)?);
+        loaded
+            .globals
+            .insert(variable.name.clone(), place(context, variable)?);
     }
-    loaded.functions = program.functions.into_iter().map(|name| (name, fresh_handle())).collect();
+    loaded.functions = program
+        .functions
+        .into_iter()
+        .map(|name| (name, fresh_handle()))
+        .collect();
     Ok(machine()?.modules.add(|_| loaded).0)
 }
 
@@ -76,7 +82,10 @@ fn find(module: usize) -> Outcome<Arc<Module>> {
 
 /// Takes a module out, and its variables with it.
 pub(super) fn unload(module: usize) -> Outcome {
-    let gone = machine()?.modules.remove(module).ok_or(Code::INVALID_HANDLE)?;
+    let gone = machine()?
+        .modules
+        .remove(module)
+        .ok_or(Code::INVALID_HANDLE)?;
     let mut space = machine()?.space_mut();
     for (base, _) in gone.globals.values() {
         drop(space.remove(*base));
@@ -100,7 +109,11 @@ pub(super) fn global(
 
 /// The handle of a function.
 pub(super) fn function(module: usize, name: In<c_char>) -> Outcome<usize> {
-    find(module)?.functions.get(&name.text()?).copied().ok_or(Code::NOT_FOUND)
+    find(module)?
+        .functions
+        .get(&name.text()?)
+        .copied()
+        .ok_or(Code::NOT_FOUND)
 }
 
 export! {

@@ -21,10 +21,20 @@ use crate::profile::number;
 type Attribute = CUmemPool_attribute;
 
 fn able(device: &Device) -> Outcome {
-    if device.profile.has(number::POOLS) { Ok(()) } else { Err(Code::NOT_SUPPORTED) }
+    if device.profile.has(number::POOLS) {
+        Ok(())
+    } else {
+        Err(Code::NOT_SUPPORTED)
+    }
 }
 
-fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, pool: Option<usize>, stream: usize) -> Outcome {
+fn allocate(
+    call: Call,
+    out: Out<CUdeviceptr>,
+    size: usize,
+    pool: Option<usize>,
+    stream: usize,
+) -> Outcome {
     let stream = call.stream(stream)?;
     out.wanted()?;
     let machine = machine()?;
@@ -35,7 +45,9 @@ fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, pool: Option<usize>,
         return Err(call.unsupported());
     }
     let pool = pool.unwrap_or_else(|| device.pool.load(Ordering::Relaxed));
-    let object = machine.space_mut().pool_allocate(pool, size, stream.handle)?;
+    let object = machine
+        .space_mut()
+        .pool_allocate(pool, size, stream.handle)?;
     out.put(pointer(object.base))
 }
 
@@ -69,7 +81,9 @@ fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
     let owner = device_at(&wanted.location)?;
     able(machine()?.device(owner)?)?;
     let number = fresh_handle();
-    machine()?.space_mut().add_pool(Pool::new(number, owner, wanted.maxSize));
+    machine()?
+        .space_mut()
+        .add_pool(Pool::new(number, owner, wanted.maxSize));
     out.put(handle(number))
 }
 

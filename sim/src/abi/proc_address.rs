@@ -23,11 +23,17 @@ enum Answer {
 
 /// A name without its version and its kind of default stream.
 fn parts(name: &str) -> (&str, u32, bool) {
-    let (name, per_thread) = match name.strip_suffix("_ptsz").or_else(|| name.strip_suffix("_ptds")) {
+    let (name, per_thread) = match name
+        .strip_suffix("_ptsz")
+        .or_else(|| name.strip_suffix("_ptds"))
+    {
         Some(plain) => (plain, true),
         None => (name, false),
     };
-    match name.rsplit_once("_v").and_then(|(base, version)| Some((base, version.parse().ok()?))) {
+    match name
+        .rsplit_once("_v")
+        .and_then(|(base, version)| Some((base, version.parse().ok()?)))
+    {
         Some((base, version)) => (base, version, per_thread),
         None => (name, 1, per_thread),
     }
@@ -68,7 +74,12 @@ fn find(
     if flags & !KNOWN_FLAGS != 0 || symbol.is_empty() {
         return Err(Code::INVALID_VALUE);
     }
-    let answer = look_up(&symbol, version, super::driver_version(), flags & PER_THREAD != 0);
+    let answer = look_up(
+        &symbol,
+        version,
+        super::driver_version(),
+        flags & PER_THREAD != 0,
+    );
     let (address, said) = match answer {
         Answer::Found(address) => (address, Status::CU_GET_PROC_ADDRESS_SUCCESS),
         Answer::Unknown => (0, Status::CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND),
@@ -78,7 +89,11 @@ fn find(
     if let Some(status) = status {
         status.put_if_wanted(said);
     }
-    if address == 0 { Err(Code::NOT_FOUND) } else { Ok(()) }
+    if address == 0 {
+        Err(Code::NOT_FOUND)
+    } else {
+        Ok(())
+    }
 }
 
 export! {
@@ -111,12 +126,30 @@ mod tests {
             let export = EXPORTS.iter().find(|export| export.name == name).unwrap();
             Answer::Found((export.function as *const ()).addr())
         };
-        assert_eq!(look_up("cuMemAlloc", 2000, 13000, false), address("cuMemAlloc"));
-        assert_eq!(look_up("cuMemAlloc", 3020, 13000, false), address("cuMemAlloc_v2"));
-        assert_eq!(look_up("cuMemcpyHtoD", 12000, 13000, true), address("cuMemcpyHtoD_v2_ptds"));
-        assert_eq!(look_up("cuMemcpyBatchAsync", 12080, 13000, false), address("cuMemcpyBatchAsync"));
-        assert_eq!(look_up("cuMemcpyBatchAsync", 13000, 13000, false), address("cuMemcpyBatchAsync_v2"));
-        assert_eq!(look_up("cuMemcpyBatchAsync", 13000, 12040, false), Answer::TooOld);
+        assert_eq!(
+            look_up("cuMemAlloc", 2000, 13000, false),
+            address("cuMemAlloc")
+        );
+        assert_eq!(
+            look_up("cuMemAlloc", 3020, 13000, false),
+            address("cuMemAlloc_v2")
+        );
+        assert_eq!(
+            look_up("cuMemcpyHtoD", 12000, 13000, true),
+            address("cuMemcpyHtoD_v2_ptds")
+        );
+        assert_eq!(
+            look_up("cuMemcpyBatchAsync", 12080, 13000, false),
+            address("cuMemcpyBatchAsync")
+        );
+        assert_eq!(
+            look_up("cuMemcpyBatchAsync", 13000, 13000, false),
+            address("cuMemcpyBatchAsync_v2")
+        );
+        assert_eq!(
+            look_up("cuMemcpyBatchAsync", 13000, 12040, false),
+            Answer::TooOld
+        );
         assert_eq!(look_up("cuNothing", 13000, 13000, false), Answer::Unknown);
     }
 }

@@ -23,9 +23,15 @@ fn create(call: Call, out: Out<CUstream>, flags: c_uint, priority: c_int) -> Out
     if flags & !NON_BLOCKING != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    let kind = if flags & NON_BLOCKING == 0 { Kind::Blocking } else { Kind::NonBlocking };
+    let kind = if flags & NON_BLOCKING == 0 {
+        Kind::Blocking
+    } else {
+        Kind::NonBlocking
+    };
     let priority = priority.clamp(GREATEST_PRIORITY, 0);
-    let (number, stream) = machine()?.streams.add(|handle| Stream::alone(&context, handle, kind, priority));
+    let (number, stream) = machine()?
+        .streams
+        .add(|handle| Stream::alone(&context, handle, kind, priority));
     stream.join(&context);
     out.put(handle(number))
 }
@@ -38,7 +44,11 @@ fn destroy(stream: usize) -> Outcome {
     if let Some(capture) = guard::capture_of(&found) {
         capture.break_off();
     }
-    machine()?.streams.remove(stream).map(drop).ok_or(Code::INVALID_HANDLE)
+    machine()?
+        .streams
+        .remove(stream)
+        .map(drop)
+        .ok_or(Code::INVALID_HANDLE)
 }
 
 export! {

@@ -31,7 +31,9 @@ pub(super) enum When {
 pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
     let machine = machine()?;
     let (stream, capture) = enter(call, when)?;
-    let Some(transfer) = spec.resolve(machine)? else { return Ok(()) };
+    let Some(transfer) = spec.resolve(machine)? else {
+        return Ok(());
+    };
     if let Some(capture) = capture {
         return capture.add(&stream, Action::Copy(*spec)).map(drop);
     }
@@ -48,7 +50,10 @@ pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
 }
 
 /// The stream, and the capture that the work is to be written to.
-fn enter(call: Call, when: When) -> Outcome<(Arc<Stream>, Option<Arc<crate::model::capture::Capture>>)> {
+fn enter(
+    call: Call,
+    when: When,
+) -> Outcome<(Arc<Stream>, Option<Arc<crate::model::capture::Capture>>)> {
     match when {
         When::Synchronous => {
             let stream = call.default_stream()?;
@@ -78,14 +83,22 @@ fn in_turn(stream: &Arc<Stream>, transfer: &Transfer) -> Outcome {
 
 /// On the stream's worker.
 fn behind(stream: &Arc<Stream>, transfer: Transfer) -> Outcome {
-    stream.enqueue(move || transfer.run(Thread::Worker).map_err(|_fault| Code::ILLEGAL_ADDRESS)).map(drop)
+    stream
+        .enqueue(move || {
+            transfer
+                .run(Thread::Worker)
+                .map_err(|_fault| Code::ILLEGAL_ADDRESS)
+        })
+        .map(drop)
 }
 
 /// Carries a memset out.
 pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
     let machine = machine()?;
     let (stream, capture) = enter(call, when)?;
-    let Some(filling) = spec.resolve(machine)? else { return Ok(()) };
+    let Some(filling) = spec.resolve(machine)? else {
+        return Ok(());
+    };
     if let Some(capture) = capture {
         return capture.add(&stream, Action::Fill(*spec)).map(drop);
     }
@@ -94,7 +107,15 @@ pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
         let turn = stream.take_turn()?;
         turn.wait();
         context.check()?;
-        return filling.run(Thread::Caller).map_err(|_fault| Code::ILLEGAL_ADDRESS);
+        return filling
+            .run(Thread::Caller)
+            .map_err(|_fault| Code::ILLEGAL_ADDRESS);
     }
-    stream.enqueue(move || filling.run(Thread::Worker).map_err(|_fault| Code::ILLEGAL_ADDRESS)).map(drop)
+    stream
+        .enqueue(move || {
+            filling
+                .run(Thread::Worker)
+                .map_err(|_fault| Code::ILLEGAL_ADDRESS)
+        })
+        .map(drop)
 }

@@ -20,16 +20,22 @@ pub(super) fn sentence(code: CUresult) -> Option<&'static CStr> {
 fn all() -> &'static BTreeMap<u32, (CString, CString)> {
     static ALL: OnceLock<BTreeMap<u32, (CString, CString)>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let named = (0..1000).filter_map(|number| Some((number, cuda_sys::driver::cudaError_enum(number).name()?)));
+        let named = (0..1000)
+            .filter_map(|number| Some((number, cuda_sys::driver::cudaError_enum(number).name()?)));
         let texts = named.filter_map(|(number, name)| {
-            let words = name.trim_start_matches("CUDA_ERROR_").trim_start_matches("CUDA_");
+            let words = name
+                .trim_start_matches("CUDA_ERROR_")
+                .trim_start_matches("CUDA_");
             let sentence = words.to_ascii_lowercase().replace('_', " ");
             let sentence = match number {
                 0 => "no error".to_owned(),
                 1 => "invalid argument".to_owned(),
                 _ => sentence,
             };
-            Some((number, (CString::new(name).ok()?, CString::new(sentence).ok()?)))
+            Some((
+                number,
+                (CString::new(name).ok()?, CString::new(sentence).ok()?),
+            ))
         });
         texts.collect()
     })

@@ -30,11 +30,20 @@ pub(super) fn device_at(location: &CUmemLocation) -> Outcome<usize> {
 
 /// Fails on a device that cannot do this.
 fn able(device: &Device) -> Outcome {
-    if device.profile.has(number::VIRTUAL_MEMORY) { Ok(()) } else { Err(Code::NOT_SUPPORTED) }
+    if device.profile.has(number::VIRTUAL_MEMORY) {
+        Ok(())
+    } else {
+        Err(Code::NOT_SUPPORTED)
+    }
 }
 
 fn any_able() -> Outcome {
-    machine()?.devices.iter().map(able).find(Result::is_ok).unwrap_or(Err(Code::NOT_SUPPORTED))
+    machine()?
+        .devices
+        .iter()
+        .map(able)
+        .find(Result::is_ok)
+        .unwrap_or(Err(Code::NOT_SUPPORTED))
 }
 
 fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
@@ -43,7 +52,12 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
     }
     let flags = &wanted.allocFlags;
     let usage = flags.usage.to_le_bytes();
-    let flags = [flags.compressionType, flags.gpuDirectRDMACapable, usage[0], usage[1]];
+    let flags = [
+        flags.compressionType,
+        flags.gpuDirectRDMACapable,
+        usage[0],
+        usage[1],
+    ];
     let handle_types = wanted.requestedHandleTypes.0;
     let host = match wanted.location.type_ {
         Location::CU_MEM_LOCATION_TYPE_DEVICE => None,
@@ -51,13 +65,24 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
         | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA
         | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT => {
             // SAFETY: with these types the union holds a number.
-            Some((wanted.location.type_.0, unsafe { wanted.location.__bindgen_anon_1.id }))
+            Some((wanted.location.type_.0, unsafe {
+                wanted.location.__bindgen_anon_1.id
+            }))
         }
         _ => return Err(Code::INVALID_VALUE),
     };
-    let device = if host.is_some() { 0 } else { device_at(&wanted.location)? };
+    let device = if host.is_some() {
+        0
+    } else {
+        device_at(&wanted.location)?
+    };
     able(machine()?.device(device)?)?;
-    Ok(Properties { device, handle_types, flags, host })
+    Ok(Properties {
+        device,
+        handle_types,
+        flags,
+        host,
+    })
 }
 
 fn handle(number: CUmemGenericAllocationHandle) -> usize {
@@ -185,10 +210,17 @@ export! {
 /// A device may only be given access to memory that it can reach.
 fn reach(who: usize, base: usize) -> Outcome {
     let machine = machine()?;
-    let Found::Virtual(hit) = machine.space().find(base) else { return Err(Code::INVALID_VALUE) };
+    let Found::Virtual(hit) = machine.space().find(base) else {
+        return Err(Code::INVALID_VALUE);
+    };
     let map = hit.map.ok_or(Code::INVALID_VALUE)?;
     let owner = map.memory.properties.device;
-    let near = map.memory.properties.host.is_some() || who == owner || machine.may_reach(who, owner);
+    let near =
+        map.memory.properties.host.is_some() || who == owner || machine.may_reach(who, owner);
     device(i32::try_from(who).unwrap_or(-1))?;
-    if near { Ok(()) } else { Err(Code::INVALID_DEVICE) }
+    if near {
+        Ok(())
+    } else {
+        Err(Code::INVALID_DEVICE)
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE, Use};
 use super::meter::{Charge, Meter};
-use super::object::{ContextId, Ordinal};
+use super::object::ContextId;
 
 /// What an array is made of, as the program asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,14 @@ impl Layout {
     pub(crate) fn element_bytes(self) -> Outcome<usize> {
         let channel = self.channel_bytes().ok_or(Code::INVALID_VALUE)?;
         match self.channels {
-            count @ (1 | 2 | 4) => Ok(channel * if count == 1 { 1 } else if count == 2 { 2 } else { 4 }),
+            count @ (1 | 2 | 4) => Ok(channel
+                * if count == 1 {
+                    1
+                } else if count == 2 {
+                    2
+                } else {
+                    4
+                }),
             _ => Err(Code::INVALID_VALUE),
         }
     }
@@ -45,7 +52,6 @@ pub(crate) struct Array {
     pub(crate) handle: usize,
     pub(crate) layout: Layout,
     pub(crate) element: usize,
-    pub(crate) device: Ordinal,
     pub(crate) context: ContextId,
     /// Bytes in a row.
     pub(crate) row: usize,
@@ -61,10 +67,15 @@ fn extent(layout: Layout) -> Outcome<(usize, usize, usize)> {
     if layout.width == 0 || (layout.depth != 0 && layout.height == 0 && layout.flags & 1 == 0) {
         return Err(Code::INVALID_VALUE);
     }
-    if layout.flags & CUBEMAP != 0 && (layout.width != layout.height || layout.depth % 6 != 0) {
+    if layout.flags & CUBEMAP != 0
+        && (layout.width != layout.height || !layout.depth.is_multiple_of(6))
+    {
         return Err(Code::INVALID_VALUE);
     }
-    let row = layout.width.checked_mul(layout.element_bytes()?).ok_or(Code::INVALID_VALUE)?;
+    let row = layout
+        .width
+        .checked_mul(layout.element_bytes()?)
+        .ok_or(Code::INVALID_VALUE)?;
     Ok((row, layout.height.max(1), layout.depth.max(1)))
 }
 
@@ -72,16 +83,30 @@ impl Array {
     pub(crate) fn new(
         handle: usize,
         layout: Layout,
-        device: Ordinal,
         context: ContextId,
         meter: &Arc<Meter>,
     ) -> Outcome<Self> {
         let (row, rows, slices) = extent(layout)?;
-        let size = row.checked_mul(rows).and_then(|size| size.checked_mul(slices)).ok_or(Code::OUT_OF_MEMORY)?;
-        let charge = meter.charge(super::mapping::round_up(size, super::arena::BLOCK).ok_or(Code::OUT_OF_MEMORY)?)?;
+        let size = row
+            .checked_mul(rows)
+            .and_then(|size| size.checked_mul(slices))
+            .ok_or(Code::OUT_OF_MEMORY)?;
+        let charge = meter.charge(
+            super::mapping::round_up(size, super::arena::BLOCK).ok_or(Code::OUT_OF_MEMORY)?,
+        )?;
         let bytes = Arc::new(Mapping::new(Use::Shadow, size, PAGE)?);
         let element = layout.element_bytes()?;
-        Ok(Self { handle, layout, element, device, context, row, rows, slices, bytes, _charge: charge })
+        Ok(Self {
+            handle,
+            layout,
+            element,
+            context,
+            row,
+            rows,
+            slices,
+            bytes,
+            _charge: charge,
+        })
     }
 }
 
@@ -92,10 +117,23 @@ mod tests {
     #[test]
     fn shapes_are_checked() {
         let meter = Meter::new(1 << 30, None);
-        let layout = Layout { width: 10, height: 4, depth: 0, format: 0x20, channels: 2, flags: 0 };
-        let array = Array::new(1, layout, 0, 0, &meter).unwrap();
+        let layout = Layout {
+            width: 10,
+            height: 4,
+            depth: 0,
+            format: 0x20,
+            channels: 2,
+            flags: 0,
+        };
+        let array = Array::new(1, layout, 0, &meter).unwrap();
         assert_eq!((array.row, array.rows, array.slices), (80, 4, 1));
-        let broken = Layout { channels: 3, ..layout };
-        assert_eq!(Array::new(1, broken, 0, 0, &meter).unwrap_err(), Code::INVALID_VALUE);
+        let broken = Layout {
+            channels: 3,
+            ..layout
+        };
+        assert_eq!(
+            Array::new(1, broken, 0, &meter).unwrap_err(),
+            Code::INVALID_VALUE
+        );
     }
 }

@@ -107,7 +107,12 @@ pub(crate) enum Foreign {
 /// # Safety
 ///
 /// A side that is not `foreign` must be memory that the simulator owns and that stays mapped.
-pub(crate) unsafe fn try_move(dst: usize, src: usize, count: usize, foreign: Foreign) -> Result<(), Fault> {
+pub(crate) unsafe fn try_move(
+    dst: usize,
+    src: usize,
+    count: usize,
+    foreign: Foreign,
+) -> Result<(), Fault> {
     match foreign {
         Foreign::Neither => {
             // SAFETY: both sides belong to the simulator, by this function's contract.
@@ -142,16 +147,25 @@ fn transfer(call: Syscall, own: usize, foreign: usize, count: usize) -> Result<(
     let mut done = 0;
     while done < count {
         let left = count - done;
-        let local = libc::iovec { iov_base: core::ptr::without_provenance_mut(own + done), iov_len: left };
-        let remote =
-            libc::iovec { iov_base: core::ptr::without_provenance_mut(foreign.wrapping_add(done)), iov_len: left };
+        let local = libc::iovec {
+            iov_base: core::ptr::without_provenance_mut(own + done),
+            iov_len: left,
+        };
+        let remote = libc::iovec {
+            iov_base: core::ptr::without_provenance_mut(foreign.wrapping_add(done)),
+            iov_len: left,
+        };
         // SAFETY: no arguments, cannot fail.
         let pid = unsafe { libc::getpid() };
         let moved = match call {
             // SAFETY: `own` is memory of the simulator; the kernel checks the other side.
-            Syscall::Read => unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) },
+            Syscall::Read => unsafe {
+                libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0)
+            },
             // SAFETY: as above.
-            Syscall::Write => unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) },
+            Syscall::Write => unsafe {
+                libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0)
+            },
         };
         match usize::try_from(moved) {
             Ok(moved) if moved > 0 => done += moved,
@@ -172,7 +186,10 @@ fn transfer(call: Syscall, own: usize, foreign: usize, count: usize) -> Result<(
 
 /// Some sandboxes forbid the two system calls even for the process itself.
 fn refused_by_sandbox() -> bool {
-    matches!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EACCES))
+    matches!(
+        std::io::Error::last_os_error().raw_os_error(),
+        Some(libc::EPERM | libc::ENOSYS | libc::EACCES)
+    )
 }
 
 #[cfg(test)]
@@ -195,7 +212,14 @@ mod tests {
         let moved = unsafe { try_move(to.as_mut_ptr().addr(), 0x1000, 16, Foreign::Source) };
         assert_eq!(moved, Err(Fault));
         // SAFETY: as above; both sides are checked by the kernel.
-        let moved = unsafe { try_move(to.as_mut_ptr().addr(), to.as_ptr().addr(), 16, Foreign::Both) };
+        let moved = unsafe {
+            try_move(
+                to.as_mut_ptr().addr(),
+                to.as_ptr().addr(),
+                16,
+                Foreign::Both,
+            )
+        };
         assert_eq!(moved, Ok(()));
     }
 }

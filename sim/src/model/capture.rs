@@ -90,7 +90,10 @@ impl Capture {
         if place.is_some() {
             return Err(Code::ILLEGAL_STATE);
         }
-        let state = State { broken: false, ends: BTreeMap::from([(stream.handle, (Arc::clone(stream), after))]) };
+        let state = State {
+            broken: false,
+            ends: BTreeMap::from([(stream.handle, (Arc::clone(stream), after))]),
+        };
         ALIVE.fetch_add(1, Ordering::AcqRel);
         *place = Some(Arc::new(Self {
             serial: next_serial(),
@@ -120,13 +123,20 @@ impl Capture {
 
     /// The nodes that the stream's next work will depend on.
     pub(crate) fn ends_of(&self, stream: &Stream) -> Vec<usize> {
-        lock(&self.state).ends.get(&stream.handle).map(|(_, nodes)| nodes.clone()).unwrap_or_default()
+        lock(&self.state)
+            .ends
+            .get(&stream.handle)
+            .map(|(_, nodes)| nodes.clone())
+            .unwrap_or_default()
     }
 
     /// Replaces or extends them.
     pub(crate) fn set_ends(&self, stream: &Arc<Stream>, nodes: &[usize], keep: bool) {
         let mut state = lock(&self.state);
-        let (_, ends) = state.ends.entry(stream.handle).or_insert_with(|| (Arc::clone(stream), Vec::new()));
+        let (_, ends) = state
+            .ends
+            .entry(stream.handle)
+            .or_insert_with(|| (Arc::clone(stream), Vec::new()));
         if !keep {
             ends.clear();
         }
@@ -149,7 +159,10 @@ impl Capture {
 
     /// Marks a place for an event.
     pub(crate) fn mark(self: &Arc<Self>, stream: &Stream) -> Mark {
-        Mark { capture: Arc::clone(self), nodes: self.ends_of(stream) }
+        Mark {
+            capture: Arc::clone(self),
+            nodes: self.ends_of(stream),
+        }
     }
 
     /// Makes a stream wait for a mark, which draws it into the capture.
@@ -191,20 +204,34 @@ impl Capture {
         if state.broken {
             return Err(Code::STREAM_CAPTURE_INVALIDATED);
         }
-        if capture.is_joined(&state) { Ok(capture) } else { Err(Code::STREAM_CAPTURE_UNJOINED) }
+        if capture.is_joined(&state) {
+            Ok(capture)
+        } else {
+            Err(Code::STREAM_CAPTURE_UNJOINED)
+        }
     }
 
     /// Whether every other stream's last work is before the origin's last work.
     fn is_joined(&self, state: &State) -> bool {
         let nodes = lock(&self.graph.nodes);
-        let mut reached: Vec<usize> = state.ends.get(&self.origin).map(|(_, ends)| ends.clone()).unwrap_or_default();
+        let mut reached: Vec<usize> = state
+            .ends
+            .get(&self.origin)
+            .map(|(_, ends)| ends.clone())
+            .unwrap_or_default();
         let mut index = 0;
         while let Some(&node) = reached.get(index) {
             let before = nodes.get(&node).into_iter().flat_map(|node| &node.after);
-            let fresh: Vec<usize> = before.copied().filter(|node| !reached.contains(node)).collect();
+            let fresh: Vec<usize> = before
+                .copied()
+                .filter(|node| !reached.contains(node))
+                .collect();
             reached.extend(fresh);
             index += 1;
         }
-        state.ends.values().all(|(_, ends)| ends.iter().all(|node| reached.contains(node)))
+        state
+            .ends
+            .values()
+            .all(|(_, ends)| ends.iter().all(|node| reached.contains(node)))
     }
 }

@@ -40,5 +40,4 @@ impl Code {
     pub(crate) const STREAM_CAPTURE_IMPLICIT: Self = Self(906);
     pub(crate) const CAPTURED_EVENT: Self = Self(907);
     pub(crate) const STREAM_CAPTURE_WRONG_THREAD: Self = Self(908);
-    pub(crate) const UNKNOWN: Self = Self(999);
 }

@@ -37,7 +37,13 @@ pub(crate) struct Order {
 }
 
 impl Context {
-    pub(crate) fn new(handle: ContextId, device: Ordinal, primary: bool, flags: u32, version: u32) -> Self {
+    pub(crate) fn new(
+        handle: ContextId,
+        device: Ordinal,
+        primary: bool,
+        flags: u32,
+        version: u32,
+    ) -> Self {
         Self {
             handle,
             device,
@@ -55,7 +61,10 @@ impl Context {
     }
 
     pub(crate) const fn owner(&self) -> Owner {
-        Owner { device: self.device, context: self.handle }
+        Owner {
+            device: self.device,
+            context: self.handle,
+        }
     }
 
     /// Fails where an earlier fault has killed the context.
@@ -68,7 +77,9 @@ impl Context {
 
     /// Kills the context; the first fault stays.
     pub(crate) fn poison(&self, code: Code) {
-        let _first_stays = self.sticky.compare_exchange(0, code.0, Ordering::AcqRel, Ordering::Relaxed);
+        let _first_stays =
+            self.sticky
+                .compare_exchange(0, code.0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -28,13 +28,20 @@ struct State {
 
 impl Event {
     pub(crate) fn new(context: usize, flags: u32) -> Self {
-        Self { context, flags, state: Mutex::default() }
+        Self {
+            context,
+            flags,
+            state: Mutex::default(),
+        }
     }
 
     /// Marks the work that is in the stream now.
     pub(crate) fn record(&self, stream: &Arc<Stream>) -> Outcome {
         let ticket = stream.enqueue(|| Ok(()))?;
-        *lock(&self.state) = State { recorded: Some(ticket), captured: None };
+        *lock(&self.state) = State {
+            recorded: Some(ticket),
+            captured: None,
+        };
         Ok(())
     }
 
@@ -42,7 +49,10 @@ impl Event {
     pub(crate) fn happen(&self) {
         let ticket = Arc::new(Ticket::default());
         ticket.finish();
-        *lock(&self.state) = State { recorded: Some(ticket), captured: None };
+        *lock(&self.state) = State {
+            recorded: Some(ticket),
+            captured: None,
+        };
     }
 
     /// Marks a place in a capture.
@@ -59,13 +69,21 @@ impl Event {
     }
 
     fn usable(&self) -> Outcome {
-        if lock(&self.state).captured.is_some() { Err(Code::CAPTURED_EVENT) } else { Ok(()) }
+        if lock(&self.state).captured.is_some() {
+            Err(Code::CAPTURED_EVENT)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether it has happened; one that was never recorded has.
     pub(crate) fn query(&self) -> Outcome {
         self.usable()?;
-        if self.ticket().is_none_or(|ticket| ticket.is_done()) { Ok(()) } else { Err(Code::NOT_READY) }
+        if self.ticket().is_none_or(|ticket| ticket.is_done()) {
+            Ok(())
+        } else {
+            Err(Code::NOT_READY)
+        }
     }
 
     pub(crate) fn wait(&self) -> Outcome {
@@ -85,7 +103,10 @@ impl Event {
         end.usable()?;
         let first = self.ticket().ok_or(Code::INVALID_HANDLE)?;
         let last = end.ticket().ok_or(Code::INVALID_HANDLE)?;
-        let (first, last) = (first.when().ok_or(Code::NOT_READY)?, last.when().ok_or(Code::NOT_READY)?);
+        let (first, last) = (
+            first.when().ok_or(Code::NOT_READY)?,
+            last.when().ok_or(Code::NOT_READY)?,
+        );
         let forward = last.saturating_duration_since(first).as_secs_f32();
         let backward = first.saturating_duration_since(last).as_secs_f32();
         Ok((forward - backward) * 1000.0)

@@ -11,7 +11,9 @@ pub(crate) struct Extents {
 impl Extents {
     /// One free range.
     pub(crate) fn of(start: usize, length: usize) -> Self {
-        Self { free: BTreeMap::from([(start, length)]) }
+        Self {
+            free: BTreeMap::from([(start, length)]),
+        }
     }
 
     /// Takes the lowest fitting range of `length` bytes, aligned to `alignment`.
@@ -27,8 +29,12 @@ impl Extents {
 
     /// Takes exactly `at..at + length`, where all of it is free.
     pub(crate) fn take_at(&mut self, at: usize, length: usize) -> bool {
-        let Some((&start, &room)) = self.free.range(..=at).next_back() else { return false };
-        let Some(used) = (at - start).checked_add(length) else { return false };
+        let Some((&start, &room)) = self.free.range(..=at).next_back() else {
+            return false;
+        };
+        let Some(used) = (at - start).checked_add(length) else {
+            return false;
+        };
         if used > room {
             return false;
         }

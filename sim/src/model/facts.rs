@@ -69,13 +69,27 @@ impl Space {
         let unknown = Facts::unknown(address);
         match self.find(address) {
             Found::Nothing => unknown,
-            Found::Virtual(Hit { base, size, map: None }) => {
-                Facts { range_start: base, range_size: size, ..unknown }
-            }
-            Found::Virtual(Hit { base, size, map: Some(map) }) => {
+            Found::Virtual(Hit {
+                base,
+                size,
+                map: None,
+            }) => Facts {
+                range_start: base,
+                range_size: size,
+                ..unknown
+            },
+            Found::Virtual(Hit {
+                base,
+                size,
+                map: Some(map),
+            }) => {
                 let access = map.access(viewer).flags();
                 Facts {
-                    memory_type: if map.memory.properties.host.is_some() { HOST } else { DEVICE },
+                    memory_type: if map.memory.properties.host.is_some() {
+                        HOST
+                    } else {
+                        DEVICE
+                    },
                     device_pointer: if access == 0 { 0 } else { address },
                     host_pointer: 0,
                     buffer_id: map.memory.id,
@@ -91,8 +105,14 @@ impl Space {
                 }
             }
             Found::Object(object) => {
-                let pool = if let Kind::Pool(pool) = object.kind { pool } else { 0 };
-                let access = self.pool(pool).map_or(FULL_ACCESS, |pool| pool.access(viewer).flags());
+                let pool = if let Kind::Pool(pool) = object.kind {
+                    pool
+                } else {
+                    0
+                };
+                let access = self
+                    .pool(pool)
+                    .map_or(FULL_ACCESS, |pool| pool.access(viewer).flags());
                 let on_host = object.is_host() || object.kind == Kind::Managed;
                 Facts {
                     context: if pool == 0 { object.context } else { 0 },

@@ -60,8 +60,16 @@ impl Graph {
             return Err(Code::INVALID_VALUE);
         }
         let node = nodes.get_mut(&to).ok_or(Code::INVALID_VALUE)?;
-        let changed = if present { node.after.insert(from) } else { node.after.remove(&from) };
-        if changed { Ok(()) } else { Err(Code::INVALID_VALUE) }
+        let changed = if present {
+            node.after.insert(from)
+        } else {
+            node.after.remove(&from)
+        };
+        if changed {
+            Ok(())
+        } else {
+            Err(Code::INVALID_VALUE)
+        }
     }
 
     pub(crate) fn remove(&self, handle: usize) -> Outcome {
@@ -76,28 +84,51 @@ impl Graph {
     /// A copy with nodes of its own.
     pub(crate) fn duplicate(&self) -> Self {
         let nodes = lock(&self.nodes);
-        let names: BTreeMap<usize, usize> = nodes.keys().map(|&old| (old, fresh_handle())).collect();
+        let names: BTreeMap<usize, usize> =
+            nodes.keys().map(|&old| (old, fresh_handle())).collect();
         let copy = nodes.iter().filter_map(|(old, node)| {
-            let after = node.after.iter().filter_map(|old| names.get(old).copied()).collect();
-            Some((*names.get(old)?, Node { action: node.action.clone(), after }))
+            let after = node
+                .after
+                .iter()
+                .filter_map(|old| names.get(old).copied())
+                .collect();
+            Some((
+                *names.get(old)?,
+                Node {
+                    action: node.action.clone(),
+                    after,
+                },
+            ))
         });
-        Self { nodes: Mutex::new(copy.collect()) }
+        Self {
+            nodes: Mutex::new(copy.collect()),
+        }
     }
 
     /// The nodes, each after those that it depends on, or an error where that goes round in a circle.
     pub(crate) fn sorted(&self) -> Outcome<Vec<(usize, Node)>> {
         let nodes = lock(&self.nodes);
-        let mut waiting: BTreeMap<usize, BTreeSet<usize>> =
-            nodes.iter().map(|(&handle, node)| (handle, node.after.clone())).collect();
+        let mut waiting: BTreeMap<usize, BTreeSet<usize>> = nodes
+            .iter()
+            .map(|(&handle, node)| (handle, node.after.clone()))
+            .collect();
         let mut order = Vec::with_capacity(nodes.len());
-        while let Some(next) = waiting.iter().find(|(_, after)| after.is_empty()).map(|(&handle, _)| handle) {
+        while let Some(next) = waiting
+            .iter()
+            .find(|(_, after)| after.is_empty())
+            .map(|(&handle, _)| handle)
+        {
             waiting.remove(&next);
             for after in waiting.values_mut() {
                 after.remove(&next);
             }
             order.extend(nodes.get(&next).map(|node| (next, node.clone())));
         }
-        if waiting.is_empty() { Ok(order) } else { Err(Code::INVALID_VALUE) }
+        if waiting.is_empty() {
+            Ok(order)
+        } else {
+            Err(Code::INVALID_VALUE)
+        }
     }
 }
 
@@ -109,7 +140,9 @@ pub(crate) struct Executable {
 
 impl Executable {
     pub(crate) fn new(graph: &Graph) -> Outcome<Self> {
-        Ok(Self { steps: Mutex::new(graph.sorted()?) })
+        Ok(Self {
+            steps: Mutex::new(graph.sorted()?),
+        })
     }
 
     /// Carries everything out, on a worker's thread.
@@ -120,18 +153,26 @@ impl Executable {
 }
 
 fn run_all(steps: &[(usize, Node)], machine: &'static Machine) -> Outcome {
-    steps.iter().try_for_each(|(_, node)| run_one(&node.action, machine))
+    steps
+        .iter()
+        .try_for_each(|(_, node)| run_one(&node.action, machine))
 }
 
 fn run_one(action: &Action, machine: &'static Machine) -> Outcome {
     let broken = |_fault| Code::ILLEGAL_ADDRESS;
     match action {
         // What was checked when the node was made may have been freed since: then the copy engine faults.
-        Action::Copy(spec) => match spec.resolve(machine).map_err(|_gone| Code::ILLEGAL_ADDRESS)? {
+        Action::Copy(spec) => match spec
+            .resolve(machine)
+            .map_err(|_gone| Code::ILLEGAL_ADDRESS)?
+        {
             Some(transfer) => transfer.run(Thread::Worker).map_err(broken),
             None => Ok(()),
         },
-        Action::Fill(spec) => match spec.resolve(machine).map_err(|_gone| Code::ILLEGAL_ADDRESS)? {
+        Action::Fill(spec) => match spec
+            .resolve(machine)
+            .map_err(|_gone| Code::ILLEGAL_ADDRESS)?
+        {
             Some(filling) => filling.run(Thread::Worker).map_err(broken),
             None => Ok(()),
         },
@@ -158,7 +199,15 @@ mod tests {
         let graph = Graph::default();
         let a = graph.add(Action::Empty, &[]).unwrap();
         let b = graph.add(Action::Empty, &[a]).unwrap();
-        assert_eq!(graph.sorted().unwrap().iter().map(|step| step.0).collect::<Vec<_>>(), [a, b]);
+        assert_eq!(
+            graph
+                .sorted()
+                .unwrap()
+                .iter()
+                .map(|step| step.0)
+                .collect::<Vec<_>>(),
+            [a, b]
+        );
         graph.connect(b, a, true).unwrap();
         assert_eq!(graph.sorted().unwrap_err(), Code::INVALID_VALUE);
         assert_eq!(graph.connect(b, a, true), Err(Code::INVALID_VALUE));

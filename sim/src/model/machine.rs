@@ -1,6 +1,6 @@
 //! The whole: devices, and everything that lives on them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::array::Array;
@@ -26,7 +26,7 @@ pub(crate) struct Device {
     pub(crate) profile: &'static Profile,
     pub(crate) uuid: [u8; 16],
     /// PCI domain, bus and device.
-    pub(crate) pci: (u32, u32, u32),
+    pub(crate) pci: [u32; 3],
     pub(crate) meter: Arc<Meter>,
     primary: Mutex<Primary>,
     /// The pool that was there from the start, and the one that allocations use.
@@ -57,11 +57,32 @@ pub(crate) struct Machine {
     pub(crate) executables: Registry<Executable>,
 }
 
+/// Where the n-th device sits: PCI domain, bus and device.
+pub(crate) fn pci(number: usize) -> [u32; 3] {
+    [0, 0x10 + u32::try_from(number).unwrap_or(0), 0]
+}
+
 static MACHINE: OnceLock<Machine> = OnceLock::new();
+
+/// Set by `cuInit`; the machine itself may be older, when NVML was asked first.
+static INITIALISED: AtomicBool = AtomicBool::new(false);
 
 /// The machine, once `cuInit` has succeeded.
 pub(crate) fn machine() -> Outcome<&'static Machine> {
+    if !INITIALISED.load(Ordering::Acquire) {
+        return Err(Code::NOT_INITIALIZED);
+    }
     MACHINE.get().ok_or(Code::NOT_INITIALIZED)
+}
+
+/// What `cuInit` does.
+pub(crate) fn initialise() -> Outcome<&'static Machine> {
+    let machine = start();
+    if machine.devices.is_empty() {
+        return Err(Code::NO_DEVICE);
+    }
+    INITIALISED.store(true, Ordering::Release);
+    Ok(machine)
 }
 
 /// Builds the machine on the first call.
@@ -71,7 +92,11 @@ pub(crate) fn start() -> &'static Machine {
 
 impl Machine {
     pub(crate) fn new(config: Config) -> Self {
-        let meters: Vec<_> = config.devices.iter().map(|device| Meter::new(device.memory, config.out_of_memory_at)).collect();
+        let meters: Vec<_> = config
+            .devices
+            .iter()
+            .map(|device| Meter::new(device.memory, config.out_of_memory_at))
+            .collect();
         let mut space = Space::new(meters.clone());
         let devices = config
             .visible()
@@ -84,7 +109,7 @@ impl Machine {
                 Device {
                     profile: device.profile,
                     uuid: crate::profile::uuid(number),
-                    pci: (0, 0x10 + u32::try_from(number).unwrap_or(0), 0),
+                    pci: pci(number),
                     meter: Arc::clone(meter),
                     primary: Mutex::default(),
                     default_pool,
@@ -128,19 +153,25 @@ impl Machine {
     /// The current context, whatever has happened to it short of destruction.
     pub(crate) fn current_even_dead(&self) -> Outcome<Arc<Context>> {
         let handle = thread::current().ok_or(Code::INVALID_CONTEXT)?;
-        self.contexts.get(handle).filter(|context| context.is_alive()).ok_or(Code::CONTEXT_IS_DESTROYED)
+        self.contexts
+            .get(handle)
+            .filter(|context| context.is_alive())
+            .ok_or(Code::CONTEXT_IS_DESTROYED)
     }
 
     /// A context by its handle.
     pub(crate) fn context(&self, handle: usize) -> Outcome<Arc<Context>> {
-        self.contexts.get(handle).filter(|context| context.is_alive()).ok_or(Code::INVALID_CONTEXT)
+        self.contexts
+            .get(handle)
+            .filter(|context| context.is_alive())
+            .ok_or(Code::INVALID_CONTEXT)
     }
 
     /// Whether `device` is the context's own or one of its peers.
     pub(crate) fn reaches(&self, context: usize, device: Ordinal) -> bool {
-        self.contexts
-            .get(context)
-            .is_some_and(|context| context.device == device || lock(&context.peers).contains(&device))
+        self.contexts.get(context).is_some_and(|context| {
+            context.device == device || lock(&context.peers).contains(&device)
+        })
     }
 
     /// Whether the hardware lets one device reach another's memory.
@@ -148,9 +179,17 @@ impl Machine {
         from != to && self.config.peers.allows(from, to)
     }
 
-    pub(crate) fn create_context(&self, device: Ordinal, flags: u32, version: u32) -> Outcome<Arc<Context>> {
+    pub(crate) fn create_context(
+        &self,
+        device: Ordinal,
+        flags: u32,
+        version: u32,
+    ) -> Outcome<Arc<Context>> {
         self.device(device)?;
-        Ok(self.contexts.add(|handle| Context::new(handle, device, false, flags, version)).1)
+        Ok(self
+            .contexts
+            .add(|handle| Context::new(handle, device, false, flags, version))
+            .1)
     }
 
     pub(crate) fn retain_primary(&self, device: Ordinal) -> Outcome<Arc<Context>> {
@@ -159,7 +198,10 @@ impl Machine {
         let context = match &primary.context {
             Some(context) => Arc::clone(context),
             None => {
-                let context = self.contexts.add(|handle| Context::new(handle, device, true, flags, 0)).1;
+                let context = self
+                    .contexts
+                    .add(|handle| Context::new(handle, device, true, flags, 0))
+                    .1;
                 primary.context = Some(Arc::clone(&context));
                 context
             }
@@ -171,7 +213,11 @@ impl Machine {
     pub(crate) fn release_primary(&self, device: Ordinal) -> Outcome {
         let mut primary = lock(&self.device(device)?.primary);
         primary.held = primary.held.checked_sub(1).ok_or(Code::INVALID_CONTEXT)?;
-        let last = if primary.held == 0 { primary.context.take() } else { None };
+        let last = if primary.held == 0 {
+            primary.context.take()
+        } else {
+            None
+        };
         drop(primary);
         if let Some(context) = last {
             self.destroy_context(&context);
@@ -194,7 +240,9 @@ impl Machine {
     /// Flags and whether the primary context exists.
     pub(crate) fn primary_state(&self, device: Ordinal) -> Outcome<(u32, bool)> {
         let primary = lock(&self.device(device)?.primary);
-        let flags = primary.context.as_ref().map_or(primary.flags, |context| context.flags.load(Ordering::Relaxed));
+        let flags = primary.context.as_ref().map_or(primary.flags, |context| {
+            context.flags.load(Ordering::Relaxed)
+        });
         Ok((flags, primary.context.is_some()))
     }
 
@@ -211,10 +259,20 @@ impl Machine {
     pub(crate) fn destroy_context(&self, context: &Arc<Context>) {
         context.destroy();
         self.contexts.remove(context.handle);
-        for stream in self.streams.all().iter().filter(|stream| stream.context_handle() == context.handle) {
+        for stream in self
+            .streams
+            .all()
+            .iter()
+            .filter(|stream| stream.context_handle() == context.handle)
+        {
             self.streams.remove(stream.handle);
         }
-        for array in self.arrays.all().iter().filter(|array| array.context == context.handle) {
+        for array in self
+            .arrays
+            .all()
+            .iter()
+            .filter(|array| array.context == context.handle)
+        {
             self.arrays.remove(array.handle);
         }
         self.space_mut().remove_context(context.handle);

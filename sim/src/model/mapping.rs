@@ -60,8 +60,13 @@ impl Mapping {
 
     fn advise(&self, advice: libc::c_int) {
         // SAFETY: the range is ours; advice never moves it.
-        let _refused_is_harmless =
-            unsafe { libc::madvise(core::ptr::without_provenance_mut(self.start), self.length, advice) };
+        let _refused_is_harmless = unsafe {
+            libc::madvise(
+                core::ptr::without_provenance_mut(self.start),
+                self.length,
+                advice,
+            )
+        };
     }
 }
 
@@ -74,7 +79,8 @@ impl Drop for Mapping {
 fn unmap(start: usize, length: usize) {
     if length > 0 {
         // SAFETY: called only for pages of a mapping that is ours and that nobody uses any more.
-        let _cannot_fail_for_whole_pages = unsafe { libc::munmap(core::ptr::without_provenance_mut(start), length) };
+        let _cannot_fail_for_whole_pages =
+            unsafe { libc::munmap(core::ptr::without_provenance_mut(start), length) };
     }
 }
 
@@ -94,19 +100,28 @@ pub(crate) enum Access {
 
 /// The weakest access to any byte of `start..start + length`, read from `/proc/self/maps`.
 pub(crate) fn access_of(start: usize, length: usize) -> Access {
-    let Some(end) = start.checked_add(length) else { return Access::Unmapped };
-    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return Access::ReadWrite };
+    let Some(end) = start.checked_add(length) else {
+        return Access::Unmapped;
+    };
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return Access::ReadWrite;
+    };
     let mut reached = start;
     let mut weakest = Access::ReadWrite;
     for line in maps.lines() {
-        let Some((from, to, rights)) = parse_line(line) else { continue };
+        let Some((from, to, rights)) = parse_line(line) else {
+            continue;
+        };
         if to <= reached {
             continue;
         }
         if from > reached {
             return Access::Unmapped;
         }
-        weakest = match (rights.starts_with('r'), rights.as_bytes().get(1) == Some(&b'w')) {
+        weakest = match (
+            rights.starts_with('r'),
+            rights.as_bytes().get(1) == Some(&b'w'),
+        ) {
             (false, _) => Access::None,
             (true, false) if weakest != Access::None => Access::ReadOnly,
             _ => weakest,
@@ -122,7 +137,11 @@ pub(crate) fn access_of(start: usize, length: usize) -> Access {
 fn parse_line(line: &str) -> Option<(usize, usize, &str)> {
     let mut words = line.split_ascii_whitespace();
     let (from, to) = words.next()?.split_once('-')?;
-    Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?, words.next()?))
+    Some((
+        usize::from_str_radix(from, 16).ok()?,
+        usize::from_str_radix(to, 16).ok()?,
+        words.next()?,
+    ))
 }
 
 #[cfg(test)]

@@ -16,7 +16,11 @@ pub(crate) struct Meter {
 impl Meter {
     /// `limit` is where out-of-memory is answered: the whole device, or less where a test asks for it.
     pub(crate) fn new(total: usize, limit: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { total, limit: limit.map_or(total, |limit| limit.min(total)), used: AtomicUsize::new(0) })
+        Arc::new(Self {
+            total,
+            limit: limit.map_or(total, |limit| limit.min(total)),
+            used: AtomicUsize::new(0),
+        })
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -33,11 +37,16 @@ impl Meter {
 
     /// Books `bytes`, to be given back when the charge is dropped.
     pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Outcome<Charge> {
-        let booked = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|&sum| sum <= self.limit)
-        });
+        let booked = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|&sum| sum <= self.limit)
+            });
         booked.map_err(|_full| Code::OUT_OF_MEMORY)?;
-        Ok(Charge { meter: Arc::clone(self), bytes })
+        Ok(Charge {
+            meter: Arc::clone(self),
+            bytes,
+        })
     }
 }
 

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::code::{Code, Outcome};
-use super::object::ContextId;
 use super::ptx::{self, Program};
 
 /// A loaded module.
 #[derive(Debug, Default)]
 pub(crate) struct Module {
-    pub(crate) context: ContextId,
     /// Address and size by name.
     pub(crate) globals: BTreeMap<String, (usize, usize)>,
     /// Handle by name.

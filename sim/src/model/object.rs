@@ -25,8 +25,6 @@ pub(crate) enum Kind {
     Registered(u32),
     /// `cuMemAllocManaged`.
     Managed,
-    /// Device memory of another process, or of this one seen through an IPC handle.
-    Imported,
 }
 
 /// Where an object's bytes are.
@@ -37,7 +35,7 @@ pub(crate) enum Place {
     /// At its addresses, in memory that the simulator allocated for the program.
     There { bytes: Arc<Mapping>, offset: usize },
     /// At its addresses, in memory of the program, which may have gone by now.
-    Foreign { address: usize },
+    Foreign,
 }
 
 /// One allocation, alive.
@@ -55,7 +53,14 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    pub(crate) fn new(base: usize, size: usize, kind: Kind, owner: Owner, id: u64, place: Place) -> Self {
+    pub(crate) fn new(
+        base: usize,
+        size: usize,
+        kind: Kind,
+        owner: Owner,
+        id: u64,
+        place: Place,
+    ) -> Self {
         let managed = kind == Kind::Managed;
         Self {
             base,

@@ -23,11 +23,19 @@ pub(crate) struct Piece {
 
 impl Piece {
     pub(crate) fn inside(bytes: Arc<Mapping>, offset: usize, length: usize) -> Self {
-        Self { address: bytes.start() + offset, length, keep: Some(bytes) }
+        Self {
+            address: bytes.start() + offset,
+            length,
+            keep: Some(bytes),
+        }
     }
 
     pub(crate) const fn foreign(address: usize) -> Self {
-        Self { address, length: usize::MAX, keep: None }
+        Self {
+            address,
+            length: usize::MAX,
+            keep: None,
+        }
     }
 }
 
@@ -46,7 +54,12 @@ pub(crate) struct Operand {
 impl Operand {
     /// Pageable memory: the program's own.
     pub(crate) fn pageable(address: usize) -> Self {
-        Self { pieces: vec![Piece::foreign(address)], known: false, wraps: false, device: None }
+        Self {
+            pieces: vec![Piece::foreign(address)],
+            known: false,
+            wraps: false,
+            device: None,
+        }
     }
 
     /// Whether the program's own memory must be touched, on the program's own thread.
@@ -73,7 +86,13 @@ pub(crate) enum Role {
 
 impl Space {
     /// Looks up `count` bytes from `address`.
-    pub(crate) fn operand(&self, address: usize, count: usize, view: View, role: Role) -> Outcome<Operand> {
+    pub(crate) fn operand(
+        &self,
+        address: usize,
+        count: usize,
+        view: View,
+        role: Role,
+    ) -> Outcome<Operand> {
         match self.find(address) {
             Found::Object(object) => self.in_object(&object, address, count, view, role),
             Found::Virtual(hit) => self.in_reservation(&hit, address, count, view, role),
@@ -81,27 +100,53 @@ impl Space {
         }
     }
 
-    fn in_object(&self, object: &Object, address: usize, count: usize, view: View, role: Role) -> Outcome<Operand> {
+    fn in_object(
+        &self,
+        object: &Object,
+        address: usize,
+        count: usize,
+        view: View,
+        role: Role,
+    ) -> Outcome<Operand> {
         let offset = address - object.base;
         if !object.holds(offset, count) || (role == Role::Destination && object.is_read_only()) {
             return Err(Code::INVALID_VALUE);
         }
         if let (Kind::Pool(pool), View::Device(device)) = (object.kind, view) {
-            let access = self.pool(pool).map_or(Protection::ReadWrite, |pool| pool.access(device));
+            let access = self
+                .pool(pool)
+                .map_or(Protection::ReadWrite, |pool| pool.access(device));
             permit(access, role)?;
         }
         let room = object.size - offset;
         let piece = match &object.place {
-            Place::Behind { bytes, offset: start } | Place::There { bytes, offset: start } => {
-                Piece::inside(Arc::clone(bytes), start + offset, room)
+            Place::Behind {
+                bytes,
+                offset: start,
             }
-            Place::Foreign { .. } => Piece::foreign(address),
+            | Place::There {
+                bytes,
+                offset: start,
+            } => Piece::inside(Arc::clone(bytes), start + offset, room),
+            Place::Foreign => Piece::foreign(address),
         };
         let device = matches!(object.place, Place::Behind { .. }).then_some(object.device);
-        Ok(Operand { pieces: vec![piece], known: true, wraps: offset.checked_add(count).is_none(), device })
+        Ok(Operand {
+            pieces: vec![piece],
+            known: true,
+            wraps: offset.checked_add(count).is_none(),
+            device,
+        })
     }
 
-    fn in_reservation(&self, hit: &Hit, address: usize, count: usize, view: View, role: Role) -> Outcome<Operand> {
+    fn in_reservation(
+        &self,
+        hit: &Hit,
+        address: usize,
+        count: usize,
+        view: View,
+        role: Role,
+    ) -> Outcome<Operand> {
         if hit.map.is_none() {
             // Nothing is mapped here: the driver takes the address for pageable memory, where it will fault.
             return Ok(Operand::pageable(address));
@@ -118,7 +163,12 @@ impl Space {
             pieces.push(Piece::inside(bytes, offset, length));
             device = device.or(Some(map.memory.properties.device));
         }
-        Ok(Operand { pieces, known: true, wraps: false, device })
+        Ok(Operand {
+            pieces,
+            known: true,
+            wraps: false,
+            device,
+        })
     }
 }
 
@@ -127,5 +177,9 @@ fn permit(access: Protection, role: Role) -> Outcome {
         Role::Source => Protection::Read,
         Role::Destination => Protection::ReadWrite,
     };
-    if access >= needed { Ok(()) } else { Err(Code::INVALID_VALUE) }
+    if access >= needed {
+        Ok(())
+    } else {
+        Err(Code::INVALID_VALUE)
+    }
 }

@@ -57,7 +57,10 @@ impl Pool {
     }
 
     pub(crate) fn access(&self, device: Ordinal) -> Protection {
-        self.access.get(&device).copied().unwrap_or(Protection::None)
+        self.access
+            .get(&device)
+            .copied()
+            .unwrap_or(Protection::None)
     }
 
     pub(crate) fn set_access(&mut self, device: Ordinal, what: Protection) -> Outcome {
@@ -88,10 +91,18 @@ impl Space {
 
     /// Removes a pool; memory that is still out stays valid until it is freed.
     pub(crate) fn destroy_pool(&mut self, handle: usize) -> Outcome {
-        self.pools.remove(&handle).map(drop).ok_or(Code::INVALID_VALUE)
+        self.pools
+            .remove(&handle)
+            .map(drop)
+            .ok_or(Code::INVALID_VALUE)
     }
 
-    pub(crate) fn pool_allocate(&mut self, handle: usize, size: usize, stream: usize) -> Outcome<Arc<Object>> {
+    pub(crate) fn pool_allocate(
+        &mut self,
+        handle: usize,
+        size: usize,
+        stream: usize,
+    ) -> Outcome<Arc<Object>> {
         if size == 0 {
             return Err(Code::INVALID_VALUE);
         }
@@ -103,13 +114,27 @@ impl Space {
         let device = pool.device;
         self.pools.insert(handle, pool);
         let (base, place) = taken?;
-        Ok(self.insert(base, size, Kind::Pool(handle), Owner { device, context: 0 }, place))
+        Ok(self.insert(
+            base,
+            size,
+            Kind::Pool(handle),
+            Owner { device, context: 0 },
+            place,
+        ))
     }
 
-    fn take_from(&mut self, pool: &mut Pool, size: usize, stream: usize) -> Outcome<(usize, Place)> {
+    fn take_from(
+        &mut self,
+        pool: &mut Pool,
+        size: usize,
+        stream: usize,
+    ) -> Outcome<(usize, Place)> {
         pool.settle();
         let room = slab::occupied(size);
-        let again = pool.leaving.iter().position(|old| old.stream == stream && slab::occupied(old.object.size) == room);
+        let again = pool
+            .leaving
+            .iter()
+            .position(|old| old.stream == stream && slab::occupied(old.object.size) == room);
         let (base, place) = if let Some(index) = again {
             let old = pool.leaving.swap_remove(index).object;
             (old.base, old.place.clone())
@@ -143,32 +168,49 @@ impl Space {
     /// Frees pool memory: at once for everybody who asks, for new owners when `when` is done.
     pub(crate) fn pool_free(&mut self, base: usize, stream: usize, when: Arc<Ticket>) -> Outcome {
         let found = self.exactly(base).cloned().ok_or(Code::INVALID_VALUE)?;
-        let Kind::Pool(handle) = found.kind else { return Err(Code::INVALID_VALUE) };
+        let Kind::Pool(handle) = found.kind else {
+            return Err(Code::INVALID_VALUE);
+        };
         let object = self.remove(base).ok_or(Code::INVALID_VALUE)?;
         if let Some(pool) = self.pools.get_mut(&handle) {
             pool.used = pool.used.saturating_sub(slab::occupied(object.size));
-            pool.leaving.push(Leaving { object, stream, when });
+            pool.leaving.push(Leaving {
+                object,
+                stream,
+                when,
+            });
         }
         Ok(())
     }
 
     /// What a synchronisation does to pools: free what has left, keep what the threshold says.
     pub(crate) fn settle_pools(&mut self, device: Ordinal) {
-        let handles: Vec<_> =
-            self.pools.values().filter(|pool| pool.device == device).map(|pool| pool.handle).collect();
+        let handles: Vec<_> = self
+            .pools
+            .values()
+            .filter(|pool| pool.device == device)
+            .map(|pool| pool.handle)
+            .collect();
         for handle in handles {
-            let keep = self.pools.get(&handle).map_or(u64::MAX, |pool| pool.release_threshold);
+            let keep = self
+                .pools
+                .get(&handle)
+                .map_or(u64::MAX, |pool| pool.release_threshold);
             self.trim_pool(handle, usize::try_from(keep).unwrap_or(usize::MAX));
         }
     }
 
     /// Gives empty blocks back to the device until `keep` bytes are left.
     pub(crate) fn trim_pool(&mut self, handle: usize, keep: usize) {
-        let Some(pool) = self.pools.get_mut(&handle) else { return };
+        let Some(pool) = self.pools.get_mut(&handle) else {
+            return;
+        };
         pool.settle();
         let mut gone = Vec::new();
         while pool.slab.reserved() > keep {
-            let Some(block) = pool.slab.remove_empty() else { break };
+            let Some(block) = pool.slab.remove_empty() else {
+                break;
+            };
             drop(pool.charges.remove(&block.start));
             gone.push((block.start, block.length));
         }
@@ -181,11 +223,15 @@ impl Space {
 impl Pool {
     /// Takes back what has left its stream.
     fn settle(&mut self) {
-        let (gone, staying) = core::mem::take(&mut self.leaving).into_iter().partition(|old: &Leaving| old.when.is_done());
+        let (gone, staying) = core::mem::take(&mut self.leaving)
+            .into_iter()
+            .partition(|old: &Leaving| old.when.is_done());
         self.leaving = staying;
         for old in gone {
             let old: Leaving = old;
-            let _kept = self.slab.give(old.object.base, old.object.size, Empty::Keep);
+            let _kept = self
+                .slab
+                .give(old.object.base, old.object.size, Empty::Keep);
         }
     }
 }

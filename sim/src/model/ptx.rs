@@ -29,7 +29,10 @@ pub(crate) fn parse(text: &str) -> Option<Program> {
         has_version |= words.contains(&".version");
         if let Some(name) = entry_name(statement) {
             program.functions.push(name);
-        } else if let Some(space) = words.iter().position(|word| matches!(*word, ".global" | ".const")) {
+        } else if let Some(space) = words
+            .iter()
+            .position(|word| matches!(*word, ".global" | ".const"))
+        {
             let declared = words.get(space + 1..)?.join(" ");
             if !words.contains(&".extern") {
                 program.variables.push(variable(&declared, body)?);
@@ -64,7 +67,10 @@ fn next_statement(text: &str) -> Option<(&str, &str, &str)> {
     if text.is_empty() {
         return None;
     }
-    if [".version", ".target", ".address_size", ".file"].iter().any(|word| text.starts_with(word)) {
+    if [".version", ".target", ".address_size", ".file"]
+        .iter()
+        .any(|word| text.starts_with(word))
+    {
         let end = text.find('\n').unwrap_or(text.len());
         return Some((&text[..end], "", &text[end..]));
     }
@@ -82,7 +88,11 @@ fn next_statement(text: &str) -> Option<(&str, &str, &str)> {
         if depth == 0 {
             let end = stop + at + 1;
             let behind = text[end..].trim_start();
-            return Some((&text[..stop], &text[stop + 1..end - 1], behind.strip_prefix(';').unwrap_or(behind)));
+            return Some((
+                &text[..stop],
+                &text[stop + 1..end - 1],
+                behind.strip_prefix(';').unwrap_or(behind),
+            ));
         }
     }
     None
@@ -90,7 +100,10 @@ fn next_statement(text: &str) -> Option<(&str, &str, &str)> {
 
 fn entry_name(statement: &str) -> Option<String> {
     let (_, behind) = statement.split_once(".entry")?;
-    let name = behind.trim_start().split(|letter: char| letter == '(' || letter.is_whitespace()).next()?;
+    let name = behind
+        .trim_start()
+        .split(|letter: char| letter == '(' || letter.is_whitespace())
+        .next()?;
     (!name.is_empty()).then(|| name.to_owned())
 }
 
@@ -115,14 +128,26 @@ fn variable(declared: &str, body: &str) -> Option<Variable> {
             name => named.push_str(name),
         }
     }
-    let (name, shape) = named.split_once('[').map_or((named.as_str(), ""), |(name, shape)| (name, shape));
-    let values: Vec<&str> = body.split(',').map(|value| value.trim_matches(['{', '}', ' ', '\t', '\n', '\r'])).collect();
+    let (name, shape) = named
+        .split_once('[')
+        .map_or((named.as_str(), ""), |(name, shape)| (name, shape));
+    let values: Vec<&str> = body
+        .split(',')
+        .map(|value| value.trim_matches(['{', '}', ' ', '\t', '\n', '\r']))
+        .collect();
     let values: Vec<&str> = if body.is_empty() { vec![value] } else { values };
-    let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> = values
+        .into_iter()
+        .filter(|value| !value.is_empty())
+        .collect();
     let mut count = 1usize;
     for side in shape.split('[').filter(|side| !side.is_empty()) {
         let side = side.trim_end_matches(']').trim();
-        count = count.checked_mul(if side.is_empty() { values.len() } else { side.parse().ok()? })?;
+        count = count.checked_mul(if side.is_empty() {
+            values.len()
+        } else {
+            side.parse().ok()?
+        })?;
     }
     let mut initial = Vec::new();
     for value in values {
@@ -138,16 +163,28 @@ fn variable(declared: &str, body: &str) -> Option<Variable> {
 
 /// A literal; names and expressions that need an address are left as zero.
 fn number(text: &str) -> u64 {
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let value = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (negative, digits) = text
+        .strip_prefix('-')
+        .map_or((false, text), |digits| (true, digits));
+    let value = if let Some(hex) = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         u64::from_str_radix(hex.trim_end_matches('U'), 16)
-    } else if let Some(float) = digits.strip_prefix("0f").or_else(|| digits.strip_prefix("0d")) {
+    } else if let Some(float) = digits
+        .strip_prefix("0f")
+        .or_else(|| digits.strip_prefix("0d"))
+    {
         u64::from_str_radix(float, 16)
     } else {
         digits.trim_end_matches('U').parse()
     };
     let value = value.unwrap_or(0);
-    if negative { value.wrapping_neg() } else { value }
+    if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    }
 }
 
 fn bytes_of(kind: &str) -> Option<usize> {
@@ -175,7 +212,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(program.functions, ["run"]);
-        let sizes: Vec<_> = program.variables.iter().map(|v| (v.name.as_str(), v.size)).collect();
+        let sizes: Vec<_> = program
+            .variables
+            .iter()
+            .map(|v| (v.name.as_str(), v.size))
+            .collect();
         assert_eq!(sizes, [("table", 256), ("five", 4), ("pair", 16)]);
         assert_eq!(program.variables[1].initial, [5, 0, 0, 0]);
         assert_eq!(program.variables[2].initial[7], 0x3f);

@@ -30,7 +30,9 @@ pub(crate) struct Registry<T> {
 
 impl<T> Default for Registry<T> {
     fn default() -> Self {
-        Self { live: RwLock::new(HashMap::new()) }
+        Self {
+            live: RwLock::new(HashMap::new()),
+        }
     }
 }
 
@@ -39,17 +41,27 @@ impl<T> Registry<T> {
     pub(crate) fn add(&self, make: impl FnOnce(usize) -> T) -> (usize, Arc<T>) {
         let handle = fresh_handle();
         let thing = Arc::new(make(handle));
-        self.live.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::clone(&thing));
+        self.live
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(handle, Arc::clone(&thing));
         (handle, thing)
     }
 
     /// Adds a thing that could only be made with its handle known.
     pub(crate) fn insert(&self, handle: usize, thing: T) {
-        self.live.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(thing));
+        self.live
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(handle, Arc::new(thing));
     }
 
     pub(crate) fn get(&self, handle: usize) -> Option<Arc<T>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).get(&handle).cloned()
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&handle)
+            .cloned()
     }
 
     /// The thing, or the fault that a dead handle is, or an error where the address happens to be readable.
@@ -65,11 +77,19 @@ impl<T> Registry<T> {
     }
 
     pub(crate) fn remove(&self, handle: usize) -> Option<Arc<T>> {
-        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&handle)
+        self.live
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&handle)
     }
 
     /// All of them, at this moment.
     pub(crate) fn all(&self) -> Vec<Arc<T>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 }

@@ -27,7 +27,12 @@ pub(crate) struct Block {
 
 impl Block {
     pub(crate) fn new(start: usize, length: usize, bytes: Arc<Mapping>) -> Self {
-        Self { start, length, bytes, free: Extents::of(start, length) }
+        Self {
+            start,
+            length,
+            bytes,
+            free: Extents::of(start, length),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -64,12 +69,20 @@ pub(crate) enum Empty {
 impl Slab {
     /// For plain allocations: small ones share blocks, others have their own.
     pub(crate) const fn plain() -> Self {
-        Self { blocks: BTreeMap::new(), unit: BLOCK, small: SMALL }
+        Self {
+            blocks: BTreeMap::new(),
+            unit: BLOCK,
+            small: SMALL,
+        }
     }
 
     /// For a pool: everything shares.
     pub(crate) const fn pool() -> Self {
-        Self { blocks: BTreeMap::new(), unit: CHUNK, small: CHUNK }
+        Self {
+            blocks: BTreeMap::new(),
+            unit: CHUNK,
+            small: CHUNK,
+        }
     }
 
     /// How large a block an allocation of `size` needs where no block has room.
@@ -83,16 +96,23 @@ impl Slab {
             return None;
         }
         let unit = self.unit;
-        self.blocks.values_mut().filter(|block| block.length == unit).find_map(|block| {
-            let at = block.free.take(occupied(size), GRAIN)?;
-            let (bytes, offset) = block.place(at);
-            Some((at, bytes, offset))
-        })
+        self.blocks
+            .values_mut()
+            .filter(|block| block.length == unit)
+            .find_map(|block| {
+                let at = block.free.take(occupied(size), GRAIN)?;
+                let (bytes, offset) = block.place(at);
+                Some((at, bytes, offset))
+            })
     }
 
     /// Adds a block and takes its first bytes.
     pub(crate) fn add(&mut self, mut block: Block, size: usize) -> (usize, Arc<Mapping>, usize) {
-        let taken = if size <= self.small { occupied(size) } else { block.length };
+        let taken = if size <= self.small {
+            occupied(size)
+        } else {
+            block.length
+        };
         let at = block.free.take(taken, GRAIN).unwrap_or(block.start);
         let (bytes, offset) = block.place(at);
         self.blocks.insert(block.start, block);
@@ -102,10 +122,18 @@ impl Slab {
     /// Gives an allocation back; answers the block where it is empty now and was removed.
     pub(crate) fn give(&mut self, at: usize, size: usize, empty: Empty) -> Option<Block> {
         let (&start, block) = self.blocks.range_mut(..=at).next_back()?;
-        let taken = if size <= self.small { occupied(size) } else { block.length };
+        let taken = if size <= self.small {
+            occupied(size)
+        } else {
+            block.length
+        };
         block.free.give(at, taken);
         let gone = empty == Empty::Remove && block.is_empty();
-        if gone { self.blocks.remove(&start) } else { None }
+        if gone {
+            self.blocks.remove(&start)
+        } else {
+            None
+        }
     }
 
     /// Removes one block that holds nothing.

@@ -99,17 +99,37 @@ impl Space {
     }
 
     /// Allocates device memory (`kind` is `Device` or `Global`).
-    pub(crate) fn allocate(&mut self, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
+    pub(crate) fn allocate(
+        &mut self,
+        size: usize,
+        kind: Kind,
+        owner: Owner,
+    ) -> Outcome<Arc<Object>> {
         self.allocate_in(Class::Device, size, kind, owner)
     }
 
     /// Allocates memory that program and device share at one address.
-    pub(crate) fn allocate_shared(&mut self, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
-        let class = if kind == Kind::Managed { Class::Managed } else { Class::Pinned };
+    pub(crate) fn allocate_shared(
+        &mut self,
+        size: usize,
+        kind: Kind,
+        owner: Owner,
+    ) -> Outcome<Arc<Object>> {
+        let class = if kind == Kind::Managed {
+            Class::Managed
+        } else {
+            Class::Pinned
+        };
         self.allocate_in(class, size, kind, owner)
     }
 
-    fn allocate_in(&mut self, class: Class, size: usize, kind: Kind, owner: Owner) -> Outcome<Arc<Object>> {
+    fn allocate_in(
+        &mut self,
+        class: Class,
+        size: usize,
+        kind: Kind,
+        owner: Owner,
+    ) -> Outcome<Arc<Object>> {
         if size == 0 {
             return Err(Code::INVALID_VALUE);
         }
@@ -121,7 +141,10 @@ impl Space {
                 if let Some(charge) = charge {
                     self.charges.insert(block.start, charge);
                 }
-                self.slabs.entry((owner, class)).or_insert_with(Slab::plain).add(block, size)
+                self.slabs
+                    .entry((owner, class))
+                    .or_insert_with(Slab::plain)
+                    .add(block, size)
             }
         };
         let place = match class {
@@ -131,7 +154,12 @@ impl Space {
         Ok(self.insert(base, size, kind, owner, place))
     }
 
-    fn new_block(&mut self, class: Class, size: usize, device: Ordinal) -> Outcome<(Block, Option<Charge>)> {
+    fn new_block(
+        &mut self,
+        class: Class,
+        size: usize,
+        device: Ordinal,
+    ) -> Outcome<(Block, Option<Charge>)> {
         if size > usize::MAX / 4 {
             return Err(Code::OUT_OF_MEMORY);
         }
@@ -143,7 +171,11 @@ impl Space {
                 Ok((Block::new(start, length, bytes), Some(charge)))
             }
             Class::Pinned | Class::Managed => {
-                let length = if size <= slab::SMALL { length } else { round_up(size, PAGE).unwrap_or(length) };
+                let length = if size <= slab::SMALL {
+                    length
+                } else {
+                    round_up(size, PAGE).unwrap_or(length)
+                };
                 let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
                 Ok((Block::new(bytes.start(), length, bytes), None))
             }
@@ -156,22 +188,39 @@ impl Space {
         Ok((self.arena.take(length, BLOCK)?, bytes))
     }
 
-    pub(super) fn insert(&mut self, base: usize, size: usize, kind: Kind, owner: Owner, place: Place) -> Arc<Object> {
+    pub(super) fn insert(
+        &mut self,
+        base: usize,
+        size: usize,
+        kind: Kind,
+        owner: Owner,
+        place: Place,
+    ) -> Arc<Object> {
         let object = Arc::new(Object::new(base, size, kind, owner, self.fresh_id(), place));
         self.objects.insert(base, Arc::clone(&object));
         object
     }
 
     /// Makes memory of the program known to CUDA.
-    pub(crate) fn register(&mut self, base: usize, size: usize, flags: u32, owner: Owner) -> Outcome {
+    pub(crate) fn register(
+        &mut self,
+        base: usize,
+        size: usize,
+        flags: u32,
+        owner: Owner,
+    ) -> Outcome {
         if let Some(there) = self.is_occupied(base, size) {
             let twice = matches!(there.kind, Kind::Registered(_));
-            return Err(if twice { Code::HOST_MEMORY_ALREADY_REGISTERED } else { Code::INVALID_VALUE });
+            return Err(if twice {
+                Code::HOST_MEMORY_ALREADY_REGISTERED
+            } else {
+                Code::INVALID_VALUE
+            });
         }
         if matches!(self.find(base), Found::Virtual(_)) {
             return Err(Code::INVALID_VALUE);
         }
-        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign { address: base });
+        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign);
         Ok(())
     }
 
@@ -182,9 +231,12 @@ impl Space {
             Kind::Device | Kind::Global => Class::Device,
             Kind::Pinned(_) => Class::Pinned,
             Kind::Managed => Class::Managed,
-            Kind::Registered(_) | Kind::Pool(_) | Kind::Imported => return Some(object),
+            Kind::Registered(_) | Kind::Pool(_) => return Some(object),
         };
-        let owner = Owner { device: object.device, context: object.context };
+        let owner = Owner {
+            device: object.device,
+            context: object.context,
+        };
         let slab = self.slabs.get_mut(&(owner, class));
         if let Some(block) = slab.and_then(|slab| slab.give(base, object.size, Empty::Remove)) {
             self.retire(&block, class);
@@ -210,16 +262,21 @@ impl Space {
         for base in gone {
             drop(self.remove(base));
         }
-        let slabs: Vec<_> = self.slabs.keys().filter(|(owner, _)| owner.context == context).copied().collect();
+        let slabs: Vec<_> = self
+            .slabs
+            .keys()
+            .filter(|(owner, _)| owner.context == context)
+            .copied()
+            .collect();
         for key in slabs {
-            for block in self.slabs.remove(&key).map(|mut slab| slab.drain()).unwrap_or_default() {
+            for block in self
+                .slabs
+                .remove(&key)
+                .map(|mut slab| slab.drain())
+                .unwrap_or_default()
+            {
                 self.retire(&block, key.1);
             }
         }
-    }
-
-    /// Number of live objects, for leak checks.
-    pub(crate) fn live(&self) -> usize {
-        self.objects.len()
     }
 }

@@ -40,11 +40,26 @@ pub(crate) struct Corner {
 
 impl Corner {
     pub(crate) const fn at(sort: Sort, address: usize, view: View) -> Self {
-        Self { sort, address, array: 0, x: 0, y: 0, z: 0, pitch: 0, height: 0, lod: 0, view }
+        Self {
+            sort,
+            address,
+            array: 0,
+            x: 0,
+            y: 0,
+            z: 0,
+            pitch: 0,
+            height: 0,
+            lod: 0,
+            view,
+        }
     }
 
     pub(crate) const fn in_array(array: usize, x: usize, view: View) -> Self {
-        Self { array, x, ..Self::at(Sort::Array, 0, view) }
+        Self {
+            array,
+            x,
+            ..Self::at(Sort::Array, 0, view)
+        }
     }
 }
 
@@ -67,7 +82,12 @@ impl CopySpec {
         }
         let (dst, dst_wraps) = self.dst.resolve(machine, self.shape, Role::Destination)?;
         let (src, src_wraps) = self.src.resolve(machine, self.shape, Role::Source)?;
-        Ok(Some(Transfer { dst, src, shape: self.shape, poisonous: dst_wraps || src_wraps }))
+        Ok(Some(Transfer {
+            dst,
+            src,
+            shape: self.shape,
+            poisonous: dst_wraps || src_wraps,
+        }))
     }
 }
 
@@ -78,12 +98,22 @@ impl Corner {
             return Err(Code::INVALID_VALUE);
         }
         if self.sort == Sort::Array {
-            return if self.array == 0 { Err(Code::INVALID_VALUE) } else { Ok(()) };
+            return if self.array == 0 {
+                Err(Code::INVALID_VALUE)
+            } else {
+                Ok(())
+            };
         }
         let row = self.x.checked_add(shape.width).ok_or(Code::INVALID_VALUE);
         let too_narrow = self.pitch != 0 && row? > self.pitch;
-        let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height && shape.depth > 1;
-        if self.address == 0 || too_narrow || too_low { Err(Code::INVALID_VALUE) } else { Ok(()) }
+        let too_low = self.height != 0
+            && self.y.saturating_add(shape.height) > self.height
+            && shape.depth > 1;
+        if self.address == 0 || too_narrow || too_low {
+            Err(Code::INVALID_VALUE)
+        } else {
+            Ok(())
+        }
     }
 
     fn resolve(&self, machine: &Machine, shape: Shape, role: Role) -> Outcome<(Side, bool)> {
@@ -91,11 +121,26 @@ impl Corner {
             let array = machine.arrays.get(self.array).ok_or(Code::INVALID_VALUE)?;
             return Ok((self.in_bounds(&array, shape)?, false));
         }
-        let pitch = if self.pitch == 0 { self.x + shape.width } else { self.pitch };
-        let rows = if self.height == 0 { shape.height } else { self.height };
+        let pitch = if self.pitch == 0 {
+            self.x + shape.width
+        } else {
+            self.pitch
+        };
+        let rows = if self.height == 0 {
+            shape.height
+        } else {
+            self.height
+        };
         let slice = pitch.checked_mul(rows).ok_or(Code::INVALID_VALUE)?;
-        let before = slice.checked_mul(self.z).zip(pitch.checked_mul(self.y)).ok_or(Code::INVALID_VALUE)?;
-        let start = self.address.wrapping_add(before.0).wrapping_add(before.1).wrapping_add(self.x);
+        let before = slice
+            .checked_mul(self.z)
+            .zip(pitch.checked_mul(self.y))
+            .ok_or(Code::INVALID_VALUE)?;
+        let start = self
+            .address
+            .wrapping_add(before.0)
+            .wrapping_add(before.1)
+            .wrapping_add(self.x);
         let extent = shape.extent(pitch, slice).ok_or(Code::INVALID_VALUE)?;
         let operand = machine.space().operand(start, extent, self.view, role)?;
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
@@ -106,18 +151,27 @@ impl Corner {
     }
 
     fn in_bounds(&self, array: &Arc<Array>, shape: Shape) -> Outcome<Side> {
-        let fits = |from: usize, count: usize, room: usize| from.checked_add(count).is_some_and(|end| end <= room);
+        let fits = |from: usize, count: usize, room: usize| {
+            from.checked_add(count).is_some_and(|end| end <= room)
+        };
         let inside = fits(self.x, shape.width, array.row)
             && fits(self.y, shape.height, array.rows)
             && fits(self.z, shape.depth, array.slices);
-        let aligned = self.x.is_multiple_of(array.element) && shape.width.is_multiple_of(array.element);
+        let aligned =
+            self.x.is_multiple_of(array.element) && shape.width.is_multiple_of(array.element);
         if !inside || !aligned {
             return Err(Code::INVALID_VALUE);
         }
         let slice = array.row * array.rows;
         let offset = self.z * slice + self.y * array.row + self.x;
         let piece = Piece::inside(Arc::clone(&array.bytes), 0, slice * array.slices);
-        Ok(Side { pieces: vec![piece], offset, pitch: array.row, slice, pageable: false })
+        Ok(Side {
+            pieces: vec![piece],
+            offset,
+            pitch: array.row,
+            slice,
+            pageable: false,
+        })
     }
 }
 
@@ -141,7 +195,11 @@ impl FillSpec {
     pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Filling>> {
         let unit = self.pattern.width();
         let width = self.width.checked_mul(unit).ok_or(Code::INVALID_VALUE)?;
-        let shape = Shape { width, height: self.height, depth: 1 };
+        let shape = Shape {
+            width,
+            height: self.height,
+            depth: 1,
+        };
         if shape.is_empty() {
             return Ok(None);
         }
@@ -151,9 +209,18 @@ impl FillSpec {
             return Err(Code::INVALID_VALUE);
         }
         let extent = shape.extent(pitch, 0).ok_or(Code::INVALID_VALUE)?;
-        let operand = machine.space().operand(self.address, extent, View::Device(self.device), Role::Destination)?;
+        let operand = machine.space().operand(
+            self.address,
+            extent,
+            View::Device(self.device),
+            Role::Destination,
+        )?;
         self.permit(&operand, machine)?;
-        Ok(Some(Filling { dst: Side::of(operand, pitch, 0), pattern: self.pattern, shape }))
+        Ok(Some(Filling {
+            dst: Side::of(operand, pitch, 0),
+            pattern: self.pattern,
+            shape,
+        }))
     }
 
     fn permit(&self, operand: &Operand, machine: &Machine) -> Outcome {
@@ -161,7 +228,9 @@ impl FillSpec {
             return Err(Code::INVALID_VALUE);
         }
         match operand.device {
-            Some(device) if device != self.device && !machine.reaches(self.context, device) => Err(Code::INVALID_VALUE),
+            Some(device) if device != self.device && !machine.reaches(self.context, device) => {
+                Err(Code::INVALID_VALUE)
+            }
             _ => Ok(()),
         }
     }

@@ -61,7 +61,10 @@ pub(crate) struct Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("handle", &self.handle).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Stream")
+            .field("handle", &self.handle)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,7 +96,12 @@ impl Drop for Turn {
 }
 
 impl Stream {
-    pub(crate) fn new(context: &Arc<Context>, handle: usize, kind: Kind, priority: i32) -> Arc<Self> {
+    pub(crate) fn new(
+        context: &Arc<Context>,
+        handle: usize,
+        kind: Kind,
+        priority: i32,
+    ) -> Arc<Self> {
         let stream = Arc::new(Self::alone(context, handle, kind, priority));
         stream.join(context);
         stream
@@ -121,7 +129,10 @@ impl Stream {
     }
 
     pub(crate) fn context(&self) -> Outcome<Arc<Context>> {
-        self.context.upgrade().filter(|context| context.is_alive()).ok_or(Code::CONTEXT_IS_DESTROYED)
+        self.context
+            .upgrade()
+            .filter(|context| context.is_alive())
+            .ok_or(Code::CONTEXT_IS_DESTROYED)
     }
 
     pub(crate) const fn context_handle(&self) -> usize {
@@ -138,10 +149,21 @@ impl Stream {
         let context = self.context()?;
         let mut order = lock(&context.order);
         let ticket = Arc::new(Ticket::default());
-        let mut after: Vec<_> = lock(&self.last).replace(Arc::clone(&ticket)).into_iter().collect();
+        let mut after: Vec<_> = lock(&self.last)
+            .replace(Arc::clone(&ticket))
+            .into_iter()
+            .collect();
         if self.kind == Kind::Legacy {
-            let others = order.streams.iter().filter_map(Weak::upgrade).filter(|other| other.is_blocking());
-            after.extend(others.filter(|other| other.handle != self.handle).filter_map(|other| other.last()));
+            let others = order
+                .streams
+                .iter()
+                .filter_map(Weak::upgrade)
+                .filter(|other| other.is_blocking());
+            after.extend(
+                others
+                    .filter(|other| other.handle != self.handle)
+                    .filter_map(|other| other.last()),
+            );
             order.legacy_last = Some(Arc::clone(&ticket));
         } else if self.is_blocking() {
             after.extend(order.legacy_last.clone());
@@ -162,7 +184,10 @@ impl Stream {
     }
 
     /// Puts work into the stream.
-    pub(crate) fn enqueue(self: &Arc<Self>, work: impl FnOnce() -> Outcome + Send + 'static) -> Outcome<Arc<Ticket>> {
+    pub(crate) fn enqueue(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> Outcome + Send + 'static,
+    ) -> Outcome<Arc<Ticket>> {
         self.enqueue_after(Vec::new(), work)
     }
 
@@ -176,7 +201,11 @@ impl Stream {
         let mut queue = lock(&self.queue);
         let (ticket, mut after) = self.place()?;
         after.extend(others);
-        queue.jobs.push_back(Job { after, ticket: Arc::clone(&ticket), work: Box::new(work) });
+        queue.jobs.push_back(Job {
+            after,
+            ticket: Arc::clone(&ticket),
+            work: Box::new(work),
+        });
         if !queue.has_worker {
             queue.has_worker = true;
             let stream = Arc::clone(self);
@@ -220,7 +249,9 @@ impl Stream {
             ticket.wait();
         }
         let context = self.context.upgrade();
-        let dead = context.as_ref().is_some_and(|context| context.check().is_err());
+        let dead = context
+            .as_ref()
+            .is_some_and(|context| context.check().is_err());
         if !dead
             && let Err(code) = (job.work)()
             && let Some(context) = context
@@ -251,7 +282,10 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
     // SAFETY: both sets are live; a thread inherits the mask of the one that starts it.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
-    let started = std::thread::Builder::new().name("cuwhy-sim".into()).stack_size(256 << 10).spawn(work);
+    let started = std::thread::Builder::new()
+        .name("cuwhy-sim".into())
+        .stack_size(256 << 10)
+        .spawn(work);
     // SAFETY: `before` was filled above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), core::ptr::null_mut()) };
     started.map(drop)

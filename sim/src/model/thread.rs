@@ -23,7 +23,10 @@ thread_local! {
 
 /// The context on top of this thread's stack: its handle.
 pub(crate) fn current() -> Option<usize> {
-    STACK.try_with(|stack| stack.borrow().last().copied()).ok().flatten()
+    STACK
+        .try_with(|stack| stack.borrow().last().copied())
+        .ok()
+        .flatten()
 }
 
 pub(crate) fn push(context: usize) {
@@ -31,7 +34,10 @@ pub(crate) fn push(context: usize) {
 }
 
 pub(crate) fn pop() -> Option<usize> {
-    STACK.try_with(|stack| stack.borrow_mut().pop()).ok().flatten()
+    STACK
+        .try_with(|stack| stack.borrow_mut().pop())
+        .ok()
+        .flatten()
 }
 
 /// Replaces the top of the stack, or empties it where nothing is given.
@@ -46,7 +52,14 @@ pub(crate) fn replace(context: Option<usize>) {
 pub(crate) fn own_stream(context: &Arc<Context>) -> Arc<Stream> {
     let make = || Stream::new(context, 2, Kind::PerThread, 0);
     STREAMS
-        .try_with(|streams| Arc::clone(streams.borrow_mut().entry(context.handle).or_insert_with(make)))
+        .try_with(|streams| {
+            Arc::clone(
+                streams
+                    .borrow_mut()
+                    .entry(context.handle)
+                    .or_insert_with(make),
+            )
+        })
         .unwrap_or_else(|_thread_is_ending| make())
 }
 
@@ -79,7 +92,9 @@ pub(crate) fn is_called_back() -> bool {
 
 /// Exchanges this thread's part in what captures forbid.
 pub(crate) fn exchange_capture_mode(mode: Mode) -> Outcome<Mode> {
-    Ok(CAPTURE_MODE.try_with(|place| place.replace(mode)).unwrap_or(Mode::Global))
+    Ok(CAPTURE_MODE
+        .try_with(|place| place.replace(mode))
+        .unwrap_or(Mode::Global))
 }
 
 pub(crate) fn capture_mode() -> Mode {

@@ -1,7 +1,7 @@
 //! A piece of work that will be done: what everything that waits, waits for.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Locks, and does not mind that another thread panicked: the model never leaves a lock with half a change.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -33,15 +33,10 @@ impl Ticket {
     pub(crate) fn wait(&self) {
         let mut done = lock(&self.done);
         while done.is_none() {
-            done = self.changed.wait(done).unwrap_or_else(PoisonError::into_inner);
+            done = self
+                .changed
+                .wait(done)
+                .unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    /// Waits at most so long.
-    pub(crate) fn wait_for(&self, most: Duration) -> bool {
-        let done = lock(&self.done);
-        let (done, _) =
-            self.changed.wait_timeout_while(done, most, |done| done.is_none()).unwrap_or_else(PoisonError::into_inner);
-        done.is_some()
     }
 }

@@ -20,7 +20,11 @@ pub(crate) struct Shape {
 impl Shape {
     /// One row.
     pub(crate) const fn line(width: usize) -> Self {
-        Self { width, height: 1, depth: 1 }
+        Self {
+            width,
+            height: 1,
+            depth: 1,
+        }
     }
 
     pub(crate) const fn is_empty(self) -> bool {
@@ -54,14 +58,24 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn of(operand: Operand, pitch: usize, slice: usize) -> Self {
         let pageable = operand.is_pageable();
-        Self { pieces: operand.pieces, offset: 0, pitch, slice, pageable }
+        Self {
+            pieces: operand.pieces,
+            offset: 0,
+            pitch,
+            slice,
+            pageable,
+        }
     }
 
     /// Address of a byte, how many follow it in one piece, and whether they may fault.
     fn at(&self, mut offset: usize) -> Option<(usize, usize, bool)> {
         for piece in &self.pieces {
             if offset < piece.length {
-                return Some((piece.address.wrapping_add(offset), piece.length - offset, piece.keep.is_none()));
+                return Some((
+                    piece.address.wrapping_add(offset),
+                    piece.length - offset,
+                    piece.keep.is_none(),
+                ));
             }
             offset -= piece.length;
         }
@@ -89,38 +103,49 @@ pub(crate) enum Thread {
 }
 
 impl Transfer {
-    /// Whether a side is pageable memory, which is touched only on the caller's thread.
-    pub(crate) fn is_pageable(&self) -> bool {
-        self.dst.pageable || self.src.pageable
-    }
-
     /// Carries the copy out.
     pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
         if self.poisonous {
             return Err(Fault);
         }
-        let Shape { width, height, depth } = self.shape;
+        let Shape {
+            width,
+            height,
+            depth,
+        } = self.shape;
         if height == 1 && depth == 1 || self.is_one_run() {
             return self.row(0, 0, width * height * depth, thread);
         }
         for z in 0..depth {
             for y in 0..height {
-                self.row(z * self.dst.slice + y * self.dst.pitch, z * self.src.slice + y * self.src.pitch, width, thread)?;
+                self.row(
+                    z * self.dst.slice + y * self.dst.pitch,
+                    z * self.src.slice + y * self.src.pitch,
+                    width,
+                    thread,
+                )?;
             }
         }
         Ok(())
     }
 
     fn is_one_run(&self) -> bool {
-        let Shape { width, height, depth } = self.shape;
-        [&self.dst, &self.src].iter().all(|side| side.pitch == width && (depth == 1 || side.slice == width * height))
+        let Shape {
+            width,
+            height,
+            depth,
+        } = self.shape;
+        [&self.dst, &self.src]
+            .iter()
+            .all(|side| side.pitch == width && (depth == 1 || side.slice == width * height))
     }
 
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
             let (to, room, dst_foreign) = self.dst.at(self.dst.offset + dst + done).ok_or(Fault)?;
-            let (from, there, src_foreign) = self.src.at(self.src.offset + src + done).ok_or(Fault)?;
+            let (from, there, src_foreign) =
+                self.src.at(self.src.offset + src + done).ok_or(Fault)?;
             let step = room.min(there).min(count - done);
             let foreign = match (dst_foreign, src_foreign) {
                 (false, false) => Foreign::Neither,
@@ -141,13 +166,37 @@ impl Transfer {
 
     /// Reads the source now, on this thread, so that the rest can be done later and elsewhere.
     pub(crate) fn stage(self) -> Outcome<Self> {
-        let Shape { width, height, depth } = self.shape;
-        let bytes = Arc::new(Mapping::new(Use::Shadow, (width * height * depth).max(1), PAGE)?);
+        let Shape {
+            width,
+            height,
+            depth,
+        } = self.shape;
+        let bytes = Arc::new(Mapping::new(
+            Use::Shadow,
+            (width * height * depth).max(1),
+            PAGE,
+        )?);
         let piece = Piece::inside(bytes, 0, width * height * depth);
-        let side = |piece: Piece| Side { pieces: vec![piece], offset: 0, pitch: width, slice: width * height, pageable: false };
-        let inward = Self { dst: side(piece.clone()), src: self.src, shape: self.shape, poisonous: false };
+        let side = |piece: Piece| Side {
+            pieces: vec![piece],
+            offset: 0,
+            pitch: width,
+            slice: width * height,
+            pageable: false,
+        };
+        let inward = Self {
+            dst: side(piece.clone()),
+            src: self.src,
+            shape: self.shape,
+            poisonous: false,
+        };
         let _a_fault_here_is_a_signal = inward.run(Thread::Caller);
-        Ok(Self { dst: self.dst, src: side(piece), shape: self.shape, poisonous: self.poisonous })
+        Ok(Self {
+            dst: self.dst,
+            src: side(piece),
+            shape: self.shape,
+            poisonous: self.poisonous,
+        })
     }
 }
 
@@ -181,7 +230,11 @@ pub(crate) struct Filling {
 impl Filling {
     /// Carries it out: a row of the pattern is made first, then copied like any other memory.
     pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
-        let Shape { width, height, depth } = self.shape;
+        let Shape {
+            width,
+            height,
+            depth,
+        } = self.shape;
         if self.dst.pieces.iter().any(|piece| piece.keep.is_none()) && thread == Thread::Worker {
             return self.by_copies();
         }
@@ -222,7 +275,16 @@ impl Filling {
             slice: 0,
             pageable: false,
         };
-        let dst = Side { pieces: self.dst.pieces.clone(), ..self.dst };
-        Transfer { dst, src, shape: self.shape, poisonous: false }.run(Thread::Worker)
+        let dst = Side {
+            pieces: self.dst.pieces.clone(),
+            ..self.dst
+        };
+        Transfer {
+            dst,
+            src,
+            shape: self.shape,
+            poisonous: false,
+        }
+        .run(Thread::Worker)
     }
 }

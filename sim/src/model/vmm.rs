@@ -82,18 +82,29 @@ pub(crate) struct Map {
 
 impl Map {
     pub(crate) fn access(&self, device: Ordinal) -> Protection {
-        self.access.iter().find(|(who, _)| *who == device).map_or(Protection::None, |(_, what)| *what)
+        self.access
+            .iter()
+            .find(|(who, _)| *who == device)
+            .map_or(Protection::None, |(_, what)| *what)
     }
 
     /// The best that any device may do.
     pub(crate) fn best_access(&self) -> Protection {
-        self.access.iter().map(|(_, what)| *what).max().unwrap_or(Protection::None)
+        self.access
+            .iter()
+            .map(|(_, what)| *what)
+            .max()
+            .unwrap_or(Protection::None)
     }
 
     /// Where the bytes of `address` are, and how many follow.
     pub(crate) fn place(&self, address: usize) -> (Arc<Mapping>, usize, usize) {
         let inside = address - self.base;
-        (Arc::clone(&self.memory.bytes), self.offset + inside, self.size - inside)
+        (
+            Arc::clone(&self.memory.bytes),
+            self.offset + inside,
+            self.size - inside,
+        )
     }
 }
 
@@ -117,7 +128,11 @@ pub(crate) struct Hit {
 impl Reservation {
     pub(crate) fn hit(&self, address: usize) -> Hit {
         let map = self.map_at(address).cloned();
-        Hit { base: self.base, size: self.size, map }
+        Hit {
+            base: self.base,
+            size: self.size,
+            map,
+        }
     }
 
     fn map_at(&self, address: usize) -> Option<&Map> {
@@ -128,7 +143,10 @@ impl Reservation {
 
 impl Space {
     pub(crate) fn reserve(&mut self, size: usize, alignment: usize, wish: usize) -> Outcome<usize> {
-        if size == 0 || !size.is_multiple_of(GRANULARITY) || (alignment != 0 && !alignment.is_power_of_two()) {
+        if size == 0
+            || !size.is_multiple_of(GRANULARITY)
+            || (alignment != 0 && !alignment.is_power_of_two())
+        {
             return Err(Code::INVALID_VALUE);
         }
         let base = if wish != 0 && self.reserved.take_at(wish, size) {
@@ -136,12 +154,22 @@ impl Space {
         } else {
             self.reserved.take(size, alignment.max(GRANULARITY))?
         };
-        self.reservations.insert(base, Reservation { base, size, maps: BTreeMap::new() });
+        self.reservations.insert(
+            base,
+            Reservation {
+                base,
+                size,
+                maps: BTreeMap::new(),
+            },
+        );
         Ok(base)
     }
 
     pub(crate) fn unreserve(&mut self, base: usize, size: usize) -> Outcome {
-        let fits = self.reservations.get(&base).is_some_and(|found| found.size == size && found.maps.is_empty());
+        let fits = self
+            .reservations
+            .get(&base)
+            .is_some_and(|found| found.size == size && found.maps.is_empty());
         if !fits {
             return Err(Code::INVALID_VALUE);
         }
@@ -160,13 +188,23 @@ impl Space {
         };
         let bytes = Arc::new(Mapping::new(Use::Shadow, size, super::mapping::PAGE)?);
         let id = self.fresh_id();
-        let memory = Arc::new(Physical { handle, size, properties, id, bytes, _charge: charge });
+        let memory = Arc::new(Physical {
+            handle,
+            size,
+            properties,
+            id,
+            bytes,
+            _charge: charge,
+        });
         self.physical.insert(handle, Held { memory, count: 1 });
         Ok(())
     }
 
     pub(crate) fn physical(&self, handle: usize) -> Outcome<&Arc<Physical>> {
-        self.physical.get(&handle).map(|held| &held.memory).ok_or(Code::INVALID_VALUE)
+        self.physical
+            .get(&handle)
+            .map(|held| &held.memory)
+            .ok_or(Code::INVALID_VALUE)
     }
 
     /// Gives a handle up; the memory stays while it is mapped.
@@ -181,28 +219,66 @@ impl Space {
 
     /// The handle of the memory mapped at an address, held once more.
     pub(crate) fn retain(&mut self, address: usize) -> Outcome<usize> {
-        let Found::Virtual(Hit { map: Some(map), .. }) = self.find(address) else { return Err(Code::INVALID_VALUE) };
-        let held = self.physical.entry(map.memory.handle).or_insert(Held { memory: Arc::clone(&map.memory), count: 0 });
+        let Found::Virtual(Hit { map: Some(map), .. }) = self.find(address) else {
+            return Err(Code::INVALID_VALUE);
+        };
+        let held = self.physical.entry(map.memory.handle).or_insert(Held {
+            memory: Arc::clone(&map.memory),
+            count: 0,
+        });
         held.count += 1;
         Ok(map.memory.handle)
     }
 
     fn reservation_of(&mut self, base: usize, size: usize) -> Outcome<&mut Reservation> {
-        let (_, found) = self.reservations.range_mut(..=base).next_back().ok_or(Code::INVALID_VALUE)?;
-        let inside = (base - found.base).checked_add(size).is_some_and(|end| end <= found.size);
-        if inside && size > 0 { Ok(found) } else { Err(Code::INVALID_VALUE) }
+        let (_, found) = self
+            .reservations
+            .range_mut(..=base)
+            .next_back()
+            .ok_or(Code::INVALID_VALUE)?;
+        let inside = (base - found.base)
+            .checked_add(size)
+            .is_some_and(|end| end <= found.size);
+        if inside && size > 0 {
+            Ok(found)
+        } else {
+            Err(Code::INVALID_VALUE)
+        }
     }
 
-    pub(crate) fn map(&mut self, base: usize, size: usize, offset: usize, handle: usize) -> Outcome {
+    pub(crate) fn map(
+        &mut self,
+        base: usize,
+        size: usize,
+        offset: usize,
+        handle: usize,
+    ) -> Outcome {
         let memory = Arc::clone(self.physical(handle)?);
-        let aligned = [base, size, offset].iter().all(|value| value.is_multiple_of(GRANULARITY));
-        let enough = offset.checked_add(size).is_some_and(|end| end <= memory.size);
+        let aligned = [base, size, offset]
+            .iter()
+            .all(|value| value.is_multiple_of(GRANULARITY));
+        let enough = offset
+            .checked_add(size)
+            .is_some_and(|end| end <= memory.size);
         let reservation = self.reservation_of(base, size)?;
-        let taken = reservation.maps.range(..base + size).next_back().is_some_and(|(_, map)| map.base + map.size > base);
+        let taken = reservation
+            .maps
+            .range(..base + size)
+            .next_back()
+            .is_some_and(|(_, map)| map.base + map.size > base);
         if !aligned || !enough || taken {
             return Err(Code::INVALID_VALUE);
         }
-        reservation.maps.insert(base, Map { base, size, offset, memory, access: Vec::new() });
+        reservation.maps.insert(
+            base,
+            Map {
+                base,
+                size,
+                offset,
+                memory,
+                access: Vec::new(),
+            },
+        );
         Ok(())
     }
 
@@ -212,7 +288,10 @@ impl Space {
         let inside = covering(reservation, base, size)?;
         let first = inside.first().copied().ok_or(Code::INVALID_VALUE)?;
         let last = inside.last().copied().ok_or(Code::INVALID_VALUE)?;
-        let end = reservation.maps.get(&last).map_or(0, |map| map.base + map.size);
+        let end = reservation
+            .maps
+            .get(&last)
+            .map_or(0, |map| map.base + map.size);
         if first != base || end != base + size {
             return Err(Code::INVALID_VALUE);
         }
@@ -222,7 +301,13 @@ impl Space {
         Ok(())
     }
 
-    pub(crate) fn set_access(&mut self, base: usize, size: usize, who: Ordinal, what: Protection) -> Outcome {
+    pub(crate) fn set_access(
+        &mut self,
+        base: usize,
+        size: usize,
+        who: Ordinal,
+        what: Protection,
+    ) -> Outcome {
         let reservation = self.reservation_of(base, size)?;
         for start in covering(reservation, base, size)? {
             if let Some(map) = reservation.maps.get_mut(&start) {

@@ -24,8 +24,6 @@ pub(crate) struct Profile {
 
 /// Attribute numbers that the model itself asks for.
 pub(crate) mod number {
-    pub(crate) const MAX_PITCH: u32 = 11;
-    pub(crate) const TEXTURE_PITCH_ALIGNMENT: u32 = 51;
     pub(crate) const PCI_BUS: u32 = 33;
     pub(crate) const PCI_DEVICE: u32 = 34;
     pub(crate) const PCI_DOMAIN: u32 = 50;
@@ -41,7 +39,10 @@ pub(crate) mod number {
 impl Profile {
     /// An attribute, where it was recorded.
     pub(crate) fn attribute(&self, number: u32) -> Option<i32> {
-        let index = self.attributes.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let index = self
+            .attributes
+            .binary_search_by_key(&number, |(number, _)| *number)
+            .ok()?;
         self.attributes.get(index).map(|(_, value)| *value)
     }
 
@@ -53,7 +54,9 @@ impl Profile {
 
 /// The profile of this name.
 pub(crate) fn by_name(key: &str) -> Option<&'static Profile> {
-    [&H200, &GTX980].into_iter().find(|profile| profile.key == key)
+    [&H200, &GTX980]
+        .into_iter()
+        .find(|profile| profile.key == key)
 }
 
 /// The UUID of the n-th device: the same in every process, and recognisable.
@@ -84,7 +87,11 @@ mod tests {
     #[test]
     fn tables_are_in_order() {
         for profile in [&H200, &GTX980] {
-            assert!(profile.attributes.is_sorted_by(|a, b| a.0 < b.0), "{}", profile.key);
+            assert!(
+                profile.attributes.is_sorted_by(|a, b| a.0 < b.0),
+                "{}",
+                profile.key
+            );
             assert!(profile.name.contains("simulated"));
         }
     }

@@ -3,7 +3,11 @@
 //! The library is this package's own shared object, or with `CUWHY_TEST_GPU=require` the machine's driver: the same
 //! questions are asked of both.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "every test takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "every test takes what it needs"
+)]
 
 use std::path::PathBuf;
 
@@ -31,7 +35,11 @@ pub(crate) fn library() -> PathBuf {
 
 /// The library under test, not initialised.
 pub(crate) fn driver() -> &'static Driver {
-    if on_hardware() { Driver::get().unwrap() } else { Driver::open(&library()).unwrap() }
+    if on_hardware() {
+        Driver::get().unwrap()
+    } else {
+        Driver::open(&library()).unwrap()
+    }
 }
 
 /// The library under test with a current context on the first device.
@@ -69,14 +77,18 @@ pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork failed");
     if child == 0 {
-        let code = work();
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(101);
         // SAFETY: ends this process at once.
         unsafe { libc::_exit(code) };
     }
     let mut status = 0;
     // SAFETY: our own child and a live place.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    if libc::WIFSIGNALED(status) { End::Signal(libc::WTERMSIG(status)) } else { End::Exit(libc::WEXITSTATUS(status)) }
+    if libc::WIFSIGNALED(status) {
+        End::Signal(libc::WTERMSIG(status))
+    } else {
+        End::Exit(libc::WEXITSTATUS(status))
+    }
 }
 
 pub(crate) mod operands;

@@ -10,14 +10,25 @@ use super::device_memory;
 
 /// The variable of a module that some operands name; on the host it has a shadow.
 static SHADOW: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
-const PTX: &str = ".version 7.0\n.target sm_50\n.address_size 64\n.visible .global .align 4 .b8 symbol[256];\n\0";
+const PTX: &str =
+    ".version 7.0\n.target sm_50\n.address_size 64\n.visible .global .align 4 .b8 symbol[256];\n\0";
 const PAGE: usize = 4096;
 
 /// All operands by the tables' names, and a stream that is used on the way.
 pub(crate) fn make(driver: &'static Driver) -> BTreeMap<&'static str, u64> {
-    let mut all = BTreeMap::from([("null", 0), ("unmapped_low_0x1000", 0x1000), ("noncanonical", 0xdead_0000_0000_0000)]);
-    all.insert("pageable_heap", Vec::<u8>::leak(vec![0; PAGE]).as_ptr().addr() as u64);
-    all.insert("pageable_guarded_1page", pages(2, libc::PROT_READ | libc::PROT_WRITE, 1));
+    let mut all = BTreeMap::from([
+        ("null", 0),
+        ("unmapped_low_0x1000", 0x1000),
+        ("noncanonical", 0xdead_0000_0000_0000),
+    ]);
+    all.insert(
+        "pageable_heap",
+        Vec::<u8>::leak(vec![0; PAGE]).as_ptr().addr() as u64,
+    );
+    all.insert(
+        "pageable_guarded_1page",
+        pages(2, libc::PROT_READ | libc::PROT_WRITE, 1),
+    );
     all.insert("pageable_readonly", pages(1, libc::PROT_READ, 1));
     all.insert("host_shadow_of_symbol", (&raw const SHADOW).addr() as u64);
     host(driver, &mut all);
@@ -31,11 +42,26 @@ pub(crate) fn make(driver: &'static Driver) -> BTreeMap<&'static str, u64> {
 fn pages(count: usize, protection: i32, usable: usize) -> u64 {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: fresh pages at the kernel's choice.
-    let start = unsafe { libc::mmap(core::ptr::null_mut(), count * PAGE, protection, flags, -1, 0) };
+    let start = unsafe {
+        libc::mmap(
+            core::ptr::null_mut(),
+            count * PAGE,
+            protection,
+            flags,
+            -1,
+            0,
+        )
+    };
     assert_ne!(start, libc::MAP_FAILED);
     if usable < count {
         // SAFETY: the rest of the pages that were just mapped.
-        let rest = unsafe { libc::mprotect(start.byte_add(usable * PAGE), (count - usable) * PAGE, libc::PROT_NONE) };
+        let rest = unsafe {
+            libc::mprotect(
+                start.wrapping_byte_add(usable * PAGE),
+                (count - usable) * PAGE,
+                libc::PROT_NONE,
+            )
+        };
         assert_eq!(rest, 0);
     }
     start.expose_provenance() as u64
@@ -62,16 +88,30 @@ fn device(driver: &Driver, all: &mut BTreeMap<&'static str, u64>) {
     all.insert("device_4MiB", large);
     all.insert("device_4MiB_interior_last4B", large + (4 << 20) - 4);
     let mut module = core::ptr::null_mut();
-    assert_eq!(cu!(driver.cuModuleLoadData(&raw mut module, PTX.as_ptr().cast())), 0);
+    assert_eq!(
+        cu!(driver.cuModuleLoadData(&raw mut module, PTX.as_ptr().cast())),
+        0
+    );
     let (mut symbol, mut size) = (0, 0);
-    assert_eq!(cu!(driver.cuModuleGetGlobal_v2(&raw mut symbol, &raw mut size, module, c"symbol".as_ptr())), 0);
+    assert_eq!(
+        cu!(driver.cuModuleGetGlobal_v2(
+            &raw mut symbol,
+            &raw mut size,
+            module,
+            c"symbol".as_ptr()
+        )),
+        0
+    );
     assert_eq!(size, 256);
     all.insert("device_symbol", symbol);
 }
 
 /// Memory that was freed, after which nothing is allocated: nobody gets these addresses again.
 fn freed(driver: &Driver, all: &mut BTreeMap<&'static str, u64>) {
-    let (small, huge) = (device_memory(driver, 1 << 20), device_memory(driver, 256 << 20));
+    let (small, huge) = (
+        device_memory(driver, 1 << 20),
+        device_memory(driver, 256 << 20),
+    );
     assert_eq!(cu!(driver.cuMemFree_v2(small)), 0);
     assert_eq!(cu!(driver.cuMemFree_v2(huge)), 0);
     all.insert("device_freed_1MiB", small);
@@ -99,13 +139,25 @@ fn mapped(driver: &Driver, size: usize, access: bool) -> u64 {
     };
     wanted.location.type_ = CUmemLocationType_enum::CU_MEM_LOCATION_TYPE_DEVICE;
     let (mut base, mut memory) = (0, 0);
-    assert_eq!(cu!(driver.cuMemAddressReserve(&raw mut base, size, 0, 0, 0)), 0);
-    assert_eq!(cu!(driver.cuMemCreate(&raw mut memory, CHUNK, &raw const wanted, 0)), 0);
+    assert_eq!(
+        cu!(driver.cuMemAddressReserve(&raw mut base, size, 0, 0, 0)),
+        0
+    );
+    assert_eq!(
+        cu!(driver.cuMemCreate(&raw mut memory, CHUNK, &raw const wanted, 0)),
+        0
+    );
     assert_eq!(cu!(driver.cuMemMap(base, CHUNK, 0, memory, 0)), 0);
     if access {
         let flags = CUmemAccess_flags_enum::CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-        let access = CUmemAccessDesc { location: wanted.location, flags };
-        assert_eq!(cu!(driver.cuMemSetAccess(base, CHUNK, &raw const access, 1)), 0);
+        let access = CUmemAccessDesc {
+            location: wanted.location,
+            flags,
+        };
+        assert_eq!(
+            cu!(driver.cuMemSetAccess(base, CHUNK, &raw const access, 1)),
+            0
+        );
     }
     base
 }

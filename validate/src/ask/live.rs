@@ -137,22 +137,6 @@ impl<'a> Live<'a> {
         let status = unsafe { self.table.cuDeviceGetCount(&raw mut count) };
         (status == CUresult::CUDA_SUCCESS).then_some(count)
     }
-
-    fn peers(&self, current: i32) -> Vec<(i32, bool)> {
-        let count = self.device_count().unwrap_or(0);
-        let others = (0..count).filter(|&ordinal| ordinal != current);
-        others
-            .filter_map(|ordinal| {
-                let mut can: c_int = 0;
-                // SAFETY: `can` is a live `c_int` and the driver writes nothing past it.
-                let status = unsafe {
-                    self.table
-                        .cuDeviceCanAccessPeer(&raw mut can, current, ordinal)
-                };
-                (status == CUresult::CUDA_SUCCESS && can == 0).then_some((ordinal, false))
-            })
-            .collect()
-    }
 }
 
 /// A location that is a device.
@@ -247,9 +231,6 @@ impl Ask for Live<'_> {
             let facts = self.device(device);
             environment.pageable_access = facts.pageable_access;
             environment.max_pitch = facts.max_pitch;
-            if matches!(call.action, Action::Fill(_)) {
-                environment.peers = self.peers(device);
-            }
         }
         if matches!(call.action, Action::Peer(_)) {
             environment.devices = self.device_count();

@@ -120,6 +120,22 @@ impl Call {
         self
     }
 
+    /// One entry of a batch as a copy of its own; its sides are told apart by address.
+    #[must_use]
+    pub fn entry(&self, entry: &BatchEntry) -> Self {
+        let &BatchEntry { dst, src, bytes } = entry;
+        let kind = Kind::Default;
+        Self {
+            action: Action::Copy(Linear {
+                dst,
+                src,
+                bytes,
+                kind,
+            }),
+            ..self.clone()
+        }
+    }
+
     /// The operands that lie in memory, destination first. A batch has none of its own: its entries have.
     #[must_use]
     pub fn operands(&self) -> SmallVec<[Operand; 2]> {

@@ -117,17 +117,19 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             ]
         }
         Action::Symbol(copy) => {
+            // From the variable's start, so that a large offset does not land in a neighbour.
+            let reach = Shape::line(copy.offset.saturating_add(copy.bytes));
             let line = Shape::line(copy.bytes);
-            let variable = copy.symbol.wrapping_add(copy.offset);
+            let (to, from) = copy.kind.demands();
             if copy.to_symbol {
                 smallvec![
-                    operand(Destination, variable, line, Demand::Cuda),
-                    operand(Source, copy.other, line, copy.kind.demands().1),
+                    operand(Destination, copy.symbol, reach, Demand::Cuda),
+                    operand(Source, copy.other, line, from),
                 ]
             } else {
                 smallvec![
-                    operand(Destination, copy.other, line, copy.kind.demands().0),
-                    operand(Source, variable, line, Demand::Cuda),
+                    operand(Destination, copy.other, line, to),
+                    operand(Source, copy.symbol, reach, Demand::Cuda),
                 ]
             }
         }

@@ -36,6 +36,20 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         facts.arrays = [array(&copy.dst), array(&copy.src)];
     }
     let from = Sources { ask, registry };
+    if let Action::Batch(batch) = &call.action {
+        for entry in &batch.entries {
+            let one = call.entry(entry);
+            let mut part = Facts {
+                environment: facts.environment.clone(),
+                ..Facts::default()
+            };
+            for operand in one.operands() {
+                part.operands
+                    .push(from.operand(operand, &part.environment, depth));
+            }
+            facts.entries.push((one, part));
+        }
+    }
     for operand in call.operands() {
         let one = from.operand(operand, &facts.environment, depth);
         facts.operands.push(one);

@@ -48,8 +48,6 @@ pub struct Environment {
     pub devices: Option<i32>,
     /// The greatest pitch that the device allows.
     pub max_pitch: Option<u64>,
-    /// Whether the current device reaches the operand's device directly: `(device, reaches)`.
-    pub peers: Vec<(i32, bool)>,
     /// Names of devices by ordinal.
     pub names: Vec<(i32, String)>,
     /// Captures that concern the call.
@@ -65,16 +63,6 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Whether the current device reaches memory of this one, as far as is known.
-    #[must_use]
-    pub fn reaches(&self, device: i32) -> Option<bool> {
-        if self.current == Current::Device(device) {
-            return Some(true);
-        }
-        let known = self.peers.iter().find(|(ordinal, _)| *ordinal == device);
-        known.map(|(_, reaches)| *reaches)
-    }
-
     /// The name of a device.
     #[must_use]
     pub fn name(&self, device: i32) -> Option<&str> {

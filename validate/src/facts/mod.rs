@@ -15,7 +15,7 @@ pub use collect::{Depth, collect};
 pub use environment::{Capture, CaptureMode, Current, Environment};
 pub use owner::{End, Origin, Owner, Segment};
 
-use crate::{Operand, Role, Span};
+use crate::{Call, Operand, Role, Span};
 use smallvec::SmallVec;
 
 /// What is known of one operand.
@@ -102,6 +102,8 @@ pub struct Facts {
     pub operands: SmallVec<[OperandFacts; 2]>,
     /// The arrays of the call, destination first.
     pub arrays: [Option<ArrayFacts>; 2],
+    /// For a batch: each entry as a copy of its own.
+    pub entries: Vec<(Call, Facts)>,
     /// The thread, the devices and the stream.
     pub environment: Environment,
 }

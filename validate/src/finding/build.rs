@@ -10,9 +10,11 @@ use crate::{Api, OperandFacts};
 #[must_use]
 pub fn finding(case: &Case<'_>, found: Found) -> Finding {
     let call = case.call;
-    let operands = &case.facts.operands;
+    // A finding about an entry of a batch shows the operands of that entry.
+    let entry = found.entry.and_then(|index| case.facts.entries.get(index));
+    let facts = entry.map_or(case.facts, |(_, facts)| facts);
     let first_bad = found.role.zip(found.first_bad).and_then(|(role, offset)| {
-        let operand = case.facts.operand(role)?.operand;
+        let operand = facts.operand(role)?.operand;
         Some(FirstBad {
             role: role.name(),
             offset,
@@ -33,7 +35,8 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
         },
         predicted: Outcome::predicted(call.api, case.prediction),
         answered: None,
-        operands: operands
+        operands: facts
+            .operands
             .iter()
             .map(|facts| operand(facts, case.environment()))
             .collect(),
@@ -41,7 +44,7 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
         why: found.why,
         fix: found.fix,
         at: (!call.site.is_unknown()).then(|| call.site.to_string()),
-        entry: None,
+        entry: found.entry,
         seen: 1,
         device_state: None,
     }

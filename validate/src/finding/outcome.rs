@@ -24,6 +24,8 @@ pub enum Outcome {
         #[serde(serialize_with = "json::address")]
         page: u64,
     },
+    /// The process died by a signal inside of CUDA.
+    Crash,
     /// It returned success, and the context died with this code at the next synchronisation.
     ContextDies {
         /// The number.
@@ -53,6 +55,7 @@ impl Outcome {
                 role: Role::name(role),
                 page,
             },
+            Prediction::Crash => Self::Crash,
             Prediction::ContextDies(code) => Self::ContextDies {
                 code,
                 name: status_name(api, code),
@@ -67,6 +70,7 @@ impl Outcome {
         match self {
             Self::Status { code, name } => with_name(*code, *name),
             Self::Fault { role, page } => format!("SIGSEGV at {page:#x} ({role})"),
+            Self::Crash => "SIGSEGV inside of CUDA".into(),
             Self::ContextDies { code, name } => format!(
                 "0, then {} at the next synchronisation",
                 with_name(*code, *name)

@@ -83,10 +83,7 @@ impl Writer {
         let strong = Ansi::new().bold();
         let title = format!("{}[{}]", finding.severity, finding.rule);
         self.paint(strong.fg_color(Some(colour.into())), &title);
-        let entry = finding
-            .entry
-            .map_or(String::new(), |entry| format!("entry {entry}: "));
-        let rest = format!(": {entry}{}", self.clean(&finding.says));
+        let rest = format!(": {}", self.clean(&finding.says));
         let first = self.style.width.saturating_sub(title.len());
         for (index, line) in wrap(&rest, first).into_iter().enumerate() {
             if index > 0 {

@@ -5,9 +5,9 @@
 //! direction allows that, and touched without any check; every refusal comes before any touch.
 
 use super::{Missing, Prediction, codes};
-use crate::call::Demand;
-use crate::facts::{Class, Environment, Facts, Owner};
-use crate::{OperandFacts, Role};
+use crate::call::{Action, Demand};
+use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
+use crate::{Call, OperandFacts, Role};
 use smallvec::SmallVec;
 
 const PAGE: u64 = 4096;
@@ -26,11 +26,11 @@ enum Opinion {
     Missing(Missing),
 }
 
-pub(super) fn predict(facts: &Facts) -> Prediction {
+pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let mut opinions = facts
         .operands
         .iter()
-        .map(|operand| (operand, opinion(operand, &facts.environment)));
+        .map(|operand| (operand, opinion(call, operand, &facts.environment)));
     let mut touched: SmallVec<[&OperandFacts; 2]> = SmallVec::new();
     let (mut wraps, mut missing, mut refused) = (0, None, false);
     for (operand, opinion) in opinions.by_ref() {
@@ -55,12 +55,21 @@ pub(super) fn predict(facts: &Facts) -> Prediction {
     }
 }
 
-fn opinion(facts: &OperandFacts, environment: &Environment) -> Opinion {
+fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
     let role = facts.operand.role;
     match facts.class() {
-        Class::Null | Class::NoAccess => Opinion::Refused,
+        Class::Null => Opinion::Refused,
+        Class::NoAccess
+            if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) =>
+        {
+            Opinion::Missing(Missing::Measurement)
+        }
+        Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
-        class if class.is_cuda() => in_owner(facts),
+        class if class.is_cuda() => match access(call, facts, environment) {
+            Opinion::Fine => in_owner(facts),
+            other => other,
+        },
         Class::Freed if pending(facts.head()) => Opinion::Missing(Missing::Owner(role)),
         class => match facts.operand.demand {
             Demand::Any => Opinion::Touched,
@@ -68,6 +77,46 @@ fn opinion(facts: &OperandFacts, environment: &Environment) -> Opinion {
             Demand::Cuda if class == Class::Pageable => Opinion::Touched,
             Demand::Cuda => Opinion::Missing(Missing::Measurement),
         },
+    }
+}
+
+/// Whether an operand lies on a device that is known not to be the current one.
+pub(crate) fn elsewhere(facts: &OperandFacts, environment: &Environment) -> bool {
+    let device = facts.head().and_then(|owner| owner.device);
+    match (environment.current, device) {
+        (Current::Device(current), Some(device)) => current != device,
+        _ => false,
+    }
+}
+
+/// Whether the current device may do with an object what the call asks.
+fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
+    let role = facts.operand.role;
+    let Some(owner) = facts.head() else {
+        return Opinion::Missing(Missing::Owner(role));
+    };
+    if role == Role::Destination && owner.access == Access::Read {
+        return Opinion::Refused;
+    }
+    if !elsewhere(facts, environment) || !owner.class.is_device_only() {
+        return Opinion::Fine;
+    }
+    match (&call.action, owner.class) {
+        // A copy between devices is staged where they cannot reach each other.
+        (Action::Peer(_), _) => Opinion::Fine,
+        (_, Class::Pool) => permitted(facts.pool_access, role),
+        (Action::Fill(_), _) => permitted(owner.access, role),
+        _ => Opinion::Fine,
+    }
+}
+
+const fn permitted(access: Access, role: Role) -> Opinion {
+    match access {
+        Access::ReadWrite => Opinion::Fine,
+        Access::None => Opinion::Refused,
+        Access::Read if matches!(role, Role::Source) => Opinion::Fine,
+        Access::Read => Opinion::Refused,
+        Access::Unknown => Opinion::Missing(Missing::Access(role)),
     }
 }
 

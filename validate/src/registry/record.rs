@@ -23,14 +23,15 @@ pub struct Hit {
     pub buffer_id: Option<u64>,
 }
 
-/// A seqlock over the fields of a [`Hit`]; the number is odd while a writer is at work.
+/// A seqlock over the fields of a [`Hit`]: the upper half of `head` counts the writes and is odd
+/// while a writer is at work, the lower half holds class, flags and device. Two records share a
+/// cache line; with many allocations the line that a look-up misses is the record's.
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(align(32))]
 pub(super) struct Record {
-    version: AtomicU64,
+    head: AtomicU64,
     start: AtomicU64,
     end: AtomicU64,
-    meta: AtomicU64,
     buffer_id: AtomicU64,
 }
 
@@ -52,17 +53,20 @@ const CLASSES: [Class; 16] = [
     Class::Foreign,
     Class::Unknown,
 ];
-const LIVE: u64 = 1 << 8;
-const PENDING: u64 = 1 << 9;
-const READ_ONLY: u64 = 1 << 10;
-const HAS_DEVICE: u64 = 1 << 11;
-const DEVICE_SHIFT: u32 = 32;
+const LIVE: u64 = 1 << 4;
+const PENDING: u64 = 1 << 5;
+const READ_ONLY: u64 = 1 << 6;
+const HAS_DEVICE: u64 = 1 << 7;
+const DEVICE_SHIFT: u32 = 8;
+const DEVICE_MASK: u64 = 0xffff;
+const META: u64 = 0xffff_ffff;
+const ONE_WRITE: u64 = 1 << 32;
 
 fn pack(hit: &Hit) -> u64 {
     let class = CLASSES.iter().position(|&class| class == hit.class);
     let flag = |set, bit| if set { bit } else { 0 };
     let device = hit.device.map_or(0, |device| {
-        HAS_DEVICE | u64::from(device.cast_unsigned()) << DEVICE_SHIFT
+        HAS_DEVICE | (u64::from(device.cast_unsigned()) & DEVICE_MASK) << DEVICE_SHIFT
     });
     class.unwrap_or(0) as u64
         | flag(hit.live, LIVE)
@@ -74,31 +78,30 @@ fn pack(hit: &Hit) -> u64 {
 impl Record {
     /// Only one writer at a time may do this.
     pub(super) fn write(&self, hit: &Hit) {
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version | 1, Ordering::Relaxed);
+        let count = self.head.load(Ordering::Relaxed) & !META;
+        self.head.store(count + ONE_WRITE, Ordering::Relaxed);
         fence(Ordering::Release);
         self.start.store(hit.range.start, Ordering::Relaxed);
         self.end.store(hit.range.end, Ordering::Relaxed);
-        self.meta.store(pack(hit), Ordering::Relaxed);
         self.buffer_id
             .store(hit.buffer_id.unwrap_or(0), Ordering::Relaxed);
-        self.version.store((version | 1) + 1, Ordering::Release);
+        let after = count.wrapping_add(2 * ONE_WRITE);
+        self.head.store(after | pack(hit), Ordering::Release);
     }
 
     /// The record, unless a writer was at work meanwhile.
     #[inline]
     pub(super) fn read(&self) -> Option<Hit> {
-        let before = self.version.load(Ordering::Acquire);
+        let meta = self.head.load(Ordering::Acquire);
         let start = self.start.load(Ordering::Relaxed);
         let end = self.end.load(Ordering::Relaxed);
-        let meta = self.meta.load(Ordering::Relaxed);
         let buffer_id = self.buffer_id.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
-        let after = self.version.load(Ordering::Relaxed);
-        if before & 1 == 1 || before != after {
+        let after = self.head.load(Ordering::Relaxed);
+        if meta & ONE_WRITE != 0 || meta != after {
             return None;
         }
-        let device = u32::try_from(meta >> DEVICE_SHIFT).unwrap_or(0);
+        let device = u32::try_from(meta >> DEVICE_SHIFT & DEVICE_MASK).unwrap_or(0);
         Some(Hit {
             range: Span::new(start, end),
             class: CLASSES[usize::try_from(meta & 0xf).unwrap_or(0)],

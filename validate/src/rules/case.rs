@@ -62,6 +62,8 @@ pub struct Found {
     pub role: Option<Role>,
     /// The offset of the first bad byte from that side's start.
     pub first_bad: Option<u64>,
+    /// Which entry of a batch it is about.
+    pub entry: Option<usize>,
     /// One sentence with the numbers in it.
     pub says: String,
     /// The reason.
@@ -85,6 +87,7 @@ impl Found {
             severity: rule.severity,
             role: None,
             first_bad: None,
+            entry: None,
             says: says.into(),
             why: String::new(),
             fix: String::new(),

@@ -1,6 +1,9 @@
 //! All rules, by area.
 
-use super::{Rule, host, kind, pointer, range, virtual_memory};
+use super::{
+    Rule, array, batch, context, host, kind, memset, peer, pitch, pointer, range, register, stream,
+    symbol, virtual_memory,
+};
 
 /// Every rule, in the order of the rule book.
 pub static RULES: &[&Rule] = &[
@@ -29,6 +32,39 @@ pub static RULES: &[&Rule] = &[
     &virtual_memory::UNMAPPED,
     &virtual_memory::NO_ACCESS,
     &virtual_memory::HOLE,
+    &symbol::PAST_END,
+    &context::NONE,
+    &context::DESTROYED,
+    &context::FORKED,
+    &context::POISONED,
+    &peer::ORDINAL,
+    &peer::POOL,
+    &peer::VIRTUAL,
+    &peer::MEMSET,
+    &pitch::WIDTH,
+    &pitch::IN_ELEMENTS,
+    &pitch::LAST_ROW,
+    &pitch::LINEAR,
+    &pitch::MAXIMUM,
+    &array::OUTSIDE,
+    &array::MISALIGNED,
+    &array::AMBIGUOUS,
+    &batch::ENTRY,
+    &batch::ZERO,
+    &batch::ATTRIBUTES,
+    &batch::LEGACY,
+    &batch::DEPENDENT,
+    &stream::CAPTURING,
+    &stream::BATCH,
+    &stream::DESTROYED,
+    &stream::PAGEABLE,
+    &memset::HOST,
+    &memset::MISALIGNED,
+    &register::ALREADY_CUDA,
+    &register::OVERLAP,
+    &register::READ_ONLY,
+    &register::NOT_BASE,
+    &register::NOT_EXPORTABLE,
 ];
 
 /// The rule of this name.

@@ -1,8 +1,9 @@
 //! `kind.*`: the stated direction.
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::{Action, Demand, Place};
+use crate::call::{Action, Demand};
 use crate::facts::Class;
+use crate::predict::array_called_host;
 use crate::{Api, Kind, Prediction, Role};
 
 pub(super) static INVALID: Rule = Rule {
@@ -244,21 +245,6 @@ pub(super) static IMPOSSIBLE_FOR_ARRAY: Rule = Rule {
     shadows: &[],
     find: impossible_for_array,
 };
-
-/// The side that is an array and that the kind calls the host.
-pub(crate) fn array_called_host(action: &Action) -> Option<Role> {
-    let Action::Copy3D(copy) = action else {
-        return None;
-    };
-    let (to, from) = copy.kind.says_device()?;
-    if matches!(copy.dst, Place::Array { .. }) && !to {
-        Some(Role::Destination)
-    } else if matches!(copy.src, Place::Array { .. }) && !from {
-        Some(Role::Source)
-    } else {
-        None
-    }
-}
 
 fn impossible_for_array(case: &Case<'_>, out: &mut Vec<Found>) {
     let (Some(role), Some(kind)) = (array_called_host(case.action()), case.action().kind()) else {

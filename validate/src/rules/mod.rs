@@ -4,12 +4,21 @@
 //! whether CUDA refuses the call is not its business but [`crate::predict()`]'s, so that the two can be
 //! held against each other.
 
+mod array;
+mod batch;
 mod case;
 mod catalogue;
+mod context;
 mod host;
 mod kind;
+mod memset;
+mod peer;
+mod pitch;
 mod pointer;
 mod range;
+mod register;
+mod stream;
+mod symbol;
 mod virtual_memory;
 pub(crate) mod words;
 

@@ -1,0 +1,296 @@
+//! Asking each library in a process of its own, so that one that hangs or crashes costs its own
+//! part of the report and nothing else.
+
+use std::env;
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cuwhy_device_state as state;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use state::{
+    CudaPart, Depth, Host, Library, Machine, NvmlPart, Problem, Report, Sources, Status,
+    Surroundings, Tool,
+};
+
+/// What is asked for, and whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// How much.
+    pub depth: Depth,
+    /// Whether NVML is asked.
+    pub nvml: bool,
+    /// Whether CUDA is asked.
+    pub cuda: bool,
+    /// How long each part may take.
+    pub limit: Duration,
+}
+
+/// The parts that are asked for in processes of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// NVML.
+    Nvml,
+    /// CUDA.
+    Cuda,
+    /// Library files.
+    Libraries,
+    /// What can be tried of each device; creates contexts.
+    Probe,
+}
+
+impl Part {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nvml => "nvml",
+            Self::Cuda => "cuda",
+            Self::Libraries => "libraries",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// Collects a report about this machine.
+pub fn collect(request: Request) -> Report {
+    let elsewhere = Elsewhere {
+        limit: request.limit,
+        surroundings: Surroundings::here(),
+        lost: std::sync::Mutex::new(Vec::new()),
+    };
+    let sources = Sources {
+        nvml: request.nvml.then_some(&elsewhere as &dyn state::Nvml),
+        cuda: request.cuda.then_some(&elsewhere as &dyn state::Cuda),
+        machine: &elsewhere,
+    };
+    let mut report = state::collect(sources, request.depth, tool());
+    let lost = elsewhere.lost.into_inner().unwrap_or_default();
+    report.problems.extend(lost);
+    report
+}
+
+/// Who writes reports.
+pub fn tool() -> Tool {
+    Tool {
+        name: "cuwhy".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+/// Sources that live in child processes.
+struct Elsewhere {
+    limit: Duration,
+    surroundings: Surroundings,
+    lost: std::sync::Mutex<Vec<Problem>>,
+}
+
+impl state::Nvml for Elsewhere {
+    fn ask(&self, depth: Depth) -> NvmlPart {
+        ask(Part::Nvml, depth, &[], self.limit).unwrap_or_else(|status| NvmlPart {
+            status,
+            ..NvmlPart::default()
+        })
+    }
+}
+
+impl state::Cuda for Elsewhere {
+    fn ask(&self, depth: Depth) -> CudaPart {
+        ask(Part::Cuda, depth, &[], self.limit).unwrap_or_else(|status| CudaPart {
+            status,
+            ..CudaPart::default()
+        })
+    }
+}
+
+impl Machine for Elsewhere {
+    fn look(&self) -> Host {
+        self.surroundings.look()
+    }
+
+    fn libraries(&self, depth: Depth) -> Vec<Library> {
+        // The overview wants versions only, which the files' names tell.
+        if depth == Depth::Overview {
+            return self.surroundings.search(depth, &state::wanted_functions);
+        }
+        ask(Part::Libraries, depth, &[], self.limit).unwrap_or_else(|status: Status| {
+            if let Ok(mut lost) = self.lost.lock() {
+                lost.push(Problem {
+                    part: "libraries".into(),
+                    device: None,
+                    message: status.describe(),
+                });
+            }
+            self.surroundings.search(depth, &state::wanted_functions)
+        })
+    }
+}
+
+/// The libraries, with those opened that must be opened to learn more.
+pub fn libraries(depth: Depth) -> Vec<Library> {
+    let surroundings = Surroundings::here();
+    let mut libraries = vec![state::chosen_runtime(&surroundings)];
+    let mut found = surroundings.search(depth, &state::wanted_functions);
+    for library in &mut found {
+        state::ask_runtime_version(library);
+    }
+    libraries.append(&mut found);
+    libraries
+}
+
+/// Runs this program again for one part, and reads its answer.
+///
+/// # Errors
+///
+/// How asking ended, when there is no answer.
+pub fn ask<T: DeserializeOwned>(
+    part: Part,
+    depth: Depth,
+    more: &[String],
+    limit: Duration,
+) -> Result<T, Status> {
+    let crashed = |message: String| Status::Crashed { message };
+    let program = env::current_exe()
+        .map_err(|error| crashed(format!("this program cannot find itself: {error}")))?;
+    let depth = match depth {
+        Depth::Overview => "overview",
+        Depth::Everything => "everything",
+    };
+    let mut child = Command::new(program)
+        .args(["ask", part.word(), depth])
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| crashed(format!("this program cannot start itself: {error}")))?;
+    let (answer, complaints, status) = finish(&mut child, limit).ok_or(Status::TimedOut {
+        limit_milliseconds: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+    })?;
+    if !status.success() {
+        let last = complaints.trim().lines().last().unwrap_or("").to_owned();
+        let how = ending(status);
+        return Err(crashed(if last.is_empty() {
+            how
+        } else {
+            format!("{how}: {last}")
+        }));
+    }
+    // Whatever a library prints of its own accord stands before our line.
+    let line = answer
+        .split(|byte| *byte == b'\n')
+        .rfind(|line| !line.is_empty())
+        .unwrap_or_default();
+    serde_json::from_slice(line)
+        .map_err(|error| crashed(format!("its answer cannot be read: {error}")))
+}
+
+/// Says how a process ended.
+fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(6), _) => "signal 6 (SIGABRT)".into(),
+        (Some(9), _) => "signal 9 (SIGKILL)".into(),
+        (Some(11), _) => "signal 11 (SIGSEGV)".into(),
+        (Some(signal), _) => format!("signal {signal}"),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => "unknown ending".into(),
+    }
+}
+
+/// Waits for a child that writes to both its streams; after the limit it is killed and `None` comes.
+fn finish(child: &mut Child, limit: Duration) -> Option<(Vec<u8>, String, ExitStatus)> {
+    let end = Instant::now() + limit;
+    let data = read_to_end(child.stdout.take());
+    let complaints = read_to_end(child.stderr.take());
+    let left = || end.saturating_duration_since(Instant::now());
+    let answer = data.recv_timeout(left());
+    let said = complaints.recv_timeout(left());
+    let status = match (&answer, &said) {
+        (Ok(_), Ok(_)) => wait_until(child, end),
+        _ => None,
+    };
+    if status.is_none() {
+        // A process stuck in the kernel does not die before the kernel lets go: it is not waited for.
+        drop(child.kill());
+        wait_until(child, Instant::now() + Duration::from_millis(100));
+    }
+    let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
+    Some((answer.ok()?, said, status?))
+}
+
+fn wait_until(child: &mut Child, end: Instant) -> Option<ExitStatus> {
+    let mut pause = Duration::from_micros(50);
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn read_to_end(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What could be read before a failure is still worth having.
+            drop(stream.read_to_end(&mut bytes));
+        }
+        drop(send.send(bytes));
+    });
+    receive
+}
+
+/// Writes a part for the process that asked.
+///
+/// # Errors
+///
+/// When it cannot be written as JSON, which is a mistake in this program.
+pub fn encode(part: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Option<(Vec<u8>, String, ExitStatus)> {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        finish(&mut child, limit)
+    }
+
+    #[test]
+    fn a_child_that_sleeps_is_ended() {
+        let begin = Instant::now();
+        assert!(shell("exec sleep 60", Duration::from_millis(50)).is_none());
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_child_that_aborts_is_named() {
+        let (_, said, status) =
+            shell("echo oh >&2; kill -ABRT $$", Duration::from_secs(10)).unwrap();
+        assert_eq!(ending(status), "signal 6 (SIGABRT)");
+        assert_eq!(said, "oh\n");
+    }
+
+    #[test]
+    fn a_long_answer_arrives_whole() {
+        let (answer, _, status) =
+            shell("head -c 1000000 /dev/zero", Duration::from_secs(10)).unwrap();
+        assert!(status.success());
+        assert_eq!(answer.len(), 1_000_000);
+    }
+}

@@ -1,0 +1,165 @@
+//! Checks of memory: what is claimed against what was tried.
+
+use cuwhy_device_state::{Report, Sandbox, capability};
+
+use super::check::{Outcome, Word};
+use super::device::name;
+
+/// `memory.pinned`.
+pub(super) fn pinned(report: &Report) -> Outcome {
+    compare(report, &["map_host"])
+}
+
+/// `memory.register`.
+pub(super) fn register(report: &Report) -> Outcome {
+    compare(
+        report,
+        &[
+            "host_register",
+            "host_register_read_only",
+            "registered_pointer_same",
+        ],
+    )
+}
+
+/// `memory.managed`.
+pub(super) fn managed(report: &Report) -> Outcome {
+    compare(report, &["managed", "concurrent_managed"])
+}
+
+/// `memory.pool`.
+pub(super) fn pool(report: &Report) -> Outcome {
+    compare(report, &["pools"])
+}
+
+/// `memory.vmm`.
+pub(super) fn vmm(report: &Report) -> Outcome {
+    compare(report, &["virtual_memory"])
+}
+
+/// `memory.pageable`.
+pub(super) fn pageable(report: &Report) -> Outcome {
+    let outcome = compare(report, &["pageable"]);
+    if outcome.word > Word::Pass && outcome.word != Word::Skip {
+        return outcome;
+    }
+    for device in &report.devices {
+        let claimed = |key: &str| device.cuda.capabilities.as_ref()?.get(key)?.claimed;
+        let (Some(pageable), Some(mode)) =
+            (claimed("pageable"), device.nvml.addressing_mode.as_deref())
+        else {
+            continue;
+        };
+        let tables = claimed("pageable_host_page_tables").unwrap_or(false);
+        let agree = match mode {
+            "none" => !pageable,
+            "hmm" => pageable && !tables,
+            "ats" => pageable && tables,
+            _ => true,
+        };
+        if !agree {
+            return Outcome::warn("NVML and CUDA disagree on access to pageable memory")
+                .saw(
+                    name(device),
+                    format!(
+                        "NVML addressing mode {mode}; CUDA pageable access {}, through host page tables {}",
+                        word(pageable),
+                        word(tables)
+                    ),
+                )
+                .next("trust CUDA's attributes, and try with --probe");
+        }
+    }
+    outcome
+}
+
+fn word(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+/// Compares claims with behaviour, for every device.
+fn compare(report: &Report, keys: &[&str]) -> Outcome {
+    let mut claims = Vec::new();
+    let mut evidence = Vec::new();
+    let mut tried = 0;
+    let mut devices = 0;
+    let mut worst = None;
+    for device in &report.devices {
+        let Some(capabilities) = &device.cuda.capabilities else {
+            continue;
+        };
+        devices += 1;
+        for key in keys {
+            let Some(known) = capabilities.get(*key) else {
+                continue;
+            };
+            let Some(claimed) = known.claimed else {
+                continue;
+            };
+            let meaning = capability(key);
+            let label = meaning.map_or(*key, |meaning| meaning.label);
+            if devices == 1 {
+                claims.push(format!("{label}: {}", word(claimed)));
+            }
+            let Some(probed) = known.probed else { continue };
+            tried += 1;
+            if probed == claimed {
+                continue;
+            }
+            let attribute = meaning.map_or("", |meaning| meaning.attribute);
+            evidence.push((
+                "claimed".to_owned(),
+                format!(
+                    "{} on {}",
+                    format_args!("{attribute} = {}", u8::from(claimed)),
+                    name(device)
+                ),
+            ));
+            evidence.push((
+                "probed".to_owned(),
+                known
+                    .evidence
+                    .clone()
+                    .unwrap_or_else(|| word(probed).into()),
+            ));
+            worst = Some(if claimed {
+                format!("{label}: claimed, but it fails")
+            } else {
+                format!("{label}: not claimed, but it works")
+            });
+        }
+    }
+    if devices == 0 {
+        return Outcome::skip("CUDA describes no device");
+    }
+    let Some(sentence) = worst else {
+        let claims = claims.join(", ");
+        return if claims.is_empty() {
+            Outcome::skip("this driver does not know the attribute")
+        } else if tried > 0 {
+            Outcome::pass(format!("{claims}; tried, and so it is"))
+        } else {
+            Outcome::pass(format!("{claims} (claimed; --probe tries it)"))
+        };
+    };
+    let mut outcome = Outcome::warn(sentence).saw_all(evidence);
+    let sandbox = report
+        .host
+        .sandbox
+        .iter()
+        .find(|mark| mark.kind != Sandbox::Container)
+        .or(report.host.sandbox.first());
+    if let Some(mark) = sandbox {
+        let kind = match mark.kind {
+            Sandbox::Gvisor => "gVisor",
+            Sandbox::Wsl => "WSL",
+            Sandbox::Container => "container",
+        };
+        outcome = outcome.saw("context", kind);
+    }
+    outcome.next(if devices > 0 && !report.host.sandbox.is_empty() {
+        "use device or pinned memory here; the attribute cannot be trusted in this sandbox"
+    } else {
+        "do not rely on the attribute on this machine; please report it with `cuwhy doctor --probe --save FILE`"
+    })
+}

@@ -1,0 +1,155 @@
+//! The contexts of the runtime: each device's primary one, made current when it is first needed.
+
+use core::cell::Cell;
+use core::ffi::c_int;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use cuda_sys::driver::{CUcontext, CUctx_st};
+use cuda_sys::runtime::cudaError_t;
+
+use super::entry::{Answer, Call, driver};
+
+/// More devices than a machine holds.
+const DEVICES: usize = 64;
+
+/// The primary contexts that this runtime has retained.
+static RETAINED: [AtomicPtr<CUctx_st>; DEVICES] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; DEVICES];
+/// The primary contexts that it has reset since; they may still be current somewhere.
+static FORMER: [AtomicPtr<CUctx_st>; DEVICES] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; DEVICES];
+/// Whether there is any of the latter.
+static ANY_FORMER: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The device that this thread has chosen.
+    static CHOSEN: Cell<c_int> = const { Cell::new(0) };
+}
+
+impl Call {
+    /// Initialises the driver.
+    pub(crate) fn ready(&self) -> Answer {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        if DONE.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        driver!(self.cuInit(0))?;
+        DONE.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes sure that a context is current: the one that is, or the primary one of the chosen device.
+    pub(crate) fn context(&self) -> Result<CUcontext, cudaError_t> {
+        let context = self.current()?;
+        if context.is_null() || self.was_reset(context) {
+            let context = self.primary(CHOSEN.get())?;
+            driver!(self.cuCtxSetCurrent(context))?;
+            return Ok(context);
+        }
+        Ok(context)
+    }
+
+    fn current(&self) -> Result<CUcontext, cudaError_t> {
+        self.ready()?;
+        let mut context: CUcontext = ptr::null_mut();
+        driver!(self.cuCtxGetCurrent(&raw mut context))?;
+        Ok(context)
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "it is a question about this call's current context"
+    )]
+    fn was_reset(&self, context: CUcontext) -> bool {
+        if !ANY_FORMER.load(Ordering::Acquire) {
+            return false;
+        }
+        let of_device = FORMER
+            .iter()
+            .position(|former| former.load(Ordering::Acquire) == context);
+        of_device.is_some_and(|device| RETAINED[device].load(Ordering::Acquire).is_null())
+    }
+
+    /// The primary context of a device, retained once for the whole process.
+    pub(crate) fn primary(&self, device: c_int) -> Result<CUcontext, cudaError_t> {
+        self.ready()?;
+        let index = self.valid(device)?;
+        let known = RETAINED[index].load(Ordering::Acquire);
+        if !known.is_null() {
+            return Ok(known);
+        }
+        let mut context: CUcontext = ptr::null_mut();
+        driver!(self.cuDevicePrimaryCtxRetain(&raw mut context, device))?;
+        let before = RETAINED[index].compare_exchange(
+            ptr::null_mut(),
+            context,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if before.is_err() {
+            // Another thread was faster; one reference is enough.
+            driver!(self.cuDevicePrimaryCtxRelease_v2(device))?;
+        }
+        Ok(context)
+    }
+
+    /// The device as an index, when there is such a device.
+    pub(crate) fn valid(&self, device: c_int) -> Result<usize, cudaError_t> {
+        let count = self.count()?;
+        match usize::try_from(device) {
+            Ok(index) if device < count && index < DEVICES => Ok(index),
+            _ => Err(cudaError_t::cudaErrorInvalidDevice),
+        }
+    }
+
+    /// How many devices there are.
+    pub(crate) fn count(&self) -> Result<c_int, cudaError_t> {
+        self.ready()?;
+        let mut count: c_int = 0;
+        driver!(self.cuDeviceGetCount(&raw mut count))?;
+        if count == 0 {
+            Err(cudaError_t::cudaErrorNoDevice)
+        } else {
+            Ok(count)
+        }
+    }
+
+    /// The device of this thread: that of its current context, else the chosen one.
+    pub(crate) fn device(&self) -> Result<c_int, cudaError_t> {
+        if self.current()?.is_null() {
+            return Ok(CHOSEN.get());
+        }
+        let mut device: c_int = 0;
+        driver!(self.cuCtxGetDevice(&raw mut device))?;
+        Ok(device)
+    }
+
+    /// Chooses a device for this thread.
+    pub(crate) fn choose(&self, device: c_int) -> Answer {
+        let index = self.valid(device)?;
+        CHOSEN.set(device);
+        // Until CUDA 12 the context is made by the first call that needs one.
+        let lazy = super::MAJOR < 12 && RETAINED[index].load(Ordering::Acquire).is_null();
+        let context = if lazy {
+            ptr::null_mut()
+        } else {
+            self.primary(device)?
+        };
+        driver!(self.cuCtxSetCurrent(context))
+    }
+
+    /// Destroys the primary context of this thread's device with all that is in it.
+    pub(crate) fn reset(&self) -> Answer {
+        let device = self.device()?;
+        let index = self.valid(device)?;
+        driver!(self.cuDevicePrimaryCtxReset_v2(device))?;
+        let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
+        if !context.is_null() {
+            FORMER[index].store(context, Ordering::Release);
+            ANY_FORMER.store(true, Ordering::Release);
+        }
+        CHOSEN.set(device);
+        driver!(self.cuCtxSetCurrent(ptr::null_mut()))
+    }
+}

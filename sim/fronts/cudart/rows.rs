@@ -1,0 +1,519 @@
+//! Copies of rows: `cudaMemcpy2D` and the forms with arrays.
+
+use core::ffi::c_void;
+
+use cuda_sys::driver::{CUDA_MEMCPY2D, CUmemorytype};
+use cuda_sys::runtime::{
+    cudaArray_const_t, cudaArray_t, cudaError_t, cudaMemcpyKind, cudaStream_t,
+};
+
+use super::arrays;
+use super::copy::known;
+use super::entry::{Answer, Call, driver};
+use super::memory::address;
+
+/// One side of a copy of rows.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Memory {
+        pointer: *const c_void,
+        pitch: usize,
+    },
+    /// Offsets: bytes, rows.
+    Array {
+        array: cudaArray_const_t,
+        x: usize,
+        y: usize,
+    },
+}
+
+/// What `kind` says of the two sides: destination, source.
+pub(crate) fn types(kind: cudaMemcpyKind) -> (CUmemorytype, CUmemorytype) {
+    let (host, device) = (
+        CUmemorytype::CU_MEMORYTYPE_HOST,
+        CUmemorytype::CU_MEMORYTYPE_DEVICE,
+    );
+    match kind {
+        cudaMemcpyKind::cudaMemcpyHostToHost => (host, host),
+        cudaMemcpyKind::cudaMemcpyHostToDevice => (device, host),
+        cudaMemcpyKind::cudaMemcpyDeviceToHost => (host, device),
+        cudaMemcpyKind::cudaMemcpyDeviceToDevice => (device, device),
+        _ => (
+            CUmemorytype::CU_MEMORYTYPE_UNIFIED,
+            CUmemorytype::CU_MEMORYTYPE_UNIFIED,
+        ),
+    }
+}
+
+/// A copy of rows in the driver's terms.
+///
+/// # Errors
+///
+/// 12 for a row that is longer than a pitch, 21 for a direction that there is not.
+pub(crate) fn shaped(
+    dst: Place,
+    src: Place,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+) -> Result<CUDA_MEMCPY2D, cudaError_t> {
+    for side in [dst, src] {
+        if matches!(side, Place::Memory { pitch, .. } if width > pitch) {
+            return Err(cudaError_t::cudaErrorInvalidPitchValue);
+        }
+    }
+    known(kind)?;
+    let (to, from) = types(kind);
+    let mut copy = CUDA_MEMCPY2D {
+        WidthInBytes: width,
+        Height: height,
+        ..CUDA_MEMCPY2D::default()
+    };
+    match dst {
+        Place::Memory { pointer, pitch } => {
+            copy.dstMemoryType = to;
+            copy.dstPitch = pitch;
+            if to == CUmemorytype::CU_MEMORYTYPE_HOST {
+                copy.dstHost = pointer.cast_mut();
+            } else {
+                copy.dstDevice = address(pointer);
+            }
+        }
+        Place::Array { array, x, y } => {
+            on_device(to)?;
+            copy.dstMemoryType = CUmemorytype::CU_MEMORYTYPE_ARRAY;
+            copy.dstArray = arrays::handle(array);
+            (copy.dstXInBytes, copy.dstY) = (x, y);
+        }
+    }
+    match src {
+        Place::Memory { pointer, pitch } => {
+            copy.srcMemoryType = from;
+            copy.srcPitch = pitch;
+            if from == CUmemorytype::CU_MEMORYTYPE_HOST {
+                copy.srcHost = pointer;
+            } else {
+                copy.srcDevice = address(pointer);
+            }
+        }
+        Place::Array { array, x, y } => {
+            on_device(from)?;
+            copy.srcMemoryType = CUmemorytype::CU_MEMORYTYPE_ARRAY;
+            copy.srcArray = arrays::handle(array);
+            (copy.srcXInBytes, copy.srcY) = (x, y);
+        }
+    }
+    Ok(copy)
+}
+
+/// An array is device memory: a direction that says otherwise is no direction for it.
+fn on_device(claimed: CUmemorytype) -> Answer {
+    if claimed == CUmemorytype::CU_MEMORYTYPE_HOST {
+        Err(cudaError_t::cudaErrorInvalidMemcpyDirection)
+    } else {
+        Ok(())
+    }
+}
+
+/// When the copy is done: before the call returns, or in the order of a stream.
+#[derive(Clone, Copy)]
+pub(crate) enum When {
+    Now,
+    InStream(cudaStream_t),
+}
+
+fn copy(
+    call: &Call,
+    dst: Place,
+    src: Place,
+    (width, height): (usize, usize),
+    kind: cudaMemcpyKind,
+    when: When,
+) -> Answer {
+    call.context()?;
+    if width == 0 || height == 0 {
+        return Ok(());
+    }
+    let copy = shaped(dst, src, width, height, kind)?;
+    match when {
+        When::Now => driver!(call.cuMemcpy2DUnaligned_v2(&raw const copy)),
+        When::InStream(stream) => driver!(call.cuMemcpy2DAsync_v2(&raw const copy, stream)),
+    }
+}
+
+pub(crate) unsafe fn cudaMemcpy2D(
+    call: &Call,
+    dst: *mut c_void,
+    dst_pitch: usize,
+    src: *const c_void,
+    src_pitch: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let dst = Place::Memory {
+        pointer: dst,
+        pitch: dst_pitch,
+    };
+    let src = Place::Memory {
+        pointer: src,
+        pitch: src_pitch,
+    };
+    copy(call, dst, src, (width, height), kind, When::Now)
+}
+
+pub(crate) unsafe fn cudaMemcpy2DAsync(
+    call: &Call,
+    dst: *mut c_void,
+    dst_pitch: usize,
+    src: *const c_void,
+    src_pitch: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    let dst = Place::Memory {
+        pointer: dst,
+        pitch: dst_pitch,
+    };
+    let src = Place::Memory {
+        pointer: src,
+        pitch: src_pitch,
+    };
+    copy(
+        call,
+        dst,
+        src,
+        (width, height),
+        kind,
+        When::InStream(stream),
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpy2DToArray(
+    call: &Call,
+    dst: cudaArray_t,
+    x: usize,
+    y: usize,
+    src: *const c_void,
+    pitch: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let src = Place::Memory {
+        pointer: src,
+        pitch,
+    };
+    copy(
+        call,
+        Place::Array { array: dst, x, y },
+        src,
+        (width, height),
+        kind,
+        When::Now,
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpy2DToArrayAsync(
+    call: &Call,
+    dst: cudaArray_t,
+    x: usize,
+    y: usize,
+    src: *const c_void,
+    pitch: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    let src = Place::Memory {
+        pointer: src,
+        pitch,
+    };
+    copy(
+        call,
+        Place::Array { array: dst, x, y },
+        src,
+        (width, height),
+        kind,
+        When::InStream(stream),
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpy2DFromArray(
+    call: &Call,
+    dst: *mut c_void,
+    pitch: usize,
+    src: cudaArray_const_t,
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let dst = Place::Memory {
+        pointer: dst,
+        pitch,
+    };
+    copy(
+        call,
+        dst,
+        Place::Array { array: src, x, y },
+        (width, height),
+        kind,
+        When::Now,
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpy2DFromArrayAsync(
+    call: &Call,
+    dst: *mut c_void,
+    pitch: usize,
+    src: cudaArray_const_t,
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    let dst = Place::Memory {
+        pointer: dst,
+        pitch,
+    };
+    copy(
+        call,
+        dst,
+        Place::Array { array: src, x, y },
+        (width, height),
+        kind,
+        When::InStream(stream),
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpy2DArrayToArray(
+    call: &Call,
+    dst: cudaArray_t,
+    dst_x: usize,
+    dst_y: usize,
+    src: cudaArray_const_t,
+    src_x: usize,
+    src_y: usize,
+    width: usize,
+    height: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let dst = Place::Array {
+        array: dst,
+        x: dst_x,
+        y: dst_y,
+    };
+    let src = Place::Array {
+        array: src,
+        x: src_x,
+        y: src_y,
+    };
+    copy(call, dst, src, (width, height), kind, When::Now)
+}
+
+/// A line of bytes laid into an array row after row, as up to three copies: the rest of a row, whole rows, the
+/// beginning of one.
+fn line(
+    call: &Call,
+    array: cudaArray_const_t,
+    (x, y): (usize, usize),
+    count: usize,
+    kind: cudaMemcpyKind,
+    mut each: impl FnMut(usize, (usize, usize), (usize, usize)) -> Answer,
+) -> Answer {
+    call.context()?;
+    if count == 0 {
+        return Ok(());
+    }
+    known(kind)?;
+    let row = arrays::row(call, array)?;
+    if x >= row {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    let (mut done, mut x, mut y) = (0, x, y);
+    while done < count {
+        let left = count - done;
+        let (width, height) = if x > 0 || left < row {
+            (left.min(row - x), 1)
+        } else {
+            (row, left / row)
+        };
+        each(done, (x, y), (width, height))?;
+        done += width * height;
+        x = 0;
+        y += height;
+    }
+    Ok(())
+}
+
+fn to_array(
+    call: &Call,
+    dst: cudaArray_t,
+    offset: (usize, usize),
+    src: *const c_void,
+    count: usize,
+    kind: cudaMemcpyKind,
+    when: When,
+) -> Answer {
+    line(
+        call,
+        dst,
+        offset,
+        count,
+        kind,
+        |done, (x, y), (width, height)| {
+            let src = Place::Memory {
+                pointer: src.wrapping_byte_add(done),
+                pitch: width,
+            };
+            copy(
+                call,
+                Place::Array { array: dst, x, y },
+                src,
+                (width, height),
+                kind,
+                when,
+            )
+        },
+    )
+}
+
+fn from_array(
+    call: &Call,
+    dst: *mut c_void,
+    src: cudaArray_const_t,
+    offset: (usize, usize),
+    count: usize,
+    kind: cudaMemcpyKind,
+    when: When,
+) -> Answer {
+    line(
+        call,
+        src,
+        offset,
+        count,
+        kind,
+        |done, (x, y), (width, height)| {
+            let dst = Place::Memory {
+                pointer: dst.wrapping_byte_add(done),
+                pitch: width,
+            };
+            copy(
+                call,
+                dst,
+                Place::Array { array: src, x, y },
+                (width, height),
+                kind,
+                when,
+            )
+        },
+    )
+}
+
+pub(crate) unsafe fn cudaMemcpyToArray(
+    call: &Call,
+    dst: cudaArray_t,
+    x: usize,
+    y: usize,
+    src: *const c_void,
+    count: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    to_array(call, dst, (x, y), src, count, kind, When::Now)
+}
+
+pub(crate) unsafe fn cudaMemcpyToArrayAsync(
+    call: &Call,
+    dst: cudaArray_t,
+    x: usize,
+    y: usize,
+    src: *const c_void,
+    count: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    to_array(call, dst, (x, y), src, count, kind, When::InStream(stream))
+}
+
+pub(crate) unsafe fn cudaMemcpyFromArray(
+    call: &Call,
+    dst: *mut c_void,
+    src: cudaArray_const_t,
+    x: usize,
+    y: usize,
+    count: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    from_array(call, dst, src, (x, y), count, kind, When::Now)
+}
+
+pub(crate) unsafe fn cudaMemcpyFromArrayAsync(
+    call: &Call,
+    dst: *mut c_void,
+    src: cudaArray_const_t,
+    x: usize,
+    y: usize,
+    count: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    from_array(call, dst, src, (x, y), count, kind, When::InStream(stream))
+}
+
+pub(crate) unsafe fn cudaMemcpyArrayToArray(
+    call: &Call,
+    dst: cudaArray_t,
+    dst_x: usize,
+    dst_y: usize,
+    src: cudaArray_const_t,
+    src_x: usize,
+    src_y: usize,
+    count: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    call.context()?;
+    let (to, from) = (arrays::row(call, dst)?, arrays::row(call, src)?);
+    if to == from && dst_x == src_x {
+        // Rows of one length from one offset: row after row on both sides.
+        return line(
+            call,
+            src,
+            (src_x, src_y),
+            count,
+            kind,
+            |_, (x, y), (width, height)| {
+                let dst = Place::Array {
+                    array: dst,
+                    x,
+                    y: dst_y + (y - src_y),
+                };
+                copy(
+                    call,
+                    dst,
+                    Place::Array { array: src, x, y },
+                    (width, height),
+                    kind,
+                    When::Now,
+                )
+            },
+        );
+    }
+    let dst = Place::Array {
+        array: dst,
+        x: dst_x,
+        y: dst_y,
+    };
+    let src = Place::Array {
+        array: src,
+        x: src_x,
+        y: src_y,
+    };
+    copy(call, dst, src, (count, 1), kind, When::Now)
+}

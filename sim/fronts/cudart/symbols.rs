@@ -1,0 +1,135 @@
+//! Copies to and from variables of a program.
+
+use core::ffi::c_void;
+
+use cuda_sys::runtime::{cudaError_t, cudaMemcpyKind, cudaStream_t};
+
+use super::copy::{cudaMemcpy, cudaMemcpyAsync};
+use super::entry::{Answer, Call, put};
+use super::memory::pointer;
+use super::register::symbol;
+
+pub(crate) unsafe fn cudaGetSymbolAddress(
+    call: &Call,
+    place: *mut *mut c_void,
+    host: *const c_void,
+) -> Answer {
+    let (address, _) = symbol(call, host)?;
+    // SAFETY: the caller's place.
+    unsafe { put(place, pointer(address)) }
+}
+
+pub(crate) unsafe fn cudaGetSymbolSize(
+    call: &Call,
+    place: *mut usize,
+    host: *const c_void,
+) -> Answer {
+    let (_, size) = symbol(call, host)?;
+    // SAFETY: the caller's place.
+    unsafe { put(place, size) }
+}
+
+/// The bytes of a variable from `offset` on, in a direction that its being on the device allows.
+pub(crate) fn part(
+    call: &Call,
+    host: *const c_void,
+    offset: usize,
+    count: usize,
+    kind: cudaMemcpyKind,
+    allowed: cudaMemcpyKind,
+) -> Result<*mut c_void, cudaError_t> {
+    let (address, size) = symbol(call, host)?;
+    if offset.checked_add(count).is_none_or(|end| end > size) {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    let general = [
+        cudaMemcpyKind::cudaMemcpyDeviceToDevice,
+        cudaMemcpyKind::cudaMemcpyDefault,
+    ];
+    if kind != allowed && !general.contains(&kind) {
+        return Err(cudaError_t::cudaErrorInvalidMemcpyDirection);
+    }
+    Ok(pointer(address).wrapping_byte_add(offset))
+}
+
+pub(crate) unsafe fn cudaMemcpyToSymbol(
+    call: &Call,
+    host: *const c_void,
+    src: *const c_void,
+    count: usize,
+    offset: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let dst = part(
+        call,
+        host,
+        offset,
+        count,
+        kind,
+        cudaMemcpyKind::cudaMemcpyHostToDevice,
+    )?;
+    // SAFETY: the caller's operands, as this function's own.
+    unsafe { cudaMemcpy(call, dst, src, count, kind) }
+}
+
+pub(crate) unsafe fn cudaMemcpyToSymbolAsync(
+    call: &Call,
+    host: *const c_void,
+    src: *const c_void,
+    count: usize,
+    offset: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    let dst = part(
+        call,
+        host,
+        offset,
+        count,
+        kind,
+        cudaMemcpyKind::cudaMemcpyHostToDevice,
+    )?;
+    // SAFETY: the caller's operands, as this function's own.
+    unsafe { cudaMemcpyAsync(call, dst, src, count, kind, stream) }
+}
+
+pub(crate) unsafe fn cudaMemcpyFromSymbol(
+    call: &Call,
+    dst: *mut c_void,
+    host: *const c_void,
+    count: usize,
+    offset: usize,
+    kind: cudaMemcpyKind,
+) -> Answer {
+    let src = part(
+        call,
+        host,
+        offset,
+        count,
+        kind,
+        cudaMemcpyKind::cudaMemcpyDeviceToHost,
+    )?;
+    // SAFETY: the caller's operands, as this function's own.
+    unsafe { cudaMemcpy(call, dst, src, count, kind) }
+}
+
+pub(crate) unsafe fn cudaMemcpyFromSymbolAsync(
+    call: &Call,
+    dst: *mut c_void,
+    host: *const c_void,
+    count: usize,
+    offset: usize,
+    kind: cudaMemcpyKind,
+    stream: cudaStream_t,
+) -> Answer {
+    let src = part(
+        call,
+        host,
+        offset,
+        count,
+        kind,
+        cudaMemcpyKind::cudaMemcpyDeviceToHost,
+    )?;
+    // SAFETY: the caller's operands, as this function's own.
+    unsafe { cudaMemcpyAsync(call, dst, src, count, kind, stream) }
+}

@@ -1,0 +1,82 @@
+//! Reads `forward.list`: which driver function a runtime function hands its arguments to.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::signature::Signature;
+
+/// One line of the list.
+#[derive(Debug, Clone)]
+pub(crate) struct Forward {
+    driver: String,
+    arguments: Option<Vec<String>>,
+    wants_context: bool,
+}
+
+/// Every line of `text`.
+pub(crate) fn all(
+    text: &str,
+    driver: &BTreeMap<String, Signature>,
+) -> Result<BTreeMap<String, Forward>, Error> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut all = BTreeMap::new();
+    for line in lines {
+        let (name, forward) =
+            one(line).ok_or_else(|| Error::NoSuchDriverFunction(line.to_owned()))?;
+        if !driver.contains_key(&forward.driver) {
+            return Err(Error::NoSuchDriverFunction(line.to_owned()));
+        }
+        all.insert(name, forward);
+    }
+    Ok(all)
+}
+
+fn one(line: &str) -> Option<(String, Forward)> {
+    let (name, wants_context, call) = match line.split_once(" = ") {
+        Some((name, call)) => (name, true, call),
+        None => line
+            .split_once(" ~ ")
+            .map(|(name, call)| (name, false, call))?,
+    };
+    let (driver, arguments) = match call.split_once('(') {
+        Some((driver, arguments)) => {
+            let arguments = arguments.strip_suffix(')')?.split(", ");
+            (driver, Some(arguments.map(str::to_owned).collect()))
+        }
+        None => (call, None),
+    };
+    let forward = Forward {
+        driver: driver.to_owned(),
+        arguments,
+        wants_context,
+    };
+    Some((name.to_owned(), forward))
+}
+
+impl Forward {
+    /// The expression that hands the arguments of `function` on.
+    pub(crate) fn call(&self, function: &Signature, mode: &str) -> String {
+        let given = function.arguments.iter().map(|(name, _)| name.clone());
+        let arguments = self.arguments.clone().unwrap_or_else(|| given.collect());
+        let is_argument = |text: &String| function.arguments.iter().any(|(name, _)| name == text);
+        let passed: Vec<String> = arguments
+            .iter()
+            .map(|text| match is_argument(text) {
+                true => format!("pass({text})"),
+                false => text.clone(),
+            })
+            .collect();
+        let context = if self.wants_context {
+            "call.context()?; "
+        } else {
+            ""
+        };
+        let Self { driver, .. } = self;
+        let passed = passed.join(", ");
+        format!(
+            "answer(c\"{}\", {mode}, |call| {{ {context}driver!(call.{driver}({passed})) }})",
+            function.name
+        )
+    }
+}

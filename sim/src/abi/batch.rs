@@ -1,0 +1,265 @@
+//! Many copies in one call.
+
+use core::ffi::c_ulonglong;
+
+use cuda_sys::driver::*;
+
+use super::c::{In, Out, address};
+use super::copy::view;
+use super::gate::{Call, export};
+use super::guard;
+use super::submit::{self, When};
+use crate::model::code::{Code, Outcome};
+use crate::model::machine::machine;
+use crate::model::operand::View;
+use crate::model::spec::{CopySpec, Corner, Sort};
+use crate::model::stream::Kind;
+use crate::model::transfer::Shape;
+
+/// The stream of a batch: not the legacy one, and not one that is being captured.
+fn check_stream(call: Call, stream: usize) -> Outcome {
+    let stream = call.stream(stream)?;
+    if guard::capture_of(&stream).is_some() {
+        // Refused, and the capture goes on without the copies.
+        return Err(Code::STREAM_CAPTURE_UNSUPPORTED);
+    }
+    if stream.kind == Kind::Legacy {
+        Err(Code::INVALID_VALUE)
+    } else {
+        Ok(())
+    }
+}
+
+const fn known_order(order: CUmemcpySrcAccessOrder) -> bool {
+    matches!(order.0, 1..=3)
+}
+
+/// Attributes belong to entries from their index on: the first to entry 0, the others further along.
+fn check_attributes(
+    attributes: In<CUmemcpyAttributes>,
+    starts: In<usize>,
+    number: usize,
+    count: usize,
+) -> Outcome {
+    if number == 0 || number > count {
+        return Err(Code::INVALID_VALUE);
+    }
+    let starts = starts.list(number)?;
+    let attributes = attributes.list(number)?;
+    let rising = starts.windows(2).all(|pair| pair[0] < pair[1]);
+    let inside = starts.first() == Some(&0) && starts.last().is_some_and(|&last| last < count);
+    let known = attributes
+        .iter()
+        .all(|attribute| known_order(attribute.srcAccessOrder));
+    if rising && inside && known {
+        Ok(())
+    } else {
+        Err(Code::INVALID_VALUE)
+    }
+}
+
+/// Checks every entry, then carries all of them out.
+fn run(call: Call, specs: &[CopySpec], stream: usize, failed: Option<Out<usize>>) -> Outcome {
+    let machine = machine()?;
+    for (index, spec) in specs.iter().enumerate() {
+        let outcome = match spec.resolve(machine) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(Code::INVALID_VALUE),
+            Err(code) => Err(code),
+        };
+        if let Err(code) = outcome {
+            if let Some(failed) = failed {
+                failed.put_if_wanted(index);
+            }
+            return Err(code);
+        }
+    }
+    specs
+        .iter()
+        .try_for_each(|spec| submit::copy(call, spec, When::Asynchronous(stream)))
+}
+
+/// The lists of a batch of rows.
+struct Rows {
+    dsts: In<CUdeviceptr>,
+    srcs: In<CUdeviceptr>,
+    sizes: In<usize>,
+    count: usize,
+    attributes: In<CUmemcpyAttributes>,
+    starts: In<usize>,
+    number: usize,
+}
+
+fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> Outcome {
+    if let Some(failed) = failed {
+        failed.put_if_wanted(usize::MAX);
+    }
+    check_stream(call, stream)?;
+    if rows.count == 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
+    let view = view(call)?;
+    let (dsts, srcs) = (rows.dsts.list(rows.count)?, rows.srcs.list(rows.count)?);
+    let sizes = rows.sizes.list(rows.count)?;
+    let specs: Vec<_> = dsts
+        .into_iter()
+        .zip(srcs)
+        .zip(sizes)
+        .map(|((dst, src), size)| line(dst, src, size, view))
+        .collect();
+    run(call, &specs, stream, failed)
+}
+
+const fn line(dst: CUdeviceptr, src: CUdeviceptr, size: usize, view: View) -> CopySpec {
+    CopySpec {
+        dst: Corner::at(Sort::Unified, address(dst), view),
+        src: Corner::at(Sort::Unified, address(src), view),
+        shape: Shape::line(size),
+    }
+}
+
+/// One side of a box, and the size of its elements.
+fn corner(operand: &CUmemcpy3DOperand, view: View) -> Outcome<(Corner, Option<usize>)> {
+    match operand.type_ {
+        CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER => {
+            // SAFETY: the caller's type says which member of the union it filled.
+            let side = unsafe { operand.op.ptr };
+            let corner = Corner::at(Sort::Unified, address(side.ptr), view);
+            Ok((
+                Corner {
+                    pitch: side.rowLength,
+                    height: side.layerHeight,
+                    ..corner
+                },
+                None,
+            ))
+        }
+        CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_ARRAY => {
+            // SAFETY: as above.
+            let side = unsafe { operand.op.array };
+            let number = side.array.expose_provenance();
+            let array = machine()?.arrays.get(number).ok_or(Code::INVALID_VALUE)?;
+            let corner = Corner::in_array(number, side.offset.x * array.element, view);
+            Ok((
+                Corner {
+                    y: side.offset.y,
+                    z: side.offset.z,
+                    ..corner
+                },
+                Some(array.element),
+            ))
+        }
+        _ => Err(Code::INVALID_VALUE),
+    }
+}
+
+/// A box in our words: lengths count elements of the array, or bytes where there is none.
+fn solid(copy: &CUDA_MEMCPY3D_BATCH_OP, view: View) -> Outcome<CopySpec> {
+    if !known_order(copy.srcAccessOrder) {
+        return Err(Code::INVALID_VALUE);
+    }
+    let (mut dst, dst_element) = corner(&copy.dst, view)?;
+    let (mut src, src_element) = corner(&copy.src, view)?;
+    let element = dst_element.or(src_element).unwrap_or(1);
+    if src_element.is_some_and(|other| other != element) {
+        return Err(Code::INVALID_VALUE);
+    }
+    dst.pitch *= element;
+    src.pitch *= element;
+    let width = copy
+        .extent
+        .width
+        .checked_mul(element)
+        .ok_or(Code::INVALID_VALUE)?;
+    Ok(CopySpec {
+        dst,
+        src,
+        shape: Shape {
+            width,
+            height: copy.extent.height,
+            depth: copy.extent.depth,
+        },
+    })
+}
+
+fn boxes(
+    call: Call,
+    count: usize,
+    list: In<CUDA_MEMCPY3D_BATCH_OP>,
+    failed: Option<Out<usize>>,
+    flags: c_ulonglong,
+    stream: usize,
+) -> Outcome {
+    if let Some(failed) = failed {
+        failed.put_if_wanted(usize::MAX);
+    }
+    check_stream(call, stream)?;
+    if count == 0 || flags != 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    let view = view(call)?;
+    let mut specs = Vec::new();
+    for (index, copy) in list.list(count)?.iter().enumerate() {
+        match solid(copy, view) {
+            Ok(spec) => specs.push(spec),
+            Err(code) => {
+                if let Some(failed) = failed {
+                    failed.put_if_wanted(index);
+                }
+                return Err(code);
+            }
+        }
+    }
+    run(call, &specs, stream, failed)
+}
+
+export! {
+    ready fn cuMemcpyBatchAsync / cuMemcpyBatchAsync_ptsz(
+        dsts: *mut CUdeviceptr, srcs: *mut CUdeviceptr, sizes: *mut usize, count: usize,
+        attributes: *mut CUmemcpyAttributes, starts: *mut usize, number: usize, failed: *mut usize, stream: CUstream,
+    ) |call| {
+        let (dsts, srcs, sizes) = (dsts.input(), srcs.input(), sizes.input());
+        let list = Rows { dsts, srcs, sizes, count, attributes: attributes.input(), starts: starts.input(), number };
+        rows(call, &list, Some(failed), stream.address())
+    }
+
+    ready fn cuMemcpyBatchAsync_v2 / cuMemcpyBatchAsync_v2_ptsz(
+        dsts: *mut CUdeviceptr, srcs: *mut CUdeviceptr, sizes: *mut usize, count: usize,
+        attributes: *mut CUmemcpyAttributes, starts: *mut usize, number: usize, stream: CUstream,
+    ) |call| {
+        let (dsts, srcs, sizes) = (dsts.input(), srcs.input(), sizes.input());
+        let list = Rows { dsts, srcs, sizes, count, attributes: attributes.input(), starts: starts.input(), number };
+        rows(call, &list, None, stream.address())
+    }
+
+    ready fn cuMemcpy3DBatchAsync / cuMemcpy3DBatchAsync_ptsz(
+        count: usize, list: *mut CUDA_MEMCPY3D_BATCH_OP, failed: *mut usize, flags: c_ulonglong, stream: CUstream,
+    ) |call| {
+        boxes(call, count, list.input(), Some(failed), flags, stream.address())
+    }
+
+    ready fn cuMemcpy3DBatchAsync_v2 / cuMemcpy3DBatchAsync_v2_ptsz(
+        count: usize, list: *mut CUDA_MEMCPY3D_BATCH_OP, flags: c_ulonglong, stream: CUstream,
+    ) |call| {
+        boxes(call, count, list.input(), None, flags, stream.address())
+    }
+
+    ready fn cuMemcpyWithAttributesAsync / cuMemcpyWithAttributesAsync_ptsz(
+        dst: CUdeviceptr, src: CUdeviceptr, size: usize, attribute: *mut CUmemcpyAttributes, stream: CUstream,
+    ) |call| {
+        if !known_order(attribute.input().get()?.srcAccessOrder) {
+            return Err(Code::INVALID_VALUE);
+        }
+        submit::copy(call, &line(dst, src, size, view(call)?), When::Asynchronous(stream.address()))
+    }
+
+    ready fn cuMemcpy3DWithAttributesAsync / cuMemcpy3DWithAttributesAsync_ptsz(
+        copy: *mut CUDA_MEMCPY3D_BATCH_OP, flags: c_ulonglong, stream: CUstream,
+    ) |call| {
+        if flags != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        submit::copy(call, &solid(&copy.input().get()?, view(call)?)?, When::Asynchronous(stream.address()))
+    }
+}

@@ -1,0 +1,240 @@
+//! What ends processes, begins them, or is decided when one begins. Nothing here uses CUDA in the test's own process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use cuda_sys::driver::*;
+use support::{End, cu, device_memory, in_child};
+
+#[test]
+fn following_a_device_address_kills_the_program() {
+    let end = in_child(|| {
+        let (driver, _) = support::ready();
+        let address = device_memory(driver, 64);
+        let place = core::ptr::with_exposed_provenance::<u8>(usize::try_from(address).unwrap());
+        // SAFETY: none: the fault is what is tested.
+        i32::from(unsafe { place.read_volatile() })
+    });
+    assert_eq!(end, End::Signal(libc::SIGSEGV));
+}
+
+#[test]
+fn a_dead_stream_kills_the_program() {
+    let end = in_child(|| {
+        let (driver, _) = support::ready();
+        let mut dead = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut dead, 0)), 0);
+        assert_eq!(cu!(driver.cuStreamDestroy_v2(dead)), 0);
+        i32::try_from(cu!(driver.cuStreamSynchronize(dead))).unwrap()
+    });
+    assert_eq!(end, End::Signal(libc::SIGSEGV));
+}
+
+#[test]
+fn contexts_stack_and_die() {
+    let end = in_child(|| {
+        let driver = support::driver();
+        let mut context = core::ptr::null_mut();
+        let mut address = 0;
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 3);
+        assert_eq!(cu!(driver.cuInit(0)), 0);
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 201);
+        assert_eq!(cu!(driver.cuCtxPopCurrent_v2(&raw mut context)), 201);
+        let (mut first, mut second) = (core::ptr::null_mut(), core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuCtxCreate_v2(&raw mut first, 0, 0)), 0);
+        let memory = device_memory(driver, 64);
+        assert_eq!(cu!(driver.cuCtxCreate_v2(&raw mut second, 0, 0)), 0);
+        assert_eq!(cu!(driver.cuCtxGetCurrent(&raw mut context)), 0);
+        assert_eq!(context, second);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory, 1, 64)), 0);
+        assert_eq!(cu!(driver.cuCtxDestroy_v2(first)), 0);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory, 1, 64)), 1);
+        assert_eq!(cu!(driver.cuCtxPopCurrent_v2(&raw mut context)), 0);
+        assert_eq!(context, second);
+        0
+    });
+    assert_eq!(end, End::Exit(0));
+}
+
+#[test]
+fn a_child_of_a_program_that_uses_cuda_gets_errors() {
+    let end = in_child(|| {
+        let (driver, _) = support::ready();
+        let memory = device_memory(driver, 64);
+        let grandchild = in_child(|| {
+            let here = [0u8; 64];
+            let mut count = 0;
+            let mut context = core::ptr::null_mut();
+            let refused = [
+                cu!(driver.cuInit(0)),
+                cu!(driver.cuDeviceGetCount(&raw mut count)),
+                cu!(driver.cuCtxGetCurrent(&raw mut context)),
+                cu!(driver.cuMemcpyHtoD_v2(memory, here.as_ptr().cast(), 64)),
+                cu!(driver.cuMemFree_v2(memory)),
+            ];
+            i32::from(refused != [3; 5])
+        });
+        assert_eq!(grandchild, End::Exit(0));
+        assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
+        0
+    });
+    assert_eq!(end, End::Exit(0));
+}
+
+/// Runs with `CUWHY_SIM` set so.
+fn configured(text: &str, work: impl FnOnce(&'static Driver)) {
+    let end = in_child(|| {
+        // SAFETY: this child has one thread.
+        unsafe { std::env::set_var("CUWHY_SIM", text) };
+        work(support::driver());
+        0
+    });
+    assert_eq!(end, End::Exit(0), "{text}");
+}
+
+#[test]
+fn several_devices_with_and_without_peer_access() {
+    configured("devices=3,peers=0-1,memory=64MiB", |driver| {
+        assert_eq!(cu!(driver.cuInit(0)), 0);
+        let mut count = 0;
+        assert_eq!(cu!(driver.cuDeviceGetCount(&raw mut count)), 0);
+        assert_eq!(count, 3);
+        let mut contexts = [core::ptr::null_mut(); 3];
+        let mut memory = [0; 3];
+        for (device, context) in (0..).zip(&mut contexts) {
+            assert_eq!(
+                cu!(driver.cuDevicePrimaryCtxRetain(core::ptr::from_mut(context), device)),
+                0
+            );
+            assert_eq!(cu!(driver.cuCtxSetCurrent(*context)), 0);
+            memory[usize::try_from(device).unwrap()] = device_memory(driver, 64);
+        }
+        let mut can = 7;
+        assert_eq!(cu!(driver.cuDeviceCanAccessPeer(&raw mut can, 0, 1)), 0);
+        assert_eq!(can, 1);
+        assert_eq!(cu!(driver.cuDeviceCanAccessPeer(&raw mut can, 0, 2)), 0);
+        assert_eq!(can, 0);
+        assert_eq!(cu!(driver.cuCtxSetCurrent(contexts[0])), 0);
+        // Copies are staged without access; a memset needs it.
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(memory[0], memory[2], 64)), 0);
+        assert_eq!(
+            cu!(driver.cuMemcpyPeer(memory[1], contexts[1], memory[2], contexts[2], 64)),
+            0
+        );
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 1);
+        assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[2], 0)), 217);
+        assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 0);
+        assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 704);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 0);
+        assert_eq!(cu!(driver.cuCtxDisablePeerAccess(contexts[1])), 0);
+        assert_eq!(cu!(driver.cuCtxDisablePeerAccess(contexts[1])), 705);
+    });
+}
+
+#[test]
+fn pool_memory_of_another_device_needs_access() {
+    configured("devices=2", |driver| {
+        let (_, _) = support::ready();
+        let mut contexts = [core::ptr::null_mut(); 2];
+        for (device, context) in (0..).zip(&mut contexts) {
+            assert_eq!(
+                cu!(driver.cuDevicePrimaryCtxRetain(core::ptr::from_mut(context), device)),
+                0
+            );
+        }
+        assert_eq!(cu!(driver.cuCtxSetCurrent(contexts[1])), 0);
+        let (mut theirs, stream) = (0, core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuMemAllocAsync(&raw mut theirs, 64, stream)), 0);
+        assert_eq!(cu!(driver.cuCtxSetCurrent(contexts[0])), 0);
+        let ours = device_memory(driver, 64);
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(ours, theirs, 64)), 1);
+        assert_eq!(
+            cu!(driver.cuMemcpyPeer(ours, contexts[0], theirs, contexts[1], 64)),
+            0
+        );
+        let mut pool = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuDeviceGetDefaultMemPool(&raw mut pool, 1)), 0);
+        let mut access = CUmemAccessDesc::default();
+        access.location.type_ = CUmemLocationType_enum::CU_MEM_LOCATION_TYPE_DEVICE;
+        access.flags = CUmemAccess_flags_enum::CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+        assert_eq!(
+            cu!(driver.cuMemPoolSetAccess(pool, &raw const access, 1)),
+            0
+        );
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(ours, theirs, 64)), 0);
+    });
+}
+
+#[test]
+fn failures_come_when_they_are_asked_for() {
+    configured(
+        "fail=cuMemAlloc_v2:2:999+cuMemcpyDtoD_v2:*:700,quiet",
+        |driver| {
+            let (_, _) = support::ready();
+            let mut address = 0;
+            assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 0);
+            assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 999);
+            assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 0);
+            assert_eq!(cu!(driver.cuMemcpyDtoD_v2(address, address, 4)), 700);
+        },
+    );
+}
+
+#[test]
+fn memory_ends_where_it_is_said_to() {
+    configured("memory=1GiB,oom=8MiB", |driver| {
+        let (_, _) = support::ready();
+        let (mut free, mut total) = (0, 0);
+        assert_eq!(
+            cu!(driver.cuMemGetInfo_v2(&raw mut free, &raw mut total)),
+            0
+        );
+        assert_eq!((free, total), (8 << 20, 1 << 30));
+        let four = device_memory(driver, 4 << 20);
+        let mut address = 0;
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 5 << 20)), 2);
+        assert_eq!(cu!(driver.cuMemFree_v2(four)), 0);
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 5 << 20)), 0);
+    });
+}
+
+#[test]
+fn an_older_device_has_no_pools_and_no_virtual_memory() {
+    configured("profile=gtx980,quiet", |driver| {
+        let (_, _) = support::ready();
+        let (mut address, stream) = (0, core::ptr::null_mut());
+        assert_eq!(
+            cu!(driver.cuMemAllocAsync(&raw mut address, 64, stream)),
+            801
+        );
+        assert_eq!(
+            cu!(driver.cuMemAddressReserve(&raw mut address, 2 << 20, 0, 0, 0)),
+            801
+        );
+        let mut name = [0; 64];
+        assert_eq!(cu!(driver.cuDeviceGetName(name.as_mut_ptr(), 64, 0)), 0);
+        // SAFETY: the driver wrote a string with its end.
+        let name = unsafe { core::ffi::CStr::from_ptr(name.as_ptr()) };
+        assert!(name.to_str().unwrap().contains("simulated"));
+    });
+}
+
+#[test]
+fn pageable_memory_is_within_reach_with_hmm() {
+    configured("hmm=on", |driver| {
+        let (_, _) = support::ready();
+        let (mut a, b) = ([0u8; 16], [3u8; 16]);
+        let address = |bytes: &[u8; 16]| bytes.as_ptr().expose_provenance() as u64;
+        assert_eq!(
+            cu!(driver.cuMemcpyDtoD_v2(a.as_mut_ptr().expose_provenance() as u64, address(&b), 16)),
+            0
+        );
+        assert_eq!(a, b);
+        assert_eq!(
+            cu!(driver.cuMemsetD8_v2(a.as_mut_ptr().expose_provenance() as u64, 9, 16)),
+            0
+        );
+        assert_eq!(a, [9; 16]);
+    });
+}

@@ -1,0 +1,151 @@
+//! Calls that are no plain copies: peers, fills, batches, registrations, exports.
+
+use super::{Missing, Prediction, Stopped, codes, memory};
+use crate::call::{Action, Batch, Register};
+use crate::facts::{Class, Facts};
+use crate::{Call, Role, Stream};
+
+/// What stops a call of these for its arguments alone.
+pub(super) fn arguments(call: &Call, facts: &Facts) -> Stopped {
+    match &call.action {
+        Action::Peer(copy) => {
+            let ordinals = [copy.dst_device, copy.src_device];
+            let Some(count) = facts.environment.devices else {
+                return Some(Prediction::CannotTell(Missing::Measurement));
+            };
+            let none = ordinals
+                .iter()
+                .any(|&ordinal| ordinal < 0 || ordinal >= count);
+            none.then_some(Prediction::Status(codes::INVALID_DEVICE))
+        }
+        Action::Fill(fill) => {
+            let odd = !fill.dst.is_multiple_of(fill.element)
+                || fill.height > 1 && !fill.pitch.is_multiple_of(fill.element);
+            odd.then_some(Prediction::Status(codes::INVALID_VALUE))
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with a batch's attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadAttributes {
+    /// There are entries, and no attribute.
+    None,
+    /// The first one does not begin at entry 0.
+    NotFromZero(u64),
+    /// The indices do not increase.
+    NotIncreasing(usize),
+    /// An index lies beyond the entries.
+    Beyond(usize),
+    /// The source access order is none of the three.
+    Order(usize),
+}
+
+pub(crate) fn bad_attributes(batch: &Batch) -> Option<BadAttributes> {
+    let first = batch.attributes.first();
+    let Some(first) = first else {
+        return Some(BadAttributes::None);
+    };
+    if first.from != 0 {
+        return Some(BadAttributes::NotFromZero(first.from));
+    }
+    let count = batch.entries.len() as u64;
+    let mut before = None;
+    for (index, attribute) in batch.attributes.iter().enumerate() {
+        if before.is_some_and(|before| attribute.from <= before) {
+            return Some(BadAttributes::NotIncreasing(index));
+        }
+        if attribute.from >= count {
+            return Some(BadAttributes::Beyond(index));
+        }
+        if !(1..=3).contains(&attribute.source_access) {
+            return Some(BadAttributes::Order(index));
+        }
+        before = Some(attribute.from);
+    }
+    None
+}
+
+pub(super) fn batch(call: &Call, batch: &Batch, facts: &Facts) -> Prediction {
+    let refused = Prediction::Status(codes::INVALID_VALUE);
+    if batch.entries.is_empty() {
+        return Prediction::CannotTell(Missing::Measurement);
+    }
+    if call.stream() == Stream::Legacy || bad_attributes(batch).is_some() {
+        return refused;
+    }
+    let mut worst = Prediction::Success;
+    for (entry, (_, part)) in batch.entries.iter().zip(&facts.entries) {
+        if entry.bytes == 0 || entry.dst == 0 || entry.src == 0 {
+            return refused;
+        }
+        let one = memory::predict(call, part);
+        match one {
+            Prediction::Success => {}
+            Prediction::Status(_) => return one,
+            _ if worst == Prediction::Success => worst = one,
+            _ => {}
+        }
+    }
+    worst
+}
+
+const READ_ONLY: u32 = 8;
+
+pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
+    let refused = Prediction::Status(codes::INVALID_VALUE);
+    if register.address == 0 || register.bytes == 0 {
+        return refused;
+    }
+    let Some(operand) = facts.operand(Role::Subject) else {
+        return Prediction::CannotTell(Missing::Owner(Role::Subject));
+    };
+    let classes = || operand.segments.iter().map(|segment| segment.owner.class);
+    if classes().any(|class| class == Class::Registered) {
+        return Prediction::Status(codes::ALREADY_REGISTERED);
+    }
+    // The driver does not tell allocated from registered page-locked memory.
+    if classes().any(|class| class == Class::Pinned) {
+        return Prediction::CannotTell(Missing::Owner(Role::Subject));
+    }
+    if classes().any(|class| class.is_cuda() || class.is_nothing()) {
+        return refused;
+    }
+    let owners = || operand.segments.iter().map(|segment| &segment.owner);
+    if owners().any(|owner| owner.permissions.is_none()) {
+        return Prediction::CannotTell(Missing::HostMemory(Role::Subject));
+    }
+    let read_only = owners().any(|owner| owner.host_writable() == Some(false));
+    if read_only && register.flags & READ_ONLY == 0 {
+        return refused;
+    }
+    Prediction::Success
+}
+
+pub(super) fn unregister(address: u64, facts: &Facts) -> Prediction {
+    let Some(owner) = facts.operand(Role::Subject).and_then(|facts| facts.head()) else {
+        return Prediction::CannotTell(Missing::Owner(Role::Subject));
+    };
+    let at_base = owner.range.is_some_and(|range| range.start == address);
+    match owner.class {
+        Class::Registered if at_base => Prediction::Success,
+        Class::Pageable | Class::Foreign => Prediction::Status(codes::NOT_REGISTERED),
+        _ => Prediction::CannotTell(Missing::Measurement),
+    }
+}
+
+pub(super) fn export(facts: &Facts) -> Prediction {
+    let Some(owner) = facts.operand(Role::Subject).and_then(|facts| facts.head()) else {
+        return Prediction::CannotTell(Missing::Owner(Role::Subject));
+    };
+    match (owner.class, owner.exportable) {
+        (Class::Device, Some(true)) => Prediction::Success,
+        (Class::Pool | Class::Virtual | Class::NoAccess | Class::Managed, _)
+        | (Class::Device, Some(false)) => Prediction::Status(codes::INVALID_VALUE),
+        (class, _) if class.is_nothing() || class == Class::Pageable => {
+            Prediction::Status(codes::INVALID_VALUE)
+        }
+        _ => Prediction::CannotTell(Missing::Measurement),
+    }
+}

@@ -1,0 +1,182 @@
+//! `array.*`: arrays with a pointer on the other side, or two of them.
+
+use super::{Case, Evidence, Example, Found, Rule, Severity, words};
+use crate::Role;
+use crate::call::{Action, Place, Volume};
+use crate::facts::ArrayFacts;
+
+type Side<'a> = (Role, &'a Place, Option<ArrayFacts>);
+
+/// The sides of a copy that may be arrays.
+fn sides<'a>(case: &Case<'a>) -> Option<(&'a Volume, [Side<'a>; 2])> {
+    let Action::Copy3D(copy) = case.action() else {
+        return None;
+    };
+    if case.call.is_empty() {
+        return None;
+    }
+    let [dst, src] = case.facts.arrays;
+    Some((
+        copy,
+        [
+            (Role::Destination, &copy.dst, dst),
+            (Role::Source, &copy.src, src),
+        ],
+    ))
+}
+
+pub(super) static OUTSIDE: Rule = Rule {
+    id: "array.outside",
+    severity: Severity::Error,
+    statement: "the copied box leaves the array",
+    cuda: "1 cudaErrorInvalidValue",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMemcpy2DToArray, cudaMemcpy3D: offset and extent must lie in the array",
+    detection: "the array's descriptor",
+    example: Example {
+        wrong: "cudaMemcpy2DToArray(array_64x4, 0, 1, host, 64, 64, 4, cudaMemcpyHostToDevice)",
+        right: "cudaMemcpy2DToArray(array_64x4, 0, 0, host, 64, 64, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &[],
+    find: outside,
+};
+
+fn outside(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Some((copy, sides)) = sides(case) else {
+        return;
+    };
+    for (role, place, array) in sides {
+        let Some(array) = array else { continue };
+        let Some(beyond) = crate::predict::outside(place, copy, &array) else {
+            continue;
+        };
+        let (width, height, depth) = array.extents();
+        let mut ways = Vec::new();
+        if beyond[0] > 0 {
+            ways.push(format!("{} of each row", words::bytes(beyond[0])));
+        }
+        if beyond[1] > 0 {
+            ways.push(format!("{} rows", beyond[1]));
+        }
+        if beyond[2] > 0 {
+            ways.push(format!("{} slices", beyond[2]));
+        }
+        out.push(
+            Found::new(
+                &OUTSIDE,
+                format!("{} lie outside of the {role}, an array", ways.join(" and ")),
+            )
+            .about(role)
+            .why(format!(
+                "the array has rows of {width} bytes ({} elements of {} bytes), {height} of them, and {depth} slices",
+                array.width, array.element
+            ))
+            .fix("offset plus extent stays within the array; for arrays the width of cudaMemcpy3D is in elements, that of the 2D functions in bytes"),
+        );
+    }
+}
+
+pub(super) static MISALIGNED: Rule = Rule {
+    id: "array.misaligned",
+    severity: Severity::Error,
+    statement: "offset or width is no multiple of the array's element, or the elements of two arrays differ",
+    cuda: "1 cudaErrorInvalidValue",
+    evidence: Evidence::Documented,
+    source: "CUDA Driver API, cuMemcpy2D: srcXInBytes, dstXInBytes and WidthInBytes must be multiples of the array's element; two arrays must have elements of one size",
+    detection: "the array's descriptor",
+    example: Example {
+        wrong: "cudaMemcpy2DToArray(array_of_float, 2, 0, host, 60, 60, 4, cudaMemcpyHostToDevice)",
+        right: "cudaMemcpy2DToArray(array_of_float, 4, 0, host, 60, 60, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &[],
+    find: misaligned,
+};
+
+fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Some((copy, sides)) = sides(case) else {
+        return;
+    };
+    for (role, place, array) in sides {
+        let (Some(array), Place::Array { x, .. }) = (array, place) else {
+            continue;
+        };
+        let element = array.element.max(1);
+        let odd = [("offset", *x), ("width", copy.width)]
+            .into_iter()
+            .find(|(_, bytes)| bytes % element != 0);
+        let Some((what, bytes)) = odd else { continue };
+        out.push(
+            Found::new(
+                &MISALIGNED,
+                format!(
+                    "the {what} of {bytes} bytes is no multiple of the {element} bytes of an element of the {role}"
+                ),
+            )
+            .about(role)
+            .why("an array is copied in whole elements")
+            .fix(format!(
+                "{what}s are in bytes here: {} or {} elements are {} or {} bytes",
+                bytes / element,
+                bytes / element + 1,
+                bytes / element * element,
+                (bytes / element).saturating_add(1).saturating_mul(element)
+            )),
+        );
+    }
+    if let [(_, _, Some(one)), (_, _, Some(two))] = sides
+        && one.element != two.element
+    {
+        out.push(
+            Found::new(
+                &MISALIGNED,
+                format!(
+                    "the two arrays have elements of {} and {} bytes",
+                    one.element, two.element
+                ),
+            )
+            .why("a copy between arrays moves whole elements, which must be of one size")
+            .fix("make both arrays with elements of one size, or go through linear memory"),
+        );
+    }
+}
+
+pub(super) static AMBIGUOUS: Rule = Rule {
+    id: "array.ambiguous",
+    severity: Severity::Error,
+    statement: "a side has both an array and a pointer, or neither",
+    cuda: "1 cudaErrorInvalidValue",
+    evidence: Evidence::Documented,
+    source: "CUDA Runtime API, cudaMemcpy3D: exactly one of srcArray and srcPtr, and of dstArray and dstPtr, must be set; the structure must be zeroed first",
+    detection: "the arguments",
+    example: Example {
+        wrong: "struct cudaMemcpy3DParms p; p.dstArray = array; cudaMemcpy3D(&p)",
+        right: "struct cudaMemcpy3DParms p = {0}; p.dstArray = array; p.srcPtr = pitched; cudaMemcpy3D(&p)",
+    },
+    shadows: &[],
+    find: ambiguous,
+};
+
+fn ambiguous(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Some((_, sides)) = sides(case) else {
+        return;
+    };
+    for (role, place, _) in sides {
+        let (says, fix) = match place {
+            Place::Both { handle, address } => (
+                format!("the {role} has both an array ({handle:#x}) and a pointer ({address:#x})"),
+                "set one of the two and zero the other; begin with a zeroed structure",
+            ),
+            Place::Neither => (
+                format!("the {role} has neither an array nor a pointer"),
+                "set one of the two",
+            ),
+            Place::Memory { .. } | Place::Array { .. } => continue,
+        };
+        out.push(
+            Found::new(&AMBIGUOUS, says)
+                .about(role)
+                .why("CUDA cannot know which of them is meant, and refuses")
+                .fix(fix),
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! `pitch.*`: rows and the bytes between them.
+
+use super::range::excess;
+use super::{Case, Evidence, Example, Found, Rule, Severity, words};
+use crate::call::Action;
+use crate::facts::{Class, Owner};
+use crate::predict::too_narrow;
+use crate::{OperandFacts, Prediction, Role};
+
+pub(super) static WIDTH: Rule = Rule {
+    id: "pitch.width-exceeds-pitch",
+    severity: Severity::Error,
+    statement: "the width of a row is greater than a pitch",
+    cuda: "12 cudaErrorInvalidPitchValue from the runtime, 1 CUDA_ERROR_INVALID_VALUE from the driver",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMemcpy2D: dpitch and spitch must be at least width",
+    detection: "arithmetic",
+    example: Example {
+        wrong: "cudaMemcpy2D(device, 64, host, 128, 100, 4, cudaMemcpyHostToDevice)",
+        right: "cudaMemcpy2D(device, 128, host, 128, 100, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &["pitch.last-row-past-end"],
+    find: width,
+};
+
+fn width(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Some((role, width, pitch)) = too_narrow(case.action()) else {
+        return;
+    };
+    if case.call.is_empty() {
+        return;
+    }
+    let fix = match width.checked_div(pitch) {
+        Some(times @ (2 | 4 | 8)) if pitch * times == width => {
+            format!("the pitch is in bytes, not in elements of {times}: {width}")
+        }
+        _ => format!("a row takes {width} bytes: the pitch is at least that, and in bytes"),
+    };
+    out.push(
+        Found::new(
+            &WIDTH,
+            format!(
+                "rows of {} do not fit the pitch of {pitch} of the {role}",
+                words::bytes(width)
+            ),
+        )
+        .about(role)
+        .why("the pitch is the distance from one row to the next; rows would overlap")
+        .fix(fix),
+    );
+}
+
+pub(super) static IN_ELEMENTS: Rule = Rule {
+    id: "pitch.in-elements",
+    severity: Severity::Error,
+    statement: "the pitch is given in elements instead of bytes",
+    cuda: "12, or success with sheared rows",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMallocPitch: the pitch is returned, and used, in bytes",
+    detection: "the pitch times 2, 4 or 8 equals the pitch that the allocation was made with",
+    example: Example {
+        wrong: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch / 4, host, 100, 100, 4, cudaMemcpyHostToDevice)",
+        right: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch, host, 400, 400, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &["pitch.width-exceeds-pitch"],
+    find: in_elements,
+};
+
+fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
+    if !matches!(case.action(), Action::Copy2D(_)) {
+        return;
+    }
+    for facts in case.moved() {
+        let Some(made_with) = facts.head().and_then(|owner| owner.pitch) else {
+            continue;
+        };
+        let pitch = facts.operand.shape.pitch;
+        let element = [2, 4, 8]
+            .into_iter()
+            .find(|element| pitch.checked_mul(*element) == Some(made_with));
+        let Some(element) = element.filter(|_| facts.operand.shape.rows > 1) else {
+            continue;
+        };
+        let role = facts.operand.role;
+        out.push(
+            Found::new(
+                &IN_ELEMENTS,
+                format!(
+                    "the pitch {pitch} of the {role} is in elements: the allocation has rows of {made_with} bytes, and {pitch} x {element} is that"
+                ),
+            )
+            .about(role)
+            .why("pitches are in bytes; with this one every row lands a little further left than it should, or is refused")
+            .fix(format!("pass {made_with}, as the allocation returned it")),
+        );
+    }
+}
+
+pub(super) static LAST_ROW: Rule = Rule {
+    id: "pitch.last-row-past-end",
+    severity: Severity::Error,
+    statement: "the last row ends beyond the allocation",
+    cuda: "1 cudaErrorInvalidValue, byte-exact",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMemcpy2D: pitch * (height - 1) + width bytes from the start must lie in the allocation",
+    detection: "arithmetic and the owner's range",
+    example: Example {
+        wrong: "cudaMalloc(&device, 512 * 4); cudaMemcpy2D(device, 512, host, 512, 512, 5, cudaMemcpyHostToDevice)",
+        right: "cudaMalloc(&device, 512 * 4); cudaMemcpy2D(device, 512, host, 512, 512, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &[
+        "range.past-end",
+        "range.spans-allocations",
+        "host.leaves-registration",
+        "host.spans-registrations",
+        "virtual.hole",
+    ],
+    find: last_row,
+};
+
+fn last_row(case: &Case<'_>, out: &mut Vec<Found>) {
+    for facts in case.moved() {
+        let shape = facts.operand.shape;
+        if shape.is_line() {
+            continue;
+        }
+        let Some((room, beyond)) = excess(facts) else {
+            continue;
+        };
+        let role = facts.operand.role;
+        let fitting = fitting_rows(facts, room);
+        let first_bad = facts
+            .operand
+            .shape
+            .first_touched(crate::Span::new(room, u64::MAX))
+            .unwrap_or(room);
+        out.push(
+            Found::new(
+                &LAST_ROW,
+                format!(
+                    "the last row of the {role} ends {} past the end of its allocation",
+                    words::bytes(beyond)
+                ),
+            )
+            .at(role, first_bad)
+            .why(format!(
+                "from the first byte on {} are left, and pitch x (height - 1) + width is {}",
+                words::bytes(room),
+                shape.extent().unwrap_or(u64::MAX)
+            ))
+            .fix(fitting),
+        );
+    }
+}
+
+fn fitting_rows(facts: &OperandFacts, room: u64) -> String {
+    let shape = facts.operand.shape;
+    let rows = room
+        .checked_sub(shape.width)
+        .and_then(|rest| rest.checked_div(shape.pitch))
+        .map_or(0, |whole| whole + 1);
+    if shape.slices > 1 {
+        return "make extents and pitches fit the allocation".into();
+    }
+    if rows == 0 {
+        return "not one row fits: look at the address and the width".into();
+    }
+    format!(
+        "{rows} rows fit, not {}; or allocate {} bytes from there on",
+        shape.rows,
+        shape.extent().unwrap_or(u64::MAX)
+    )
+}
+
+pub(super) static LINEAR: Rule = Rule {
+    id: "pitch.linear-copy-of-pitched",
+    severity: Severity::Error,
+    statement: "an allocation with a pitch is copied as one line of width x height bytes",
+    cuda: "success: the data is wrong",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMallocPitch: rows are padded; a linear copy takes the padding for data",
+    detection: "the registry: the allocation was made with a pitch, and the other side has none",
+    example: Example {
+        wrong: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy(device, host, 400 * 4, cudaMemcpyHostToDevice)",
+        right: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch, host, 400, 400, 4, cudaMemcpyHostToDevice)",
+    },
+    shadows: &[],
+    find: linear,
+};
+
+fn linear(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Action::Copy(copy) = case.action() else {
+        return;
+    };
+    if case.prediction != Prediction::Success {
+        return;
+    }
+    for facts in case.moved() {
+        let Some((pitch, height)) = facts.head().and_then(rows) else {
+            continue;
+        };
+        let offset = facts.room().map_or(1, |(offset, _)| offset);
+        // Copies within one row, and copies of everything with its padding, are right.
+        let whole = copy.bytes.is_multiple_of(pitch);
+        let plausible = copy.bytes > pitch && copy.bytes.is_multiple_of(height) && height > 1;
+        let row = copy.bytes.checked_div(height).unwrap_or(0);
+        let other_has_pitch = case
+            .other(facts.operand.role)
+            .and_then(|other| other.head())
+            .is_some_and(|owner| owner.pitch.is_some());
+        if offset != 0 || whole || !plausible || row >= pitch || other_has_pitch {
+            continue;
+        }
+        let role = facts.operand.role;
+        out.push(
+            Found::new(
+                &LINEAR,
+                format!(
+                    "the {role} has {height} rows of {pitch} bytes with padding, and is copied as one line of {}",
+                    words::bytes(copy.bytes)
+                ),
+            )
+            .at(role, row)
+            .why(format!(
+                "{} is {height} rows of {row} bytes; in the allocation the second row begins at byte {pitch}, not at {row}",
+                copy.bytes
+            ))
+            .fix(format!(
+                "cudaMemcpy2D with the pitch {pitch} on this side, width {row} and height {height}"
+            )),
+        );
+    }
+}
+
+/// Pitch and rows of an allocation that was made with a pitch.
+fn rows(owner: &Owner) -> Option<(u64, u64)> {
+    let pitch = owner.pitch.filter(|&pitch| pitch > 0)?;
+    let height = owner.range?.bytes().checked_div(pitch)?;
+    (owner.class == Class::Device).then_some((pitch, height))
+}
+
+pub(super) static MAXIMUM: Rule = Rule {
+    id: "pitch.exceeds-maximum",
+    severity: Severity::Error,
+    statement: "the pitch is greater than the device allows",
+    cuda: "documented as an error; accepted for one row",
+    evidence: Evidence::Documented,
+    source: "CUDA Driver API, CU_DEVICE_ATTRIBUTE_MAX_PITCH: the greatest pitch of a copy",
+    detection: "the device's attribute",
+    example: Example {
+        wrong: "cudaMemcpy2D(device, (size_t)1 << 32, host, 64, 64, 2, cudaMemcpyHostToDevice)",
+        right: "cudaMemcpy2D(device, 512, host, 64, 64, 2, cudaMemcpyHostToDevice)",
+    },
+    shadows: &[],
+    find: maximum,
+};
+
+fn maximum(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Some(most) = case.environment().max_pitch else {
+        return;
+    };
+    for facts in case.moved() {
+        let shape = facts.operand.shape;
+        if shape.rows < 2 || shape.pitch <= most {
+            continue;
+        }
+        let role: Role = facts.operand.role;
+        out.push(
+            Found::new(
+                &MAXIMUM,
+                format!(
+                    "the pitch {} of the {role} is greater than {most}, the most that the device allows",
+                    shape.pitch
+                ),
+            )
+            .about(role)
+            .why("copy engines count a pitch in a bounded number of bits")
+            .fix("copy row by row, or in parts; a pitch this large is often a product that was counted twice"),
+        );
+    }
+}

@@ -1,0 +1,494 @@
+//! `cargo xtask gpu-archive`: one folder that runs on a machine with a GPU and without Rust.
+//!
+//! What is in it comes from what cargo says it built, so that a new crate comes along by itself. A
+//! package leaves targets out by naming them in its manifest:
+//!
+//! ```toml
+//! [package.metadata.gpu-archive]
+//! leave-out = ["snapshots"]
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fmt::Write as _};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::packages;
+
+/// More than this is too much to carry.
+const LIMIT: u64 = 60 << 20;
+
+/// The file by which the tests know that they stand in an archive.
+const MARK: &str = "cuwhy-archive.json";
+
+/// The real runtimes to run against, as CUDA counts versions.
+const RUNTIMES: [u32; 3] = [11080, 12090, 13000];
+
+/// Packages that are chores of the workspace and nothing to run on a GPU.
+const CHORES: [&str; 2] = ["xtask", "cuwhy-codegen"];
+
+const RUN_TESTS: &str = include_str!("gpu_archive/run-tests.sh");
+const RUN_BENCHES: &str = include_str!("gpu_archive/run-benches.sh");
+
+/// A line of cargo's JSON that tells of something built; other lines have none of this.
+#[derive(Debug, Deserialize)]
+struct Message {
+    reason: String,
+    package_id: Option<String>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    #[serde(default)]
+    metadata: Value,
+    targets: Vec<Target>,
+}
+
+/// The archive while it is filled.
+struct Archive {
+    root: PathBuf,
+    /// Each file, relative to the root, with its size.
+    files: Vec<(PathBuf, u64)>,
+}
+
+/// Builds and packs; the tests in the release profile with `release`.
+pub(crate) fn run(release: bool) -> Result<()> {
+    let workspace = packages::root()?;
+    let target = match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => workspace.join("target"),
+    };
+    let root = target.join("gpu-archive");
+    let packages = metadata(&workspace)?;
+    let profile: &[&str] = if release { &["--release"] } else { &[] };
+    let tests = cargo(&workspace, &["test", "--no-run", "--workspace"], profile)?;
+    let ours = cargo(&workspace, &["build", "--release", "--workspace"], &[])?;
+    let benches = if packages.iter().any(has_bench) {
+        let benches = ["bench", "--no-run", "--workspace", "--bench", "*"];
+        cargo(&workspace, &benches, &[])?
+    } else {
+        Vec::new()
+    };
+
+    if root.exists() {
+        fs::remove_dir_all(&root).with_context(|| format!("removing {}", root.display()))?;
+    }
+    let mut archive = Archive {
+        root,
+        files: Vec::new(),
+    };
+    for message in &tests {
+        if message.is_test() {
+            archive.add_target("tests", message, &packages)?;
+        }
+    }
+    for message in &ours {
+        archive.add_ours(message, &packages)?;
+    }
+    for message in &benches {
+        if message.has_kind("bench") {
+            archive.add_target("benches", message, &packages)?;
+        }
+    }
+    archive.add_folder(&workspace.join("tests/data"), Path::new("data"))?;
+    archive.add_runtimes()?;
+    archive.add_script("run-tests.sh", RUN_TESTS)?;
+    archive.add_script("run-benches.sh", RUN_BENCHES)?;
+    archive.finish()
+}
+
+fn metadata(workspace: &Path) -> Result<Vec<Package>> {
+    let answer = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version=1", "--no-deps"])
+        .current_dir(workspace)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting cargo")?;
+    ensure!(
+        answer.status.success(),
+        "cargo metadata ended with {}",
+        answer.status
+    );
+    let metadata: Metadata =
+        serde_json::from_slice(&answer.stdout).context("reading what cargo metadata says")?;
+    Ok(metadata.packages)
+}
+
+fn has_bench(package: &Package) -> bool {
+    let mut targets = package.targets.iter();
+    targets.any(|target| target.kind.iter().any(|kind| kind == "bench"))
+}
+
+/// Runs cargo and gives what it says of everything that it built.
+fn cargo(workspace: &Path, arguments: &[&str], more: &[&str]) -> Result<Vec<Message>> {
+    let answer = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(arguments)
+        .args(more)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(workspace)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting cargo")?;
+    let what = arguments.join(" ");
+    ensure!(
+        answer.status.success(),
+        "cargo {what} ended with {}",
+        answer.status
+    );
+    let text =
+        String::from_utf8(answer.stdout).context("cargo printed something else than text")?;
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    let messages = lines.map(|line| {
+        serde_json::from_str(line).with_context(|| format!("reading what cargo says: {line}"))
+    });
+    messages.collect()
+}
+
+impl Message {
+    fn is_test(&self) -> bool {
+        let test = self.profile.as_ref().is_some_and(|profile| profile.test);
+        test && self.executable.is_some() && !self.has_kind("bench")
+    }
+
+    fn has_kind(&self, kind: &str) -> bool {
+        let target = self.target.as_ref();
+        target.is_some_and(|target| target.kind.iter().any(|found| found == kind))
+    }
+
+    /// The package and target, when it is something built here that goes into the archive.
+    fn belongs<'a>(&'a self, packages: &'a [Package]) -> Option<(&'a Package, &'a Target)> {
+        let id = self.package_id.as_ref()?;
+        let package = packages.iter().find(|package| package.id == *id)?;
+        let target = self.target.as_ref()?;
+        let built = self.reason == "compiler-artifact";
+        let wanted = !CHORES.contains(&&*package.name) && !package.leaves_out(&target.name);
+        (built && wanted).then_some((package, target))
+    }
+}
+
+impl Package {
+    fn leaves_out(&self, target: &str) -> bool {
+        let names = self.metadata["gpu-archive"]["leave-out"].as_array();
+        names.is_some_and(|names| names.iter().any(|name| name == target))
+    }
+}
+
+impl Archive {
+    /// A test or bench binary, under a name that says of what: `cuwhy-validate.lib`, `cuwhy-tests.canary`.
+    fn add_target(&mut self, folder: &str, message: &Message, packages: &[Package]) -> Result<()> {
+        let Some((package, target)) = message.belongs(packages) else {
+            return Ok(());
+        };
+        let Some(program) = &message.executable else {
+            return Ok(());
+        };
+        let part = match target.kind.first().map(String::as_str) {
+            Some("test" | "bench") => target.name.clone(),
+            Some("bin") => format!("bin-{}", target.name),
+            _ => "lib".to_owned(),
+        };
+        let name = format!("{}.{part}", package.name);
+        self.add_stripped(program, &Path::new(folder).join(name))
+    }
+
+    /// A program or a shared library of ours.
+    fn add_ours(&mut self, message: &Message, packages: &[Package]) -> Result<()> {
+        if message.belongs(packages).is_none() {
+            return Ok(());
+        }
+        if let (Some(program), true) = (&message.executable, message.has_kind("bin")) {
+            let name = program.file_name().context("a program has a name")?;
+            self.add_stripped(program, &Path::new("bin").join(name))?;
+        }
+        if message.has_kind("cdylib") {
+            let shared = |file: &&PathBuf| file.extension().is_some_and(|ending| ending == "so");
+            for library in message.filenames.iter().filter(shared) {
+                let name = library.file_name().context("a library has a name")?;
+                self.add_stripped(library, &Path::new("lib").join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The real runtimes, in the folders in which the tests look for toolkits.
+    fn add_runtimes(&mut self) -> Result<()> {
+        let toolkits = packages::fetch_all()?;
+        for version in RUNTIMES {
+            let toolkit = toolkits
+                .iter()
+                .find(|toolkit| toolkit.version == version)
+                .with_context(|| format!("packages.toml has no toolkit {version}"))?;
+            // nvidia-cuda-runtime-cu12-12.9.79/nvidia/cuda_runtime/{include,lib}
+            let inside = toolkit
+                .include
+                .parent()
+                .context("headers are in a folder")?;
+            let package = inside.ancestors().nth(2).context("packages are folders")?;
+            let cache = package.parent().context("the cache is a folder")?;
+            let libraries = inside.join("lib");
+            let entries = fs::read_dir(&libraries)
+                .with_context(|| format!("reading {}", libraries.display()))?;
+            for entry in entries {
+                let file = entry?.path();
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                if name.starts_with("libcudart.so") {
+                    let within = file.strip_prefix(cache)?.to_path_buf();
+                    self.add(&file, &Path::new("toolkits").join(within))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, from: &Path, to: &Path) -> Result<()> {
+        if !from.is_dir() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+            let path = entry?.path();
+            let name = path.file_name().context("an entry has a name")?;
+            if path.is_dir() {
+                self.add_folder(&path, &to.join(name))?;
+            } else {
+                self.add(&path, &to.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_script(&mut self, name: &str, text: &str) -> Result<()> {
+        let file = self.place(Path::new(name))?;
+        fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        self.note(Path::new(name))
+    }
+
+    fn add(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let file = self.place(to)?;
+        fs::copy(from, &file)
+            .with_context(|| format!("copying {} to {}", from.display(), file.display()))?;
+        self.note(to)
+    }
+
+    fn add_stripped(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let file = self.place(to)?;
+        let answer = Command::new("strip")
+            .args(["--strip-unneeded", "-o"])
+            .arg(&file)
+            .arg(from)
+            .output()
+            .context("starting strip: are the binutils installed?")?;
+        ensure!(
+            answer.status.success(),
+            "strip {}: {}",
+            from.display(),
+            String::from_utf8_lossy(&answer.stderr).trim()
+        );
+        self.note(to)
+    }
+
+    /// The full path of a file to be, in a folder that exists, where nothing stands yet.
+    fn place(&self, to: &Path) -> Result<PathBuf> {
+        let file = self.root.join(to);
+        ensure!(!file.exists(), "two files want to be {}", to.display());
+        let folder = file.parent().context("a file stands in a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(file)
+    }
+
+    fn note(&mut self, to: &Path) -> Result<()> {
+        let size = fs::metadata(self.root.join(to))?.len();
+        self.files.push((to.to_path_buf(), size));
+        Ok(())
+    }
+
+    /// Writes the mark and says what there is; an error with every size when it is too much.
+    fn finish(mut self) -> Result<()> {
+        let folders: BTreeSet<&Path> = self
+            .files
+            .iter()
+            .filter_map(|(file, _)| file.parent())
+            .collect();
+        ensure!(
+            folders.contains(Path::new("tests")) && folders.contains(Path::new("bin")),
+            "no tests or no command were built"
+        );
+        let files: Vec<Value> = self
+            .files
+            .iter()
+            .map(|(file, size)| json!({ "file": file, "bytes": size }))
+            .collect();
+        let text = serde_json::to_string_pretty(&json!({
+            "made_by": "cargo xtask gpu-archive",
+            "files": files,
+        }))?;
+        let mark = self.root.join(MARK);
+        fs::write(&mark, text + "\n").with_context(|| format!("writing {}", mark.display()))?;
+
+        let total = self.files.iter().map(|(_, size)| size).sum::<u64>();
+        let root = self.root.display();
+        if total <= LIMIT {
+            #[expect(clippy::print_stdout, reason = "what a chore has done is its output")]
+            {
+                println!("{} in {root}: {} files", mebibytes(total), self.files.len());
+            }
+            return Ok(());
+        }
+        self.files.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+        let mut sizes = String::new();
+        for (file, size) in &self.files {
+            write!(sizes, "\n  {:>10}  {}", mebibytes(*size), file.display())?;
+        }
+        bail!(
+            "{root} has {}, and {} is the limit (--release makes the tests smaller):{sizes}",
+            mebibytes(total),
+            mebibytes(LIMIT)
+        )
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes * 10 / (1 << 20);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Archive, LIMIT, Message, Package, mebibytes};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn package(text: &str) -> Package {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn message(id: &str, name: &str, kind: &str, test: bool) -> Message {
+        let text = format!(
+            r#"{{"reason": "compiler-artifact", "package_id": "{id}", "executable": "/x",
+                "target": {{"name": "{name}", "kind": ["{kind}"]}}, "profile": {{"test": {test}}}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_package_leaves_out_what_its_manifest_names_and_chores_stay_at_home() {
+        let packages = [
+            package(
+                r#"{"id": "a", "name": "cuwhy-a", "targets": [],
+                    "metadata": {"gpu-archive": {"leave-out": ["snapshots"]}}}"#,
+            ),
+            package(r#"{"id": "x", "name": "xtask", "targets": [], "metadata": null}"#),
+        ];
+        assert!(
+            message("a", "copies", "test", true)
+                .belongs(&packages)
+                .is_some()
+        );
+        assert!(
+            message("a", "snapshots", "test", true)
+                .belongs(&packages)
+                .is_none()
+        );
+        assert!(
+            message("x", "xtask", "bin", true)
+                .belongs(&packages)
+                .is_none()
+        );
+        assert!(
+            message("elsewhere", "copies", "test", true)
+                .belongs(&packages)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_bench_that_is_built_as_a_test_is_no_test() {
+        assert!(message("a", "copies", "test", true).is_test());
+        assert!(!message("a", "copies", "bench", true).is_test());
+        assert!(!message("a", "cuwhy", "bin", false).is_test());
+    }
+
+    #[test]
+    fn other_lines_of_cargo_are_read_and_mean_nothing() {
+        let line = r#"{"reason": "build-finished", "success": true}"#;
+        let message: Message = serde_json::from_str(line).unwrap();
+        assert!(!message.is_test());
+        assert!(message.belongs(&[]).is_none());
+    }
+
+    fn archive(root: &Path, files: &[(&str, u64)]) -> Archive {
+        let files = files
+            .iter()
+            .map(|(file, size)| (PathBuf::from(file), *size));
+        Archive {
+            root: root.to_path_buf(),
+            files: files.collect(),
+        }
+    }
+
+    #[test]
+    fn too_much_is_an_error_with_every_size_the_largest_first() {
+        let root = tempfile::tempdir().unwrap();
+        let files = [("bin/cuwhy", 1 << 20), ("tests/large", LIMIT)];
+        let error = archive(root.path(), &files)
+            .finish()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("has 61.0 MiB, and 60.0 MiB is the limit"),
+            "{error}"
+        );
+        let (large, small) = (error.find("tests/large"), error.find("bin/cuwhy"));
+        assert!(large < small, "{error}");
+    }
+
+    #[test]
+    fn an_archive_without_tests_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(archive(root.path(), &[("bin/cuwhy", 1)]).finish().is_err());
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let mut archive = archive(root.path(), &[]);
+        archive.add_script("same", "one").unwrap();
+        assert!(archive.add_script("same", "two").is_err());
+        assert_eq!(fs::read_to_string(root.path().join("same")).unwrap(), "one");
+    }
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!(mebibytes(0), "0.0 MiB");
+        assert_eq!(mebibytes(LIMIT + (1 << 19)), "60.5 MiB");
+    }
+}

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Runs every test of this archive on this machine, once with each real CUDA runtime in it.
+#
+#   ./run-tests.sh                     everything
+#   ./run-tests.sh canary copies       only binaries whose name contains one of these words
+#
+# CUWHY_TEST_GPU   require (default: a device test that cannot run is a failure), auto, off
+# RUNTIMES         the runtimes to run with, for example "13.0"; default: all that are here
+# LOGS             where to write what each binary prints; default: a new temporary folder
+# PATIENCE         seconds that one binary may take; default: 300
+#
+# Exit code: 0 when everything passed, 1 when something failed, 2 when there was nothing to run.
+set -u
+root=$(cd "$(dirname "$0")" && pwd) || exit 2
+cd "$root" || exit 2
+export CUWHY_ARCHIVE="$root"
+export CUWHY_TEST_GPU="${CUWHY_TEST_GPU:-require}"
+export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
+unset CUWHY_LIBCUDART CUWHY_TOOLKITS
+logs=${LOGS:-$(mktemp -d)} || exit 2
+mkdir -p "$logs" || exit 2
+
+chosen() {
+  [ $# -eq 1 ] && return 0
+  name=$1
+  shift
+  for word in "$@"; do
+    case $name in *"$word"*) return 0 ;; esac
+  done
+  return 1
+}
+
+ran=0
+passed=0
+failed=""
+skipped=0
+start=$(date +%s)
+for runtime in toolkits/*/nvidia/*/lib/libcudart.so.*; do
+  # nvidia-cuda-runtime-cu12-12.9.79 is the runtime of 12.9.
+  version=$(echo "$runtime" | sed -n 's|^toolkits/.*-\([0-9]*\.[0-9]*\)\.[0-9]*/.*|\1|p')
+  case " ${RUNTIMES:-$version} " in *" $version "*) ;; *) continue ;; esac
+  export CUWHY_LIBCUDART="$root/$runtime"
+  for test in tests/*; do
+    name=${test#tests/}
+    chosen "$name" "$@" || continue
+    log="$logs/$version-$name.log"
+    timeout "${PATIENCE:-300}" "$test" >"$log" 2>&1
+    code=$?
+    ran=$((ran + 1))
+    skips=$(grep -c '^skipped ' "$log")
+    skipped=$((skipped + skips))
+    if [ "$code" -eq 0 ]; then
+      passed=$((passed + 1))
+      echo "ok      $version  $name  $(grep -h '^test result' "$log" | head -n 1) skipped: $skips"
+    else
+      failed="$failed
+  $version $name (exit code $code, $log)"
+      echo "FAILED  $version  $name  exit code $code"
+      tail -n 40 "$log" | sed 's/^/        /'
+    fi
+  done
+done
+
+echo
+echo "$passed of $ran binaries passed in $(($(date +%s) - start)) s; $skipped lines say that a test was skipped; logs in $logs"
+if [ "$ran" -eq 0 ]; then
+  echo "nothing was run"
+  exit 2
+fi
+if [ -n "$failed" ]; then
+  echo "failed:$failed"
+  exit 1
+fi
