@@ -109,6 +109,20 @@ fn neighbours_and_resets() {
     assert_eq!(registry.live(), 0);
 }
 
+#[test]
+fn streams_live_and_die_and_handles_are_used_again() {
+    let registry = Registry::default();
+    assert_eq!(registry.stream(0x5600_0000_1230), None);
+    registry.stream_created(0x5600_0000_1230);
+    assert_eq!(registry.stream(0x5600_0000_1230), Some(true));
+    registry.stream_destroyed(0x5600_0000_1230);
+    assert_eq!(registry.stream(0x5600_0000_1230), Some(false));
+    registry.stream_created(0x5600_0000_1230);
+    assert_eq!(registry.stream(0x5600_0000_1230), Some(true));
+    assert_eq!(registry.stream(0x5600_0000_1231), None);
+    assert_eq!(registry.live(), 0);
+}
+
 /// An operation on a small world, so that ranges meet each other often.
 #[derive(Debug, Clone)]
 enum Step {

@@ -3,7 +3,7 @@
 use super::attributes::{Level, query};
 use super::hostmap::HostMap;
 use super::{Ask, Host, Pointer};
-use crate::call::{Action, Order};
+use crate::call::Action;
 use crate::facts::{Access, ArrayFacts, Capture, Current, Environment};
 use crate::{Call, Span, Stream};
 use core::ffi::c_int;
@@ -113,24 +113,6 @@ impl<'a> Live<'a> {
             .then(|| String::from_utf8_lossy(&text[..end]).into_owned())
     }
 
-    fn capture(&self, call: &Call) -> Capture {
-        let stream = match call.stream() {
-            Stream::Legacy => 1,
-            Stream::PerThread => 2,
-            Stream::Handle(handle) => handle,
-        };
-        let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
-        let handle = ptr::with_exposed_provenance_mut(usize::try_from(stream).unwrap_or(0));
-        // SAFETY: the handle is one that the caller is about to use, `status` is a live number.
-        let result = unsafe { self.table.cuStreamIsCapturing(handle, &raw mut status) };
-        match result {
-            CUresult::CUDA_SUCCESS if status.0 == 0 => Capture::None,
-            CUresult::CUDA_SUCCESS => Capture::ThisStream,
-            CUresult::CUDA_ERROR_STREAM_CAPTURE_IMPLICIT => Capture::BlocksLegacy,
-            _ => Capture::Unknown,
-        }
-    }
-
     fn device_count(&self) -> Option<i32> {
         let mut count: c_int = 0;
         // SAFETY: `count` is a live `c_int` and the driver writes nothing past it.
@@ -222,6 +204,25 @@ impl Ask for Live<'_> {
         self.device(device).name
     }
 
+    fn capture(&self, stream: Stream) -> Capture {
+        let stream = match stream {
+            Stream::Legacy => 1,
+            Stream::PerThread => 2,
+            Stream::Handle(handle) => handle,
+        };
+        let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
+        let handle = ptr::with_exposed_provenance_mut(usize::try_from(stream).unwrap_or(0));
+        // SAFETY: the handle is a default stream's or one that is known to be alive; `status` is a
+        // live number.
+        let result = unsafe { self.table.cuStreamIsCapturing(handle, &raw mut status) };
+        match result {
+            CUresult::CUDA_SUCCESS if status.0 == 0 => Capture::None,
+            CUresult::CUDA_SUCCESS => Capture::ThisStream,
+            CUresult::CUDA_ERROR_STREAM_CAPTURE_IMPLICIT => Capture::BlocksLegacy,
+            _ => Capture::Unknown,
+        }
+    }
+
     fn environment(&self, call: &Call) -> Environment {
         let mut environment = Environment {
             current: self.current(),
@@ -234,12 +235,6 @@ impl Ask for Live<'_> {
         }
         if matches!(call.action, Action::Peer(_)) {
             environment.devices = self.device_count();
-        }
-        let batch = matches!(call.action, Action::Batch(_));
-        let legacy = call.stream() == Stream::Legacy;
-        let synchronous = matches!(call.order, Order::Synchronous(_));
-        if batch || legacy || synchronous {
-            environment.capture = self.capture(call);
         }
         environment
     }

@@ -15,8 +15,8 @@ pub use live::Live;
 pub use recorded::Recorded;
 pub use runtime::ByRuntime;
 
-use crate::facts::{Access, ArrayFacts, Environment};
-use crate::{Call, Span};
+use crate::facts::{Access, ArrayFacts, Capture, Environment};
+use crate::{Call, Span, Stream};
 
 /// What one plural query says of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,6 +110,13 @@ pub trait Ask {
     fn peek(&self, address: u64) -> Option<u64> {
         let _ = address;
         None
+    }
+
+    /// Whether a capture concerns work in this stream. A driver follows the handle: it is only
+    /// asked for default streams and for streams that are known to be alive.
+    fn capture(&self, stream: Stream) -> Capture {
+        let _ = stream;
+        Capture::Unknown
     }
 
     /// The name of a device.

@@ -1,8 +1,8 @@
 //! Answers from a list.
 
 use super::{Ask, Attributes, Host, Mapped, Pointer};
-use crate::facts::{Access, ArrayFacts, Environment};
-use crate::{Call, Span};
+use crate::facts::{Access, ArrayFacts, Capture, Environment};
+use crate::{Call, Span, Stream};
 use std::collections::HashMap;
 
 /// Answers that somebody recorded: for tests, and to replay what a user saw.
@@ -126,6 +126,10 @@ impl Ask for Recorded {
 
     fn peek(&self, address: u64) -> Option<u64> {
         self.words.get(&address).copied()
+    }
+
+    fn capture(&self, _stream: Stream) -> Capture {
+        self.environment.capture
     }
 
     fn environment(&self, _call: &Call) -> Environment {

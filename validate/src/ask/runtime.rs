@@ -1,8 +1,8 @@
 //! Pointers classified by the runtime alone.
 
 use super::{Ask, Attributes, Host, Pointer};
-use crate::facts::{Access, Environment};
-use crate::{Call, Span};
+use crate::facts::{Access, Capture, Environment};
+use crate::{Call, Span, Stream};
 use cuda_sys::runtime::{Runtime, cudaError_t};
 
 /// Asks `cudaPointerGetAttributes` what a pointer is, and another source everything else.
@@ -58,6 +58,10 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
 
     fn device_name(&self, device: i32) -> Option<String> {
         self.rest.device_name(device)
+    }
+
+    fn capture(&self, stream: Stream) -> Capture {
+        self.rest.capture(stream)
     }
 
     fn environment(&self, call: &Call) -> Environment {

@@ -104,6 +104,8 @@ pub struct Volume {
     pub height: u64,
     /// Slices.
     pub depth: u64,
+    /// Whether the function knows no slices: the 2D forms of the driver and of arrays.
+    pub is_plane: bool,
     /// Direction; `Default` for the driver, whose sides say it.
     pub kind: Kind,
 }
@@ -141,10 +143,10 @@ pub struct Fill {
 }
 
 impl Fill {
-    /// Bytes of a row.
+    /// Bytes of a row, as CUDA computes them: modulo 2^64.
     #[must_use]
     pub const fn row_bytes(&self) -> u64 {
-        self.width.saturating_mul(self.element)
+        self.width.wrapping_mul(self.element)
     }
 }
 

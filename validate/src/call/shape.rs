@@ -65,6 +65,17 @@ impl Shape {
         slices.checked_add(rows)?.checked_add(self.width)
     }
 
+    /// The same number as CUDA computes it: modulo 2^64.
+    #[must_use]
+    pub const fn wrapping_extent(&self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let slices = self.slice_pitch.wrapping_mul(self.slices - 1);
+        let rows = self.pitch.wrapping_mul(self.rows - 1);
+        slices.wrapping_add(rows).wrapping_add(self.width)
+    }
+
     /// How many bytes are moved, cut off at 2^64 - 1.
     #[must_use]
     pub const fn payload(&self) -> u64 {

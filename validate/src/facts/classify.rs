@@ -11,8 +11,9 @@ const UNIFIED: u32 = 4;
 /// Says what the attributes of an address mean; `None` where CUDA knows nothing there.
 ///
 /// Measured on an H200 with a driver for CUDA 13.0: an address that CUDA does not know has memory
-/// type 0 and no range; a reserved one has type 0 and a range; one mapped without access has no
-/// device pointer; one from a pool has a pool; mapped virtual memory has neither pool nor context.
+/// type 0 and no range; a reserved one has type 0 and a range; one mapped without access has
+/// access flags 0 (it has no device pointer either, but nothing has one while no context is
+/// current); one from a pool has a pool; mapped virtual memory has neither pool nor context.
 #[must_use]
 pub fn classify(attributes: &Attributes) -> Option<Owner> {
     let class = class_of(attributes)?;
@@ -23,6 +24,7 @@ pub fn classify(attributes: &Attributes) -> Option<Owner> {
     owner.pool = attributes.pool.filter(|&pool| pool != 0);
     owner.buffer_id = attributes.buffer_id.filter(|&id| id != 0);
     owner.access = attributes.access;
+    owner.reachable = attributes.device_pointer.map(|pointer| pointer != 0);
     owner.device_pointer = attributes.device_pointer.filter(|&pointer| pointer != 0);
     owner.exportable = attributes.exportable;
     Some(owner)
@@ -51,7 +53,7 @@ fn device_class(attributes: &Attributes) -> Class {
     let silent = attributes.device_pointer == Some(0);
     match (attributes.context, attributes.access) {
         (Some(0), Access::None) => Class::NoAccess,
-        (Some(0) | None, _) if silent => Class::NoAccess,
+        (Some(0) | None, Access::Unknown) if silent => Class::NoAccess,
         (Some(0), _) => Class::Virtual,
         _ => Class::Device,
     }

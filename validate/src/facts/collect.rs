@@ -4,7 +4,7 @@ use super::{Access, Class, Environment, Facts, OperandFacts, Owner, Segment};
 use crate::ask::{Ask, Host, Pointer};
 use crate::call::{Action, Place};
 use crate::registry::{Entry, Registry};
-use crate::{Call, Operand, Span};
+use crate::{Call, Operand, Role, Span, Stream};
 
 /// How much is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,7 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         environment: ask.environment(call),
         ..Facts::default()
     };
+    stream(call, ask, registry, &mut facts.environment);
     if let Action::Copy3D(copy) = &call.action {
         let array = |place: &Place| match *place {
             Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),
@@ -35,7 +36,11 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         };
         facts.arrays = [array(&copy.dst), array(&copy.src)];
     }
-    let from = Sources { ask, registry };
+    let from = Sources {
+        ask,
+        registry,
+        call,
+    };
     if let Action::Batch(batch) = &call.action {
         for entry in &batch.entries {
             let one = call.entry(entry);
@@ -60,6 +65,20 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     facts
 }
 
+/// Adds what is known of the call's stream. A dead handle must not be asked about: the driver
+/// follows it.
+fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut Environment) {
+    let stream = call.stream();
+    if let Stream::Handle(handle) = stream {
+        let alive = registry.and_then(|registry| registry.stream(handle));
+        into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
+        if alive != Some(true) {
+            return;
+        }
+    }
+    into.capture = ask.capture(stream);
+}
+
 /// Adds the names of the devices that the facts mention.
 fn name_devices(facts: &mut Facts, ask: &dyn Ask) {
     let segments = facts.operands.iter().flat_map(|operand| &operand.segments);
@@ -80,6 +99,7 @@ fn name_devices(facts: &mut Facts, ask: &dyn Ask) {
 struct Sources<'a> {
     ask: &'a dyn Ask,
     registry: Option<&'a Registry>,
+    call: &'a Call,
 }
 
 impl Sources<'_> {
@@ -99,8 +119,9 @@ impl Sources<'_> {
             }
             at = end;
         }
+        self.shared(&mut facts, environment);
         if depth == Depth::Full {
-            self.surroundings(&mut facts, environment);
+            self.surroundings(&mut facts);
         }
         facts
     }
@@ -149,8 +170,14 @@ impl Sources<'_> {
         if !matches!(owner.class, Class::Virtual | Class::NoAccess) {
             return owner;
         }
-        if let Some(mapped) = self.ask.mapped_range(at) {
-            owner.range = Some(mapped);
+        // The attributes describe the reservation; this says what of it is mapped. It needs a
+        // current context, and access.
+        let mapped = self.ask.mapped_range(at);
+        if mapped.is_some() || owner.class == Class::Virtual {
+            owner.range = mapped;
+        }
+        if environment.current == super::Current::None {
+            owner.reachable = None;
         }
         if owner.access == Access::Unknown
             && let super::Current::Device(device) = environment.current
@@ -244,7 +271,7 @@ impl Sources<'_> {
     }
 
     /// Neighbours, and the words that stand where a device pointer may have been meant.
-    fn surroundings(&self, facts: &mut OperandFacts, environment: &Environment) {
+    fn surroundings(&self, facts: &mut OperandFacts) {
         let address = facts.operand.address;
         let class = facts.class();
         if let Some(registry) = self.registry
@@ -256,14 +283,31 @@ impl Sources<'_> {
         if class == Class::Pageable && address.is_multiple_of(8) {
             self.peek(facts);
         }
-        let head = facts.head();
-        let pool = head.and_then(|owner| Some((owner.pool?, owner.device?)));
-        if let Some((pool, owner)) = pool
-            && let super::Current::Device(device) = environment.current
-            && device != owner
-        {
-            facts.pool_access = self.ask.pool_access(pool, device);
-        }
+    }
+
+    /// What the device that does the work may do with memory of another device's pool or mapping.
+    fn shared(&self, facts: &mut OperandFacts, environment: &Environment) {
+        let current = match environment.current {
+            super::Current::Device(device) => Some(device),
+            _ => None,
+        };
+        let worker = match (&self.call.action, facts.operand.role) {
+            (Action::Peer(copy), Role::Destination) => Some(copy.dst_device),
+            (Action::Peer(copy), _) => Some(copy.src_device),
+            _ => current,
+        };
+        let Some((head, worker)) = facts.head().zip(worker) else {
+            return;
+        };
+        let own = head.device == Some(worker);
+        facts.access = match (head.class, head.pool) {
+            (Class::Pool, Some(_)) if own => Access::ReadWrite,
+            (Class::Pool, Some(pool)) => self.ask.pool_access(pool, worker),
+            (Class::Virtual | Class::NoAccess, _) if current != Some(worker) || !own => {
+                self.ask.access(facts.operand.address, worker)
+            }
+            _ => head.access,
+        };
     }
 
     fn peek(&self, facts: &mut OperandFacts) {

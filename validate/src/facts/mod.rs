@@ -33,8 +33,9 @@ pub struct OperandFacts {
     pub peek: Option<[u64; 2]>,
     /// The allocation that the first of them points to.
     pub pointee: Option<Owner>,
-    /// What the operand's pool allows the current device, where the two belong to different devices.
-    pub pool_access: Access,
+    /// What the device that does the work - the named one for a peer copy, else the current one -
+    /// may do with memory of a pool or of a mapping, where it is not the owner's device.
+    pub access: Access,
 }
 
 impl OperandFacts {
@@ -48,7 +49,7 @@ impl OperandFacts {
             previous: None,
             peek: None,
             pointee: None,
-            pool_access: Access::Unknown,
+            access: Access::Unknown,
         }
     }
 

@@ -45,7 +45,9 @@ pub struct Owner {
     pub buffer_id: Option<u64>,
     /// What the current device may do with it.
     pub access: Access,
-    /// The address to hand to a device, where it differs from this one.
+    /// Whether the current context reaches it, as far as a context was current to ask.
+    pub reachable: Option<bool>,
+    /// The address by which a device knows it.
     pub device_pointer: Option<u64>,
     /// Whether the old form of inter-process handles works with it; true of `cudaMalloc` alone.
     pub exportable: Option<bool>,
@@ -73,6 +75,7 @@ impl Owner {
             pool: None,
             buffer_id: None,
             access: Access::Unknown,
+            reachable: None,
             device_pointer: None,
             exportable: None,
             permissions: None,

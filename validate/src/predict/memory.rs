@@ -48,11 +48,24 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if let Some(fact) = missing {
         return Prediction::CannotTell(fact);
     }
-    match wraps {
-        0 => host(&touched),
-        _ if wraps == facts.operands.len() => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
-        _ => Prediction::CannotTell(Missing::Measurement),
+    if wraps == 0 {
+        return host(&touched);
     }
+    // The copy runs through the whole address space. Where the host does it, it dies on the way;
+    // where the device does, the context.
+    match host(&touched) {
+        Prediction::Success if wraps < facts.operands.len() => Prediction::Crash,
+        Prediction::Success if facts.operands.iter().any(host_reaches) => Prediction::Crash,
+        Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
+        fault => fault,
+    }
+}
+
+fn host_reaches(facts: &OperandFacts) -> bool {
+    matches!(
+        facts.class(),
+        Class::Pinned | Class::Registered | Class::Managed
+    )
 }
 
 fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
@@ -98,14 +111,18 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     if role == Role::Destination && owner.access == Access::Read {
         return Opinion::Refused;
     }
-    if !elsewhere(facts, environment) || !owner.class.is_device_only() {
-        return Opinion::Fine;
-    }
-    match (&call.action, owner.class) {
+    let peer = matches!(call.action, Action::Peer(_));
+    match owner.class {
+        Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
-        (Action::Peer(_), _) => Opinion::Fine,
-        (_, Class::Pool) => permitted(facts.pool_access, role),
-        (Action::Fill(_), _) => permitted(owner.access, role),
+        Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
+        Class::Device | Class::Symbol | Class::Pool if elsewhere(facts, environment) => {
+            match owner.reachable {
+                Some(true) => Opinion::Fine,
+                Some(false) => Opinion::Refused,
+                None => Opinion::Missing(Missing::Access(role)),
+            }
+        }
         _ => Opinion::Fine,
     }
 }
@@ -135,13 +152,13 @@ fn in_owner(facts: &OperandFacts) -> Opinion {
         return Opinion::Missing(Missing::Range(facts.operand.role));
     }
     let offset = facts.operand.address - range.start;
-    let Some(extent) = facts.operand.shape.extent() else {
-        return Opinion::Missing(Missing::Measurement);
-    };
+    let extent = facts.operand.shape.wrapping_extent();
+    let wrapped = offset.wrapping_add(extent);
     match offset.checked_add(extent) {
         Some(end) if end <= range.bytes() => Opinion::Fine,
         Some(_) => Opinion::Refused,
-        None if offset.wrapping_add(extent) <= range.bytes() => Opinion::Wraps,
+        // Measured: an end at the very start of the allocation is refused.
+        None if wrapped > 0 && wrapped <= range.bytes() => Opinion::Wraps,
         None => Opinion::Refused,
     }
 }

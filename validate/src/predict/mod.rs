@@ -10,7 +10,7 @@ mod status;
 
 pub(crate) use memory::{elsewhere, first_untouchable};
 pub(crate) use other::{BadAttributes, bad_attributes};
-pub(crate) use plane::{array_called_host, outside, too_narrow};
+pub(crate) use plane::{Narrow, array_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
 
 use crate::call::{Action, Kind};
@@ -81,34 +81,55 @@ type Stopped = Option<Prediction>;
 /// Says what CUDA will answer to a call, from facts about it.
 #[must_use]
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
-    surroundings(call, facts)
-        .or_else(|| arguments(call, facts))
-        .unwrap_or_else(|| match &call.action {
-            Action::Batch(batch) => other::batch(call, batch, facts),
-            Action::Register(register) => other::register(register, facts),
-            Action::Unregister { address } => other::unregister(*address, facts),
-            Action::Export(_) => other::export(facts),
-            _ => memory::predict(call, facts),
-        })
+    if let Some(stopped) = surroundings(call, facts).or_else(|| arguments(call, facts)) {
+        return stopped;
+    }
+    let answer = match &call.action {
+        Action::Batch(batch) => other::batch(call, batch, facts),
+        Action::Register(register) => other::register(register, facts),
+        Action::Unregister { address } => other::unregister(*address, facts),
+        Action::Export(_) => other::export(facts),
+        _ => memory::predict(call, facts),
+    };
+    // A capture records the copy and touches nothing.
+    let recorded = facts.environment.capture == Capture::ThisStream;
+    match answer {
+        Prediction::Fault { .. } if recorded => Prediction::Success,
+        answer => answer,
+    }
+}
+
+/// Whether the call moves no byte; the runtime then asks nothing else.
+fn is_empty(call: &Call) -> bool {
+    call.is_empty() && !matches!(call.action, Action::Batch(_))
 }
 
 /// What stops a call whatever its operands are.
 fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     let environment = &facts.environment;
+    if environment.forked_from.is_some() {
+        return Some(match (&call.action, call.stream()) {
+            // An asynchronous fill in a stream of the parent is accepted, and never done.
+            (Action::Fill(_), Stream::Handle(_)) => Prediction::CannotTell(Missing::Measurement),
+            _ => Prediction::Status(codes::NOT_INITIALIZED),
+        });
+    }
     if let Some((code, _)) = &environment.poison {
         return Some(Prediction::Status(*code));
     }
-    if environment.forked_from.is_some() {
-        return Some(Prediction::CannotTell(Missing::Measurement));
+    if call.api == Api::Runtime && is_empty(call) {
+        return Some(Prediction::Success);
     }
-    if call.api == Api::Driver && environment.current == Current::None {
+    // Work in a created stream goes by the stream's own context.
+    let created = matches!(call.stream(), Stream::Handle(_));
+    if call.api == Api::Driver && environment.current == Current::None && !created {
         return Some(Prediction::Status(codes::INVALID_CONTEXT));
     }
-    if environment.stream_dead == Some(true) && !call.is_empty() {
+    if environment.stream_dead == Some(true) {
         return Some(Prediction::Crash);
     }
     match (&call.action, environment.capture) {
-        (Action::Batch(_), Capture::ThisStream) => {
+        (Action::Batch(_) | Action::Peer(_), Capture::ThisStream) => {
             Some(Prediction::Status(codes::CAPTURE_UNSUPPORTED))
         }
         (_, Capture::BlocksLegacy) if call.stream() == Stream::Legacy && moves(&call.action) => {
@@ -126,17 +147,17 @@ const fn moves(action: &Action) -> bool {
     )
 }
 
-/// What stops a call for its arguments alone.
+/// What stops a call for its arguments alone: pitches before the kind, the kind before null.
 fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if matches!(call.action, Action::Batch(_)) {
         return None;
     }
-    if call.is_empty() {
+    if is_empty(call) {
         return Some(Prediction::Success);
     }
-    let pitch = plane::pitch(call, facts);
-    if pitch.is_some() {
-        return pitch;
+    let early = plane::pitch(call).or_else(|| kind(call));
+    if early.is_some() {
+        return early;
     }
     let null = facts
         .operands
@@ -145,8 +166,25 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if null {
         return Some(Prediction::Status(codes::INVALID_VALUE));
     }
-    if let Some(Kind::Invalid(_)) = call.action.kind() {
-        return Some(Prediction::Status(codes::INVALID_DIRECTION));
-    }
     plane::arrays(call, facts).or_else(|| other::arguments(call, facts))
+}
+
+/// What stops a call for its kind alone.
+fn kind(call: &Call) -> Stopped {
+    let refused = Some(Prediction::Status(codes::INVALID_DIRECTION));
+    match (&call.action, call.action.kind()?) {
+        // Measured: the two linear forms for arrays do not look at a kind that is none.
+        (_, Kind::Invalid(_))
+            if matches!(call.function, "cudaMemcpyToArray" | "cudaMemcpyFromArray") =>
+        {
+            None
+        }
+        (_, Kind::Invalid(_)) => refused,
+        (Action::Symbol(copy), kind) => {
+            let (to, from) = kind.says_device()?;
+            let right = if copy.to_symbol { to } else { from };
+            (!right).then_some(refused?)
+        }
+        _ => plane::array_called_host(call).and(refused),
+    }
 }

@@ -69,10 +69,10 @@ pub(crate) fn bad_attributes(batch: &Batch) -> Option<BadAttributes> {
 
 pub(super) fn batch(call: &Call, batch: &Batch, facts: &Facts) -> Prediction {
     let refused = Prediction::Status(codes::INVALID_VALUE);
-    if batch.entries.is_empty() {
-        return Prediction::CannotTell(Missing::Measurement);
-    }
-    if call.stream() == Stream::Legacy || bad_attributes(batch).is_some() {
+    if batch.entries.is_empty()
+        || call.stream() == Stream::Legacy
+        || bad_attributes(batch).is_some()
+    {
         return refused;
     }
     let mut worst = Prediction::Success;
@@ -105,7 +105,7 @@ pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     if classes().any(|class| class == Class::Registered) {
         return Prediction::Status(codes::ALREADY_REGISTERED);
     }
-    // The driver does not tell allocated from registered page-locked memory.
+    // The driver does not tell allocated (1) from registered (712) page-locked memory.
     if classes().any(|class| class == Class::Pinned) {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));
     }
@@ -116,20 +116,40 @@ pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     if owners().any(|owner| owner.permissions.is_none()) {
         return Prediction::CannotTell(Missing::HostMemory(Role::Subject));
     }
+    if owners().any(|owner| owner.host_readable() == Some(false)) {
+        return refused;
+    }
     let read_only = owners().any(|owner| owner.host_writable() == Some(false));
     if read_only && register.flags & READ_ONLY == 0 {
         return refused;
     }
-    Prediction::Success
+    // Measured: two mappings side by side are refused; a file that is mapped as shared is, too,
+    // which the name alone does not tell.
+    let file = owners().any(|owner| {
+        owner
+            .mapping
+            .as_deref()
+            .is_some_and(|name| name.starts_with('/'))
+    });
+    match operand.segments.len() {
+        1 if file && !read_only => Prediction::CannotTell(Missing::Measurement),
+        1 => Prediction::Success,
+        _ => refused,
+    }
 }
 
 pub(super) fn unregister(address: u64, facts: &Facts) -> Prediction {
+    let refused = Prediction::Status(codes::INVALID_VALUE);
     let Some(owner) = facts.operand(Role::Subject).and_then(|facts| facts.head()) else {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));
     };
     let at_base = owner.range.is_some_and(|range| range.start == address);
     match owner.class {
+        Class::Null => refused,
         Class::Registered if at_base => Prediction::Success,
+        Class::Registered | Class::Pinned if !at_base => refused,
+        Class::Pinned => Prediction::CannotTell(Missing::Owner(Role::Subject)),
+        class if class.is_cuda() => refused,
         Class::Pageable | Class::Foreign => Prediction::Status(codes::NOT_REGISTERED),
         _ => Prediction::CannotTell(Missing::Measurement),
     }
@@ -141,11 +161,9 @@ pub(super) fn export(facts: &Facts) -> Prediction {
     };
     match (owner.class, owner.exportable) {
         (Class::Device, Some(true)) => Prediction::Success,
-        (Class::Pool | Class::Virtual | Class::NoAccess | Class::Managed, _)
-        | (Class::Device, Some(false)) => Prediction::Status(codes::INVALID_VALUE),
-        (class, _) if class.is_nothing() || class == Class::Pageable => {
-            Prediction::Status(codes::INVALID_VALUE)
+        (Class::Unknown, _) | (Class::Device | Class::Symbol, None) => {
+            Prediction::CannotTell(Missing::Owner(Role::Subject))
         }
-        _ => Prediction::CannotTell(Missing::Measurement),
+        _ => Prediction::Status(codes::INVALID_VALUE),
     }
 }

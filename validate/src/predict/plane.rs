@@ -1,69 +1,114 @@
 //! Copies of rows: pitches and arrays.
 
 use super::{Missing, Prediction, Stopped, codes};
-use crate::call::{Action, Place, Volume};
+use crate::call::{Action, Place, Side, Volume};
 use crate::facts::{ArrayFacts, Facts};
 use crate::{Api, Call, Role};
 
-/// The side whose pitch is below the width: its role, the width and the pitch.
-pub(crate) fn too_narrow(action: &Action) -> Option<(Role, u64, u64)> {
-    let (width, sides) = match action {
-        Action::Copy2D(copy) => (
-            copy.width,
-            [
-                (Role::Destination, Some(copy.dst_pitch)),
-                (Role::Source, Some(copy.src_pitch)),
-            ],
-        ),
-        Action::Copy3D(copy) => (
-            copy.width,
-            [
-                (Role::Destination, pitch_of(&copy.dst)),
-                (Role::Source, pitch_of(&copy.src)),
-            ],
-        ),
-        Action::Fill(fill) if fill.height > 1 => (
-            fill.row_bytes(),
-            [(Role::Destination, Some(fill.pitch)), (Role::Source, None)],
-        ),
-        _ => return None,
-    };
-    let narrow = |(role, pitch): (Role, Option<u64>)| {
-        let pitch = pitch?;
-        (pitch < width).then_some((role, width, pitch))
-    };
-    sides.into_iter().find_map(narrow)
+/// What is wrong with the rows of a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Narrow {
+    /// The bytes up to the end of a row's part exceed the pitch.
+    Row {
+        /// Those bytes.
+        width: u64,
+        /// The pitch.
+        pitch: u64,
+    },
+    /// The rows up to the end of a slice's part exceed the rows of a slice.
+    Slice {
+        /// Those rows.
+        height: u64,
+        /// The rows of a slice.
+        rows: u64,
+    },
 }
 
-/// The pitch that a copy structure gives; 0 means none was given.
-const fn pitch_of(place: &Place) -> Option<u64> {
-    match *place {
-        Place::Memory { pitch, .. } if pitch != 0 => Some(pitch),
+/// The side whose rows do not fit its pitch, and how CUDA answers.
+///
+/// Measured: the runtime answers 12 to a width above the pitch of two rows or more, and leaves one
+/// row to the driver; the driver takes a pitch of 0 for the width, and answers 1.
+pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
+    let runtime = call.api == Api::Runtime;
+    let code = |strict| {
+        if runtime && strict {
+            codes::INVALID_PITCH
+        } else {
+            codes::INVALID_VALUE
+        }
+    };
+    match &call.action {
+        Action::Copy2D(copy) => {
+            let sides = [
+                (Role::Destination, copy.dst_pitch),
+                (Role::Source, copy.src_pitch),
+            ];
+            let narrow = |&(_, pitch): &(Role, u64)| {
+                pitch < copy.width && !(pitch == 0 && (copy.height == 1 || !runtime))
+            };
+            let (role, pitch) = sides.into_iter().find(narrow)?;
+            let row = Narrow::Row {
+                width: copy.width,
+                pitch,
+            };
+            Some((role, row, code(copy.height > 1)))
+        }
+        Action::Copy3D(copy) => {
+            let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
+            let narrow = |(role, place)| Some((role, narrow_place(place, copy, runtime)?));
+            let (role, what) = sides.into_iter().find_map(narrow)?;
+            // A part of a row that begins at an offset is left to the driver.
+            let strict = match what {
+                Narrow::Row { width, .. } => width == copy.width,
+                Narrow::Slice { height, .. } => height == copy.height,
+            };
+            Some((role, what, code(strict)))
+        }
+        Action::Fill(fill) if fill.height > 1 && fill.pitch < fill.row_bytes() => {
+            let row = Narrow::Row {
+                width: fill.row_bytes(),
+                pitch: fill.pitch,
+            };
+            Some((Role::Destination, row, codes::INVALID_VALUE))
+        }
         _ => None,
     }
 }
 
-pub(super) fn pitch(call: &Call, facts: &Facts) -> Stopped {
-    let refusal = match call.api {
-        Api::Runtime => codes::INVALID_PITCH,
-        Api::Driver => codes::INVALID_VALUE,
-    };
-    if too_narrow(&call.action).is_some() {
-        return Some(Prediction::Status(refusal));
-    }
-    let most = facts.environment.max_pitch?;
-    let large = facts
-        .operands
-        .iter()
-        .any(|facts| facts.operand.shape.rows > 1 && facts.operand.shape.pitch > most);
-    large.then_some(Prediction::Status(refusal))
-}
-
-/// The side that is an array and that the kind calls the host.
-pub(crate) fn array_called_host(action: &Action) -> Option<Role> {
-    let Action::Copy3D(copy) = action else {
+fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
+    let Place::Memory {
+        pitch, rows, x, y, ..
+    } = *place
+    else {
         return None;
     };
+    let width = x.saturating_add(copy.width);
+    let height = y.saturating_add(copy.height);
+    let volume = copy.depth > 1 || !copy.is_plane;
+    if pitch != 0 && width > pitch {
+        Some(Narrow::Row { width, pitch })
+    } else if volume && height > rows && (rows != 0 || runtime) {
+        Some(Narrow::Slice { height, rows })
+    } else {
+        None
+    }
+}
+
+pub(super) fn pitch(call: &Call) -> Stopped {
+    too_narrow(call).map(|(_, _, code)| Prediction::Status(code))
+}
+
+/// The side that is an array and that the kind calls the host, where the function minds.
+///
+/// Measured: the functions for arrays answer 21, on either side; `cudaMemcpy3D` accepts every kind
+/// into an array, and answers 1 where the source is an array that the kind calls the host.
+pub(crate) fn array_called_host(call: &Call) -> Option<Role> {
+    let Action::Copy3D(copy) = &call.action else {
+        return None;
+    };
+    if !call.function.contains("Array") {
+        return None;
+    }
     let (to, from) = copy.kind.says_device()?;
     if matches!(copy.dst, Place::Array { .. }) && !to {
         Some(Role::Destination)
@@ -72,6 +117,15 @@ pub(crate) fn array_called_host(action: &Action) -> Option<Role> {
     } else {
         None
     }
+}
+
+/// A source that is an array and that the kind of a `cudaMemcpy3D` calls the host.
+pub(crate) fn array_source_called_host(call: &Call) -> bool {
+    let Action::Copy3D(copy) = &call.action else {
+        return false;
+    };
+    let host = copy.kind.says_device().is_some_and(|(_, from)| !from);
+    host && matches!(copy.src, Place::Array { .. }) && !call.function.contains("Array")
 }
 
 /// How far a copy leaves an array, per direction: bytes of a row, rows, slices.
@@ -93,35 +147,39 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
     let Action::Copy3D(copy) = &call.action else {
         return None;
     };
+    let refused = Some(Prediction::Status(codes::INVALID_VALUE));
     let sides = [
         (Role::Destination, &copy.dst, facts.arrays[0]),
         (Role::Source, &copy.src, facts.arrays[1]),
     ];
-    let ambiguous = |place: &Place| matches!(place, Place::Both { .. } | Place::Neither);
-    if sides.iter().any(|(_, place, _)| ambiguous(place)) {
-        return Some(Prediction::Status(codes::INVALID_VALUE));
-    }
-    if array_called_host(&call.action).is_some() {
-        return Some(Prediction::Status(codes::INVALID_DIRECTION));
-    }
     let mut missing = None;
     for (role, place, array) in sides {
-        if !matches!(place, Place::Array { .. }) {
-            continue;
-        }
-        match array {
-            None => missing = Some(Prediction::CannotTell(Missing::Array(role))),
-            Some(array) => {
-                let Place::Array { x, .. } = *place else {
-                    continue;
-                };
-                let uneven =
-                    x % array.element.max(1) != 0 || copy.width % array.element.max(1) != 0;
-                if outside(place, copy, &array).is_some() || uneven {
-                    return Some(Prediction::Status(codes::INVALID_VALUE));
+        match (place, array) {
+            (Place::Both { .. } | Place::Neither, _) => return refused,
+            (
+                Place::Memory {
+                    side: Side::Invalid(_),
+                    ..
+                },
+                _,
+            ) => return refused,
+            (Place::Memory { .. }, _) => {}
+            (Place::Array { handle: 0, .. }, _) => {
+                return Some(Prediction::Status(match call.api {
+                    Api::Runtime => codes::INVALID_HANDLE,
+                    Api::Driver => codes::INVALID_VALUE,
+                }));
+            }
+            (_, None) => missing = Some(Prediction::CannotTell(Missing::Array(role))),
+            (_, Some(array)) => {
+                if outside(place, copy, &array).is_some() {
+                    return refused;
                 }
             }
         }
+    }
+    if array_source_called_host(call) {
+        return refused;
     }
     missing
 }

@@ -8,6 +8,8 @@ pub mod codes {
     pub const SUCCESS: u32 = 0;
     /// An argument is out of range.
     pub const INVALID_VALUE: u32 = 1;
+    /// CUDA does not work in this process.
+    pub const NOT_INITIALIZED: u32 = 3;
     /// The runtime's answer to a pitch below the width.
     pub const INVALID_PITCH: u32 = 12;
     /// The runtime's answer to a kind that is none, or none for an array.

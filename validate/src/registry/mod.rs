@@ -58,6 +58,9 @@ pub enum Known {
 pub struct Registry {
     tree: Tree,
     book: Mutex<Book>,
+    /// Handles of streams, as ranges of one byte.
+    streams: Tree,
+    stream_book: Mutex<Book>,
     process: u32,
 }
 
@@ -78,9 +81,13 @@ impl Registry {
     pub fn with_tombstones(limit: usize) -> Self {
         let tree = Tree::new();
         let book = Mutex::new(Book::new(&tree, limit));
+        let streams = Tree::new();
+        let stream_book = Mutex::new(Book::new(&streams, limit));
         Self {
             tree,
             book,
+            streams,
+            stream_book,
             process: std::process::id(),
         }
     }
@@ -168,6 +175,26 @@ impl Registry {
         self.book().former(address)
     }
 
+    /// Tells the registry of a stream that was created.
+    pub fn stream_created(&self, handle: u64) {
+        let mut owner = Owner::of(Class::Unknown);
+        owner.range = Some(Span::sized(handle, 1));
+        lock(&self.stream_book).allocated(&self.streams, owner);
+    }
+
+    /// Tells the registry of a stream that was destroyed.
+    pub fn stream_destroyed(&self, handle: u64) {
+        let how = Freed::by("cuStreamDestroy", Site::Unknown);
+        lock(&self.stream_book).freed(&self.streams, handle, &how);
+    }
+
+    /// Whether a stream is alive; nothing where it is not known. No lock is taken.
+    #[inline]
+    #[must_use]
+    pub fn stream(&self, handle: u64) -> Option<bool> {
+        self.streams.find(handle).map(|(_, hit)| hit.live)
+    }
+
     /// How many allocations are alive.
     #[must_use]
     pub fn live(&self) -> usize {
@@ -175,8 +202,12 @@ impl Registry {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.book)
     }
+}
+
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Freed {

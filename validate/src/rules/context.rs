@@ -3,13 +3,13 @@
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::facts::{Class, Current};
 use crate::predict::status_name;
-use crate::{Api, Role};
+use crate::{Api, Role, Stream};
 
 pub(super) static NONE: Rule = Rule {
     id: "context.none",
     severity: Severity::Error,
     statement: "no context is current in this thread",
-    cuda: "201 CUDA_ERROR_INVALID_CONTEXT from the driver; the runtime makes one",
+    cuda: "201 CUDA_ERROR_INVALID_CONTEXT from the driver, unless the work goes into a created stream; the runtime makes one",
     evidence: Evidence::Measured,
     source: "CUDA Driver API, Context Management: every thread has a stack of contexts of its own, which is empty at first",
     detection: "cuCtxGetCurrent",
@@ -22,7 +22,8 @@ pub(super) static NONE: Rule = Rule {
 };
 
 fn none(case: &Case<'_>, out: &mut Vec<Found>) {
-    if case.call.api != Api::Driver || case.environment().current != Current::None {
+    let created = matches!(case.call.stream(), Stream::Handle(_));
+    if case.call.api != Api::Driver || case.environment().current != Current::None || created {
         return;
     }
     out.push(
@@ -93,8 +94,8 @@ pub(super) static FORKED: Rule = Rule {
     id: "context.forked",
     severity: Severity::Error,
     statement: "a child process uses the CUDA of its parent",
-    cuda: "3 cudaErrorInitializationError",
-    evidence: Evidence::Documented,
+    cuda: "3 cudaErrorInitializationError from every call of either interface",
+    evidence: Evidence::Measured,
     source: "CUDA C++ Programming Guide: CUDA's state does not survive fork; a child must exec, or be the first to use CUDA",
     detection: "the process that the registry was made in",
     example: Example {

@@ -26,7 +26,11 @@ fn invalid(case: &Case<'_>, out: &mut Vec<Found>) {
     let Some(Kind::Invalid(raw)) = case.action().kind() else {
         return;
     };
-    if case.call.is_empty() {
+    let unread = matches!(
+        case.call.function,
+        "cudaMemcpyToArray" | "cudaMemcpyFromArray"
+    );
+    if case.call.is_empty() || unread {
         return;
     }
     let meant = match *case.facts.operands.as_slice() {
@@ -247,7 +251,7 @@ pub(super) static IMPOSSIBLE_FOR_ARRAY: Rule = Rule {
 };
 
 fn impossible_for_array(case: &Case<'_>, out: &mut Vec<Found>) {
-    let (Some(role), Some(kind)) = (array_called_host(case.action()), case.action().kind()) else {
+    let (Some(role), Some(kind)) = (array_called_host(case.call), case.action().kind()) else {
         return;
     };
     if case.call.is_empty() {

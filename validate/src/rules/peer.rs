@@ -86,7 +86,7 @@ pub(super) static POOL: Rule = Rule {
     cuda: "1 cudaErrorInvalidValue; cudaMemcpyPeer is fine",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMemPoolSetAccess: memory of a pool is accessible to its own device alone until access is set; cudaDeviceEnablePeerAccess does not do it",
-    detection: "MEMPOOL_HANDLE, and the pool's access",
+    detection: "MEMPOOL_HANDLE, and no DEVICE_POINTER for the current context",
     example: Example {
         wrong: "cudaMallocAsync(&on_1, size, stream_of_1); cudaSetDevice(0); cudaMemcpy(on_0, on_1, size, cudaMemcpyDefault)",
         right: "cudaMallocAsync(&on_1, size, stream_of_1); cudaSetDevice(0); cudaMemcpyPeer(on_0, 0, on_1, 1, size)",
@@ -95,30 +95,49 @@ pub(super) static POOL: Rule = Rule {
     find: pool,
 };
 
-fn pool(case: &Case<'_>, out: &mut Vec<Found>) {
-    if matches!(case.action(), Action::Peer(_)) {
-        return;
+/// The device that works with an operand: the named one of a peer copy, else the current one.
+fn worker(case: &Case<'_>, role: Role) -> Option<i32> {
+    match (case.action(), case.environment().current) {
+        (Action::Peer(copy), _) if role == Role::Destination => Some(copy.dst_device),
+        (Action::Peer(copy), _) => Some(copy.src_device),
+        (_, Current::Device(current)) => Some(current),
+        _ => None,
     }
+}
+
+fn pool(case: &Case<'_>, out: &mut Vec<Found>) {
     for facts in case.moved() {
-        let Some((device, current)) = other_device(case, facts) else {
+        let role = facts.operand.role;
+        let Some((owner, worker)) = facts.head().zip(worker(case, role)) else {
             continue;
         };
-        if facts.class() != Class::Pool || facts.pool_access != Access::None {
+        let Some(device) = owner.device.filter(|&device| device != worker) else {
+            continue;
+        };
+        let peer = matches!(case.action(), Action::Peer(_));
+        let denied = if peer {
+            facts.access == Access::None
+        } else {
+            owner.reachable == Some(false)
+        };
+        if facts.class() != Class::Pool || !denied {
             continue;
         }
-        let role = facts.operand.role;
+        let fix = if peer {
+            format!("name device {device} for the {role}")
+        } else {
+            format!("cudaMemPoolSetAccess on the pool for device {worker}, or cudaMemcpyPeer")
+        };
         out.push(
             Found::new(
                 &POOL,
                 format!(
-                    "the {role} is stream-ordered memory of device {device}, whose pool gives device {current} no access"
+                    "the {role} is stream-ordered memory of device {device}, whose pool gives device {worker} no access"
                 ),
             )
             .at(role, 0)
             .why("a pool is accessible to its own device alone; enabling peer access between the devices does not change that")
-            .fix(format!(
-                "cudaMemPoolSetAccess on the pool for device {current}, or cudaMemcpyPeer"
-            )),
+            .fix(fix),
         );
     }
 }
@@ -127,8 +146,8 @@ pub(super) static VIRTUAL: Rule = Rule {
     id: "peer.virtual-without-access",
     severity: Severity::Error,
     statement: "mapped virtual memory of another device is used without access for this one",
-    cuda: "1 cudaErrorInvalidValue",
-    evidence: Evidence::Documented,
+    cuda: "1 cudaErrorInvalidValue; cudaMemcpyPeer goes by the access of the named device",
+    evidence: Evidence::Measured,
     source: "CUDA Driver API, cuMemSetAccess: access is given per device",
     detection: "ACCESS_FLAGS, cuMemGetAccess",
     example: Example {
@@ -141,23 +160,30 @@ pub(super) static VIRTUAL: Rule = Rule {
 
 fn virtual_memory(case: &Case<'_>, out: &mut Vec<Found>) {
     for facts in case.moved() {
-        let Some((device, current)) = other_device(case, facts) else {
+        let role = facts.operand.role;
+        let Some((owner, worker)) = facts.head().zip(worker(case, role)) else {
             continue;
         };
-        if facts.class() != Class::NoAccess || matches!(case.action(), Action::Peer(_)) {
+        let peer = matches!(case.action(), Action::Peer(_));
+        let elsewhere = owner.device.is_some_and(|device| device != worker);
+        let denied = match owner.class {
+            Class::Virtual | Class::NoAccess if peer => facts.access == Access::None,
+            Class::NoAccess => elsewhere,
+            _ => false,
+        };
+        let Some(device) = owner.device.filter(|_| denied) else {
             continue;
-        }
-        let role = facts.operand.role;
+        };
         out.push(
             Found::new(
                 &VIRTUAL,
                 format!(
-                    "the {role} is virtual memory of device {device} that device {current} may not use"
+                    "the {role} is virtual memory of device {device} that device {worker} may not use"
                 ),
             )
             .at(role, 0)
             .why("access to mapped virtual memory is given per device, and peer access does not imply it")
-            .fix(format!("call cuMemSetAccess for the range with device {current} as well")),
+            .fix(format!("call cuMemSetAccess for the range with device {worker} as well")),
         );
     }
 }
@@ -169,7 +195,7 @@ pub(super) static MEMSET: Rule = Rule {
     cuda: "1 cudaErrorInvalidValue",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMemset: the fill runs on the current device, which must be able to write there; only copies are staged",
-    detection: "DEVICE_ORDINAL, ACCESS_FLAGS and the current device",
+    detection: "DEVICE_ORDINAL, and no DEVICE_POINTER for the current context",
     example: Example {
         wrong: "cudaSetDevice(0); cudaMemset(on_device_1, 0, 4)",
         right: "cudaSetDevice(1); cudaMemset(on_device_1, 0, 4)",
@@ -186,14 +212,9 @@ fn memset(case: &Case<'_>, out: &mut Vec<Found>) {
         let Some((device, current)) = other_device(case, facts) else {
             continue;
         };
-        let access = match facts.class() {
-            Class::Pool => facts.pool_access,
-            Class::Device | Class::Symbol => {
-                facts.head().map_or(Access::Unknown, |head| head.access)
-            }
-            _ => Access::Unknown,
-        };
-        if access != Access::None {
+        let reachable = facts.head().and_then(|owner| owner.reachable);
+        let denied = matches!(facts.class(), Class::Device | Class::Symbol | Class::Pool);
+        if !denied || reachable != Some(false) {
             continue;
         }
         out.push(

@@ -4,7 +4,7 @@ use super::range::excess;
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Action;
 use crate::facts::{Class, Owner};
-use crate::predict::too_narrow;
+use crate::predict::{Narrow, too_narrow};
 use crate::{OperandFacts, Prediction, Role};
 
 pub(super) static WIDTH: Rule = Rule {
@@ -24,29 +24,38 @@ pub(super) static WIDTH: Rule = Rule {
 };
 
 fn width(case: &Case<'_>, out: &mut Vec<Found>) {
-    let Some((role, width, pitch)) = too_narrow(case.action()) else {
+    let Some((role, what, _)) = too_narrow(case.call) else {
         return;
     };
     if case.call.is_empty() {
         return;
     }
-    let fix = match width.checked_div(pitch) {
-        Some(times @ (2 | 4 | 8)) if pitch * times == width => {
-            format!("the pitch is in bytes, not in elements of {times}: {width}")
-        }
-        _ => format!("a row takes {width} bytes: the pitch is at least that, and in bytes"),
-    };
-    out.push(
-        Found::new(
-            &WIDTH,
-            format!(
+    let (says, fix) = match what {
+        Narrow::Row { width, pitch } => {
+            let fix = match width.checked_div(pitch) {
+                Some(times @ (2 | 4 | 8)) if pitch * times == width => {
+                    format!("the pitch is in bytes, not in elements of {times}: {width}")
+                }
+                _ => format!("a row takes {width} bytes: the pitch is at least that, and in bytes"),
+            };
+            let says = format!(
                 "rows of {} do not fit the pitch of {pitch} of the {role}",
                 words::bytes(width)
-            ),
-        )
-        .about(role)
-        .why("the pitch is the distance from one row to the next; rows would overlap")
-        .fix(fix),
+            );
+            (says, fix)
+        }
+        Narrow::Slice { height, rows } => (
+            format!("slices of {height} rows do not fit the {rows} rows per slice of the {role}"),
+            format!("the height of a slice (ysize, srcHeight, dstHeight) is at least {height}"),
+        ),
+    };
+    out.push(
+        Found::new(&WIDTH, says)
+            .about(role)
+            .why(
+                "the pitch is the distance from one row, or slice, to the next; they would overlap",
+            )
+            .fix(fix),
     );
 }
 
@@ -241,14 +250,14 @@ fn rows(owner: &Owner) -> Option<(u64, u64)> {
 
 pub(super) static MAXIMUM: Rule = Rule {
     id: "pitch.exceeds-maximum",
-    severity: Severity::Error,
-    statement: "the pitch is greater than the device allows",
-    cuda: "documented as an error; accepted for one row",
-    evidence: Evidence::Documented,
+    severity: Severity::Warning,
+    statement: "the pitch is greater than the device says it allows",
+    cuda: "success on an H200 with a driver for CUDA 13.0, for one row and for several; documented as an error",
+    evidence: Evidence::Measured,
     source: "CUDA Driver API, CU_DEVICE_ATTRIBUTE_MAX_PITCH: the greatest pitch of a copy",
     detection: "the device's attribute",
     example: Example {
-        wrong: "cudaMemcpy2D(device, (size_t)1 << 32, host, 64, 64, 2, cudaMemcpyHostToDevice)",
+        wrong: "cudaMemcpy2D(device, (size_t)1 << 31, host, 64, 64, 2, cudaMemcpyHostToDevice)",
         right: "cudaMemcpy2D(device, 512, host, 64, 64, 2, cudaMemcpyHostToDevice)",
     },
     shadows: &[],
@@ -261,7 +270,7 @@ fn maximum(case: &Case<'_>, out: &mut Vec<Found>) {
     };
     for facts in case.moved() {
         let shape = facts.operand.shape;
-        if shape.rows < 2 || shape.pitch <= most {
+        if shape.rows < 2 || shape.pitch <= most || case.prediction != Prediction::Success {
             continue;
         }
         let role: Role = facts.operand.role;
@@ -274,7 +283,7 @@ fn maximum(case: &Case<'_>, out: &mut Vec<Found>) {
                 ),
             )
             .about(role)
-            .why("copy engines count a pitch in a bounded number of bits")
+            .why("the documentation calls this an error; a driver that was asked accepts it, another may not")
             .fix("copy row by row, or in parts; a pitch this large is often a product that was counted twice"),
         );
     }

@@ -243,6 +243,7 @@ pub(super) static OVERFLOW: Rule = Rule {
 };
 
 fn overflow(case: &Case<'_>, out: &mut Vec<Found>) {
+    wrapped_product(case, out);
     let Some(facts) = case
         .moved()
         .filter(|facts| facts.operand.shape.is_line() && facts.operand.shape.width >= ABSURD)
@@ -262,6 +263,53 @@ fn overflow(case: &Case<'_>, out: &mut Vec<Found>) {
     found.role = Some(facts.operand.role);
     found.first_bad = room;
     out.push(found);
+}
+
+/// A product in the call's own arguments that exceeds 64 bits, and that CUDA takes modulo 2^64.
+fn wrapped_product(case: &Case<'_>, out: &mut Vec<Found>) {
+    if let Action::Fill(fill) = case.action()
+        && fill.width.checked_mul(fill.element).is_none()
+    {
+        out.push(
+            Found::new(
+                &OVERFLOW,
+                format!(
+                    "{} elements of {} bytes exceed 64 bits; CUDA fills {}",
+                    fill.width,
+                    fill.element,
+                    words::bytes(fill.row_bytes())
+                ),
+            )
+            .about(Role::Destination)
+            .why(
+                "the driver multiplies count and element size modulo 2^64 and accepts what is left",
+            )
+            .fix("look where the count comes from: it is in elements"),
+        );
+        return;
+    }
+    for facts in case.moved() {
+        let shape = facts.operand.shape;
+        if shape.is_line() || shape.extent().is_some() {
+            continue;
+        }
+        let role = facts.operand.role;
+        out.push(
+            Found::new(
+                &OVERFLOW,
+                format!(
+                    "the pitch {} of the {role} times {} rows exceeds 64 bits",
+                    shape.pitch, shape.rows
+                ),
+            )
+            .about(role)
+            .why(format!(
+                "CUDA computes the extent modulo 2^64 and checks {}; the rows lie elsewhere",
+                words::bytes(shape.wrapping_extent())
+            ))
+            .fix("look where the pitch comes from: it is in bytes, from row to row"),
+        );
+    }
 }
 
 /// What a huge count was probably meant to be.

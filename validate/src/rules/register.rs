@@ -143,8 +143,8 @@ pub(super) static NOT_BASE: Rule = Rule {
     id: "register.not-base",
     severity: Severity::Error,
     statement: "the address to unregister is not where a registration begins",
-    cuda: "1 cudaErrorInvalidValue or 713 cudaErrorHostMemoryNotRegistered",
-    evidence: Evidence::Documented,
+    cuda: "1 cudaErrorInvalidValue inside a registration, 713 cudaErrorHostMemoryNotRegistered elsewhere",
+    evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaHostUnregister: the pointer that was given to cudaHostRegister",
     detection: "the registry and pointer attributes",
     example: Example {

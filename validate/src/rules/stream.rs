@@ -107,7 +107,7 @@ pub(super) static PAGEABLE: Rule = Rule {
     severity: Severity::Note,
     statement: "an asynchronous copy has a pageable operand",
     cuda: "success; the call returns late, and the copy overlaps with nothing",
-    evidence: Evidence::Documented,
+    evidence: Evidence::Measured,
     source: "CUDA Runtime API, API synchronization behavior: copies from or to pageable memory are staged, and may be synchronous",
     detection: "both operands classified",
     example: Example {
