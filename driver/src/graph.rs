@@ -1,7 +1,7 @@
 //! Graphs: work that is put together once and given to streams many times.
 //!
-//! Nodes remember addresses, and no lifetime can follow them: putting a graph together is safe,
-//! [launching](GraphExec::launch) it is not.
+//! Nodes remember addresses, and no lifetime can follow them: naming host memory in one is unsafe, and
+//! so is [launching](GraphExec::launch).
 
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -121,8 +121,12 @@ impl Graph {
     /// # Errors
     ///
     /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The host memory that it names is mapped as long as the graph and what is made of it.
     #[doc(alias = "cuGraphAddMemcpyNode")]
-    pub fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
+    pub unsafe fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
         let api = self.context.api();
         let raw = copy.raw();
         let mut node = ptr::null_mut();
@@ -152,7 +156,11 @@ impl Graph {
     /// # Errors
     ///
     /// What CUDA answers.
-    pub fn add_copy(
+    ///
+    /// # Safety
+    ///
+    /// As for [`Graph::add_copy_3d`].
+    pub unsafe fn add_copy(
         &mut self,
         after: &[Node],
         destination: Address,
@@ -171,16 +179,15 @@ impl Graph {
             Direction::Automatic => (Side::any(destination, row), Side::any(source, row)),
         };
         let (destination, source) = (to.planes_of(1), from.planes_of(1));
-        self.add_copy_3d(
-            after,
-            &Copy3d {
-                destination,
-                source,
-                width: size,
-                height: 1,
-                depth: 1,
-            },
-        )
+        let copy = Copy3d {
+            destination,
+            source,
+            width: size,
+            height: 1,
+            depth: 1,
+        };
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.add_copy_3d(after, &copy) }
     }
 
     /// Adds a fill of `height` rows of `width` elements.

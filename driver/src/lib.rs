@@ -8,10 +8,10 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`error`] | one error type: the call, the status, the arguments, CUDA's own sentence |
-//! | [`version`] | versions, and feature questions as functions |
+//! | [`mod@version`] | versions, and feature questions as functions |
 //! | [`device`], [`context`] | devices, and the contexts that own everything else |
-//! | [`memory`], [`pool`], [`virtual_memory`], [`array`] | owned memory of every kind, views, observers |
-//! | [`pointer`] | what CUDA knows of an address |
+//! | [`memory`], [`pool`], [`virtual_memory`], [`mod@array`] | owned memory of every kind, views, observers |
+//! | [`mod@pointer`] | what CUDA knows of an address |
 //! | [`copy`] | every copy and fill: checked slices, raw ranges, asynchronous scopes, batches |
 //! | [`stream`], [`event`], [`graph`] | order |
 //! | [`module`] | code: load, look up, launch |
@@ -22,8 +22,8 @@
 //! - Nothing loads or initialises CUDA until a function is called that must, and nothing creates a
 //!   context that was not asked for.
 //! - No function panics and none prints. A function that an older driver lacks is
-//!   [`Error::MissingFunction`](error::Error::MissingFunction), a machine without a driver is
-//!   [`Error::MissingLibrary`](error::Error::MissingLibrary).
+//!   [`Error::MissingFunction`], a machine without a driver is
+//!   [`Error::MissingLibrary`].
 //! - Every owned thing keeps its context alive, and makes it current for the length of a call where
 //!   the calling thread has another one or none. The functions in [`memory::raw`] and
 //!   [`copy::raw`] do not: they are the C calls with errors, and work in the current context.

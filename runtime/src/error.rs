@@ -298,6 +298,14 @@ impl Error {
         }
     }
 
+    /// The same error with what a compiler said.
+    pub(crate) fn with_log(mut self, said: Option<String>) -> Self {
+        if let (Self::Status(failure), Some(said)) = (&mut self, said) {
+            failure.log = Some(said);
+        }
+        self
+    }
+
     /// Whether every later call of the device will fail with the same status.
     ///
     /// The device, or code running on it, failed: nothing but a new process (or, for a device of

@@ -1,18 +1,431 @@
-//! Graphs.
+//! Graphs: work that is put together once and given to streams many times.
+//!
+//! Nodes remember addresses, and no lifetime can follow them: naming host memory in one is unsafe, and
+//! so is [launching](GraphExec::launch).
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr;
+
+use cuda_sys::runtime::{
+    cudaGraph_t, cudaGraphExec_t, cudaGraphNode_t, cudaGraphNodeType, cudaMemsetParams,
+};
+
+use crate::copy::{Copy3d, Direction, Pattern, Side};
 use crate::device::Device;
-/// Graph.
-#[derive(Debug)]
+use crate::error::{Result, check, report_drop};
+use crate::memory::{Bytes, Pitch};
+use crate::pointer::Address;
+use crate::stream::Stream;
+
+/// Work in an order, not yet ready to run.
 pub struct Graph {
     device: Device,
-    raw: cuda_sys::runtime::cudaGraph_t,
+    raw: cudaGraph_t,
 }
+
+// SAFETY: a graph may be used from every thread, one at a time.
+unsafe impl Send for Graph {}
+
+/// A node of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Node(cudaGraphNode_t);
+
+// SAFETY: a node is a name; using it goes through its graph.
+unsafe impl Send for Node {}
+// SAFETY: as above.
+unsafe impl Sync for Node {}
+
+impl Node {
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(self) -> cudaGraphNode_t {
+        self.0
+    }
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NodeKind {
+    /// Runs code on the device.
+    Kernel,
+    /// Copies.
+    Copy,
+    /// Fills.
+    Fill,
+    /// Calls a function of the host.
+    Host,
+    /// Does nothing but order.
+    Empty,
+    /// Something else, by its number in C.
+    Other(u32),
+}
+
 impl Graph {
+    /// Creates a graph without nodes.
+    ///
+    /// Runtime API: `cudaGraphCreate`, and `cudaGraphDestroy` on drop.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphCreate")]
+    pub fn new(device: &Device) -> Result<Self> {
+        let api = device.api();
+        let mut raw = ptr::null_mut();
+        let entered = device.enter()?;
+        // SAFETY: `raw` is a live out parameter; the flags must be zero.
+        let status = unsafe { api.cudaGraphCreate(&raw mut raw, 0) };
+        drop(entered);
+        check!(api, cudaGraphCreate, status)?;
+        Ok(Self {
+            device: *device,
+            raw,
+        })
+    }
+
+    /// Owns a graph that something else made.
+    ///
     /// # Safety
-    /// x
-    pub unsafe fn from_raw(device: &Device, raw: cuda_sys::runtime::cudaGraph_t) -> Self {
+    ///
+    /// `raw` is a live graph, its nodes belong to `device`, and nobody else destroys it.
+    #[must_use]
+    pub unsafe fn from_raw(device: &Device, raw: cudaGraph_t) -> Self {
         Self {
             device: *device,
             raw,
         }
+    }
+
+    /// Gives the graph away: the caller destroys it.
+    #[must_use = "nobody else destroys the graph"]
+    pub fn into_raw(self) -> cudaGraph_t {
+        let this = ManuallyDrop::new(self);
+        this.raw
+    }
+
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> cudaGraph_t {
+        self.raw
+    }
+
+    /// Adds a copy of planes, or of rows, behind other nodes of this graph.
+    ///
+    /// Runtime API: `cudaGraphAddMemcpyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The host memory that it names is mapped as long as the graph and what is made of it.
+    #[doc(alias = "cudaGraphAddMemcpyNode")]
+    pub unsafe fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
+        let api = self.device.api();
+        let raw = copy.raw();
+        let mut node = ptr::null_mut();
+        let (first, count) = (after.as_ptr().cast(), after.len());
+        let entered = self.device.enter()?;
+        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles; nothing is
+        // copied before a launch.
+        let status = unsafe {
+            api.cudaGraphAddMemcpyNode(&raw mut node, self.raw, first, count, &raw const raw)
+        };
+        drop(entered);
+        check!(
+            api,
+            cudaGraphAddMemcpyNode,
+            status,
+            width = copy.width,
+            height = copy.height,
+            depth = copy.depth
+        )?;
+        Ok(Node(node))
+    }
+
+    /// Adds a copy of a range of bytes.
+    ///
+    /// Runtime API: `cudaGraphAddMemcpyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Graph::add_copy_3d`].
+    pub unsafe fn add_copy(
+        &mut self,
+        after: &[Node],
+        destination: Address,
+        source: Address,
+        size: Bytes,
+        direction: Direction,
+    ) -> Result<Node> {
+        let row = Pitch(size.0);
+        let (to, from) = match direction {
+            Direction::HostToHost => (Side::host(destination, row), Side::host(source, row)),
+            Direction::HostToDevice => (Side::device(destination, row), Side::host(source, row)),
+            Direction::DeviceToHost => (Side::host(destination, row), Side::device(source, row)),
+            Direction::DeviceToDevice => {
+                (Side::device(destination, row), Side::device(source, row))
+            }
+            Direction::Automatic => (Side::any(destination, row), Side::any(source, row)),
+        };
+        let (destination, source) = (to.planes_of(1), from.planes_of(1));
+        let copy = Copy3d {
+            destination,
+            source,
+            width: size,
+            height: 1,
+            depth: 1,
+        };
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.add_copy_3d(after, &copy) }
+    }
+
+    /// Adds a fill of `height` rows of `width` elements.
+    ///
+    /// Runtime API: `cudaGraphAddMemsetNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphAddMemsetNode")]
+    pub fn add_fill(
+        &mut self,
+        after: &[Node],
+        destination: Address,
+        pitch: Pitch,
+        pattern: Pattern,
+        width: usize,
+        height: usize,
+    ) -> Result<Node> {
+        let api = self.device.api();
+        let raw = cudaMemsetParams {
+            dst: destination.as_mut_ptr(),
+            pitch: pitch.0,
+            value: pattern.bits(),
+            elementSize: pattern.element(),
+            width,
+            height,
+        };
+        let mut node = ptr::null_mut();
+        let (first, count) = (after.as_ptr().cast(), after.len());
+        let entered = self.device.enter()?;
+        // SAFETY: as for a copy; nothing is filled before a launch.
+        let status = unsafe {
+            api.cudaGraphAddMemsetNode(&raw mut node, self.raw, first, count, &raw const raw)
+        };
+        drop(entered);
+        check!(
+            api,
+            cudaGraphAddMemsetNode,
+            status,
+            destination,
+            pitch,
+            width,
+            height
+        )?;
+        Ok(Node(node))
+    }
+
+    /// Adds a node that does nothing but order.
+    ///
+    /// Runtime API: `cudaGraphAddEmptyNode`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphAddEmptyNode")]
+    pub fn add_empty(&mut self, after: &[Node]) -> Result<Node> {
+        let api = self.device.api();
+        let mut node = ptr::null_mut();
+        let (first, count) = (after.as_ptr().cast(), after.len());
+        let entered = self.device.enter()?;
+        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles.
+        let status = unsafe { api.cudaGraphAddEmptyNode(&raw mut node, self.raw, first, count) };
+        drop(entered);
+        check!(api, cudaGraphAddEmptyNode, status)?;
+        Ok(Node(node))
+    }
+
+    /// All nodes, in no order.
+    ///
+    /// Runtime API: `cudaGraphGetNodes`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphGetNodes")]
+    pub fn nodes(&self) -> Result<Vec<Node>> {
+        let api = self.device.api();
+        let mut count = 0;
+        // SAFETY: with a null list the driver only writes the number.
+        let status = unsafe { api.cudaGraphGetNodes(self.raw, ptr::null_mut(), &raw mut count) };
+        check!(api, cudaGraphGetNodes, status)?;
+        let mut nodes = vec![Node(ptr::null_mut()); count];
+        if count > 0 {
+            // SAFETY: the list has room for `count` handles, whose layout nodes have.
+            let status = unsafe {
+                api.cudaGraphGetNodes(self.raw, nodes.as_mut_ptr().cast(), &raw mut count)
+            };
+            check!(api, cudaGraphGetNodes, status)?;
+            nodes.truncate(count);
+        }
+        Ok(nodes)
+    }
+
+    /// What a node of this graph does.
+    ///
+    /// Runtime API: `cudaGraphNodeGetType`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The node belongs to this graph, or to another that is alive.
+    #[doc(alias = "cudaGraphNodeGetType")]
+    pub unsafe fn kind(&self, node: Node) -> Result<NodeKind> {
+        let api = self.device.api();
+        let mut kind = cudaGraphNodeType::cudaGraphNodeTypeEmpty;
+        // SAFETY: `kind` is a live out parameter; the caller answers for the node.
+        let status = unsafe { api.cudaGraphNodeGetType(node.0, &raw mut kind) };
+        check!(api, cudaGraphNodeGetType, status, node = node.0)?;
+        Ok(match kind {
+            cudaGraphNodeType::cudaGraphNodeTypeKernel => NodeKind::Kernel,
+            cudaGraphNodeType::cudaGraphNodeTypeMemcpy => NodeKind::Copy,
+            cudaGraphNodeType::cudaGraphNodeTypeMemset => NodeKind::Fill,
+            cudaGraphNodeType::cudaGraphNodeTypeHost => NodeKind::Host,
+            cudaGraphNodeType::cudaGraphNodeTypeEmpty => NodeKind::Empty,
+            other => NodeKind::Other(other.0),
+        })
+    }
+
+    /// Makes the graph ready to run.
+    ///
+    /// Runtime API: `cudaGraphInstantiateWithFlags`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphInstantiate")]
+    #[doc(alias = "cudaGraphInstantiateWithFlags")]
+    pub fn instantiate(&self) -> Result<GraphExec> {
+        let api = self.device.api();
+        let mut raw = ptr::null_mut();
+        let entered = self.device.enter()?;
+        // SAFETY: `raw` is a live out parameter and the graph is alive.
+        let status = unsafe { api.cudaGraphInstantiateWithFlags(&raw mut raw, self.raw, 0) };
+        drop(entered);
+        check!(api, cudaGraphInstantiateWithFlags, status, graph = self.raw)?;
+        Ok(GraphExec {
+            device: self.device,
+            raw,
+        })
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        let api = self.device.api();
+        // SAFETY: made once, destroyed once.
+        let status = unsafe { api.cudaGraphDestroy(self.raw) };
+        report_drop(check!(api, cudaGraphDestroy, status, graph = self.raw));
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("raw", &self.raw).finish()
+    }
+}
+
+/// A graph that is ready to run.
+pub struct GraphExec {
+    device: Device,
+    raw: cudaGraphExec_t,
+}
+
+// SAFETY: it may be used from every thread, one at a time.
+unsafe impl Send for GraphExec {}
+
+impl GraphExec {
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> cudaGraphExec_t {
+        self.raw
+    }
+
+    /// Moves what the graph needs to the device before its first launch.
+    ///
+    /// Runtime API: `cudaGraphUpload`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaGraphUpload")]
+    pub fn upload(&mut self, stream: &Stream) -> Result<()> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: graph and stream are alive; nothing of the graph runs.
+        let status = unsafe { api.cudaGraphUpload(self.raw, stream.as_raw()) };
+        drop(entered);
+        check!(
+            api,
+            cudaGraphUpload,
+            status,
+            graph = self.raw,
+            stream = stream.as_raw()
+        )
+    }
+
+    /// Runs the graph when the stream comes to it.
+    ///
+    /// Runtime API: `cudaGraphLaunch`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// Everything that the nodes name - memory, host functions and what they own - is alive until the
+    /// stream has done it, and no reference of Rust's forbids reading or writing it.
+    #[doc(alias = "cudaGraphLaunch")]
+    pub unsafe fn launch(&mut self, stream: &Stream) -> Result<()> {
+        let api = self.device.api();
+        let entered = self.device.enter()?;
+        // SAFETY: graph and stream are alive; the caller answers for what the nodes name.
+        let status = unsafe { api.cudaGraphLaunch(self.raw, stream.as_raw()) };
+        drop(entered);
+        check!(
+            api,
+            cudaGraphLaunch,
+            status,
+            graph = self.raw,
+            stream = stream.as_raw()
+        )
+    }
+}
+
+impl Drop for GraphExec {
+    fn drop(&mut self) {
+        let api = self.device.api();
+        // SAFETY: made once, destroyed once; the driver waits for a launch that is under way.
+        let status = unsafe { api.cudaGraphExecDestroy(self.raw) };
+        report_drop(check!(api, cudaGraphExecDestroy, status, graph = self.raw));
+    }
+}
+
+impl fmt::Debug for GraphExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphExec").field("raw", &self.raw).finish()
     }
 }

@@ -1,1 +1,241 @@
-//! Soon.
+//! Memory and events of other processes.
+//!
+//! A handle is 64 bytes that one process sends to another, by whatever way. Memory from pools and
+//! virtual memory has no such handles; they have their own.
+
+use core::ffi::c_char;
+use core::fmt;
+use core::panic::Location;
+use core::ptr;
+
+use cuda_sys::runtime::{cudaIpcEventHandle_t, cudaIpcMemHandle_t, cudaIpcMemLazyEnablePeerAccess};
+
+use crate::device::Device;
+use crate::error::{Result, check, report_drop};
+use crate::event::Event;
+use crate::memory::observe::{self, Event as MemoryEvent, Kind};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice, DeviceSliceMut};
+use crate::pointer::{Address, address_range};
+
+/// The name of a process's device memory in other processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemoryHandle(pub [u8; 64]);
+
+/// The name of a process's event in other processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventHandle(pub [u8; 64]);
+
+impl fmt::Debug for MemoryHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryHandle").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EventHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventHandle").finish_non_exhaustive()
+    }
+}
+
+/// Bytes as C's characters.
+fn to_c(bytes: [u8; 64]) -> [c_char; 64] {
+    bytes.map(|byte| c_char::from_ne_bytes([byte]))
+}
+
+/// C's characters as bytes.
+fn from_c(characters: [c_char; 64]) -> [u8; 64] {
+    characters.map(|character| character.to_ne_bytes()[0])
+}
+
+impl MemoryHandle {
+    /// The handle of the allocation that this memory begins.
+    ///
+    /// Runtime API: `cudaIpcGetMemHandle`. The memory stays this process's: the others must have closed it
+    /// before it is freed.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for memory from pools and for virtual memory.
+    #[doc(alias = "cudaIpcGetMemHandle")]
+    pub fn of(memory: &impl DeviceMemory) -> Result<Self> {
+        let api = memory.device().api();
+        let mut raw = cudaIpcMemHandle_t::default();
+        let address = memory.address();
+        let entered = memory.device().enter()?;
+        // SAFETY: `raw` is a live out parameter; the address is looked up and nothing is read there.
+        let status = unsafe { api.cudaIpcGetMemHandle(&raw mut raw, address.as_mut_ptr()) };
+        drop(entered);
+        check!(api, cudaIpcGetMemHandle, status, address)?;
+        Ok(Self(from_c(raw.reserved)))
+    }
+}
+
+/// Device memory of another process, open in this one.
+///
+/// Runtime API: `cudaIpcOpenMemHandle`, and `cudaIpcCloseMemHandle` on drop.
+pub struct OpenedMemory {
+    device: Device,
+    address: Address,
+    size: Bytes,
+    location: &'static Location<'static>,
+}
+
+impl OpenedMemory {
+    /// Opens the memory that the handle names.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 201 in the process that made the handle, 208 where it is open already.
+    ///
+    /// # Safety
+    ///
+    /// The handle came from [`MemoryHandle::of`] in another process, which keeps the memory until this
+    /// value is dropped.
+    #[doc(alias = "cudaIpcOpenMemHandle")]
+    #[track_caller]
+    pub unsafe fn open(device: &Device, handle: MemoryHandle) -> Result<Self> {
+        let location = Location::caller();
+        let api = device.api();
+        let raw = cudaIpcMemHandle_t {
+            reserved: to_c(handle.0),
+        };
+        let flags = cudaIpcMemLazyEnablePeerAccess;
+        let mut pointer = ptr::null_mut();
+        let entered = device.enter()?;
+        // SAFETY: `pointer` is a live out parameter; the caller answers for the handle.
+        let status = unsafe { api.cudaIpcOpenMemHandle(&raw mut pointer, raw, flags) };
+        check!(api, cudaIpcOpenMemHandle, status)?;
+        let address = Address::from(pointer);
+        let size = address_range(address).map_or(Bytes(0), |range| range.size);
+        drop(entered);
+        let opened = Self {
+            device: *device,
+            address,
+            size,
+            location,
+        };
+        observe::began(|| opened.event());
+        Ok(opened)
+    }
+
+    /// The memory as elements, to read from; what does not fill an element is left out.
+    #[must_use]
+    pub fn typed<T: bytemuck::AnyBitPattern>(&self) -> DeviceSlice<'_, T> {
+        let len = self.size.0.checked_div(size_of::<T>()).unwrap_or(0);
+        // SAFETY: the memory is open as long as `self` is borrowed.
+        unsafe { DeviceSlice::from_raw_parts(&self.device, self.address, len) }
+    }
+
+    /// The memory as elements, to write to; what does not fill an element is left out.
+    #[must_use]
+    pub fn typed_mut<T: bytemuck::AnyBitPattern>(&mut self) -> DeviceSliceMut<'_, T> {
+        let len = self.size.0.checked_div(size_of::<T>()).unwrap_or(0);
+        // SAFETY: the memory is open as long as `self` is borrowed.
+        unsafe { DeviceSliceMut::from_raw_parts(&self.device, self.address, len) }
+    }
+
+    fn event(&self) -> MemoryEvent {
+        MemoryEvent {
+            kind: Kind::Ipc,
+            address: self.address,
+            size: self.size,
+            device: Some(self.device.ordinal()),
+            context: None,
+            stream: None,
+            location: Some(self.location),
+        }
+    }
+}
+
+// SAFETY: the memory is open until the value is dropped, and nothing hands out references to it.
+unsafe impl DeviceMemory for OpenedMemory {
+    type Element = u8;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    fn len(&self) -> usize {
+        self.size.0
+    }
+}
+
+impl Drop for OpenedMemory {
+    fn drop(&mut self) {
+        let api = self.device.api();
+        report_drop(self.device.enter().and_then(|entered| {
+            let result = observe::end(
+                || self.event(),
+                || {
+                    // SAFETY: opened once, closed once; views borrow the value and are gone.
+                    let status = unsafe { api.cudaIpcCloseMemHandle(self.address.as_mut_ptr()) };
+                    check!(api, cudaIpcCloseMemHandle, status, address = self.address)
+                },
+            );
+            drop(entered);
+            result
+        }));
+    }
+}
+
+impl fmt::Debug for OpenedMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedMemory")
+            .field("address", &self.address)
+            .field("size", &self.size)
+            .finish()
+    }
+}
+
+impl EventHandle {
+    /// The handle of an event that was created for other processes.
+    ///
+    /// Runtime API: `cudaIpcGetEventHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 400 for an event that was not.
+    #[doc(alias = "cudaIpcGetEventHandle")]
+    pub fn of(event: &Event) -> Result<Self> {
+        let api = event.device().api();
+        let mut raw = cudaIpcEventHandle_t::default();
+        let entered = event.device().enter()?;
+        // SAFETY: `raw` is a live out parameter and the event is alive.
+        let status = unsafe { api.cudaIpcGetEventHandle(&raw mut raw, event.as_raw()) };
+        drop(entered);
+        check!(api, cudaIpcGetEventHandle, status, event = event.as_raw())?;
+        Ok(Self(from_c(raw.reserved)))
+    }
+
+    /// Opens the event that the handle names.
+    ///
+    /// Runtime API: `cudaIpcOpenEventHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The handle came from [`EventHandle::of`] in another process, which keeps the event until the result
+    /// is dropped.
+    #[doc(alias = "cudaIpcOpenEventHandle")]
+    pub unsafe fn open(self, device: &Device) -> Result<Event> {
+        let api = device.api();
+        let raw = cudaIpcEventHandle_t {
+            reserved: to_c(self.0),
+        };
+        let mut event = ptr::null_mut();
+        let entered = device.enter()?;
+        // SAFETY: `event` is a live out parameter; the caller answers for the handle.
+        let status = unsafe { api.cudaIpcOpenEventHandle(&raw mut event, raw) };
+        drop(entered);
+        check!(api, cudaIpcOpenEventHandle, status)?;
+        // SAFETY: opened just now, for us alone.
+        Ok(unsafe { Event::from_raw(device, event) })
+    }
+}

@@ -8,10 +8,10 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`error`] | one error type: the call, the status, the arguments, CUDA's own sentence |
-//! | [`version`] | versions, and feature questions as functions |
+//! | [`mod@version`] | versions, and feature questions as functions |
 //! | [`device`] | devices, and which one the thread works on |
-//! | [`memory`], [`pool`], [`virtual_memory`], [`array`] | owned memory of every kind, views, observers |
-//! | [`pointer`] | what CUDA knows of an address |
+//! | [`memory`], [`pool`], [`virtual_memory`], [`mod@array`] | owned memory of every kind, views, observers |
+//! | [`mod@pointer`] | what CUDA knows of an address |
 //! | [`copy`] | every copy and fill: checked slices, raw ranges, asynchronous scopes, batches |
 //! | [`stream`], [`event`], [`graph`] | order |
 //! | [`module`] | code: load, look up, launch |
@@ -23,9 +23,9 @@
 //!   primary context that was not asked for. A thread that never chose a device keeps having chosen
 //!   none: where a device other than the thread's is worked on, it is selected for the length of a call.
 //! - No function panics and none prints. A function that an older runtime lacks is
-//!   [`Error::MissingFunction`](error::Error::MissingFunction), a machine without a runtime library is
-//!   [`Error::MissingLibrary`](error::Error::MissingLibrary), one without a driver is
-//!   [`Error::MissingDriver`](error::Error::MissingDriver).
+//!   [`Error::MissingFunction`], a machine without a runtime library is
+//!   [`Error::MissingLibrary`], one without a driver is
+//!   [`Error::MissingDriver`].
 //! - A call that fails takes what it reports out of CUDA's last error (`cudaGetLastError`), and nothing
 //!   else: an error that somebody's unchecked call left there stays, and so do sticky ones.
 //! - What a `Drop` cannot free is reported to the hook of [`error::on_drop_failure`], and counted.

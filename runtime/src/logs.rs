@@ -59,15 +59,28 @@ fn this_thread() -> String {
     thread.to_string()
 }
 
-/// The last line of `thread` that says more than which status was returned.
+/// What the log says of the last failed call of `thread`: all lines since the call before it, without
+/// the one that only repeats the status.
 fn sentence(log: &str, thread: &str) -> Option<String> {
-    log.lines()
-        .rev()
-        .filter_map(|line| split(line))
-        .find_map(|(who, says)| {
-            let other = who.is_some_and(|who| who != thread);
-            (!other && !says.is_empty() && !says.starts_with("Returning ")).then(|| says.to_owned())
-        })
+    let mut said: Vec<&str> = Vec::new();
+    let mut ended = false;
+    for (who, says) in log.lines().filter_map(split) {
+        if says.is_empty() || who.is_some_and(|who| who != thread) {
+            continue;
+        }
+        if ended {
+            said.clear();
+        }
+        ended = says.starts_with("Returning ");
+        if !ended {
+            said.push(says);
+        }
+    }
+    if said.is_empty() {
+        None
+    } else {
+        Some(said.join("; "))
+    }
 }
 
 /// A line's thread, where it names one, and its text.
@@ -102,6 +115,17 @@ mod tests {
             Some("Null address specified")
         );
         assert_eq!(sentence(LOG, "13"), None);
+    }
+
+    #[test]
+    fn the_last_call_is_the_one_that_counts() {
+        let log = "[1][7][CUDA][E] Allocation not found\n[1][7][CUDA][E] Returning 1 (X) from cuMemcpy\n\
+                   [1][7][CUDA][E] Pitch must be greater\n[1][7][CUDA][E] Invalid X finish position\n\
+                   [1][7][CUDA][E] Returning 1 (X) from cuMemcpy2D_v2\n";
+        let both = "Pitch must be greater; Invalid X finish position";
+        assert_eq!(sentence(log, "7").as_deref(), Some(both));
+        let bare = format!("{log}[1][7][CUDA][E] Returning 1 (X) from cuMemFree_v2\n");
+        assert_eq!(sentence(&bare, "7"), None);
     }
 
     #[test]

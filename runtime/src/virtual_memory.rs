@@ -1,1 +1,500 @@
-//! Soon.
+//! Virtual memory: addresses, physical memory and mappings as separate owned things.
+//!
+//! A [`Reservation`] is a range of addresses with nothing behind it; a [`Physical`] is memory without an
+//! address; a [`Mapping`] puts the one behind the other, and nobody may touch it until
+//! [`Mapping::set_access`] says who.
+//!
+//! The runtime has no such calls: this room calls the driver, in the primary context of the device.
+
+use core::fmt;
+use core::panic::Location;
+use std::sync::Arc;
+
+use bytemuck::AnyBitPattern;
+use cuda_sys::driver::{
+    CUmemAccess_flags, CUmemAccessDesc, CUmemAllocationGranularity_flags,
+    CUmemAllocationHandleType, CUmemAllocationProp, CUmemAllocationType,
+    CUmemGenericAllocationHandle, CUmemLocation, CUmemLocation_st__bindgen_ty_1, CUmemLocationType,
+};
+
+use crate::api::driver;
+use crate::device::Device;
+use crate::error::{Misuse, Result, check, misuse, report_drop};
+use crate::memory::observe::{self, Event as MemoryEvent, Kind};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice, DeviceSliceMut};
+use crate::pointer::{Access, Address};
+
+/// What sizes and addresses must be multiples of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granularity {
+    /// The least that works.
+    pub minimum: Bytes,
+    /// The least that is quick.
+    pub recommended: Bytes,
+}
+
+/// How physical memory can be shared with other processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Export {
+    /// Not at all.
+    #[default]
+    None,
+    /// As a file descriptor.
+    FileDescriptor,
+    /// As a handle of the fabric, for other machines too.
+    Fabric,
+}
+
+impl Export {
+    fn raw(self) -> CUmemAllocationHandleType {
+        match self {
+            Self::None => CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_NONE,
+            Self::FileDescriptor => {
+                CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+            }
+            Self::Fabric => CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_FABRIC,
+        }
+    }
+}
+
+/// The memory of a device, as C says it.
+fn location(device: &Device) -> CUmemLocation {
+    CUmemLocation {
+        type_: CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
+        __bindgen_anon_1: CUmemLocation_st__bindgen_ty_1 {
+            id: device.as_raw(),
+        },
+    }
+}
+
+/// What a device may do, as C says it.
+fn access_flags(access: Access) -> CUmemAccess_flags {
+    match access {
+        Access::None => CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE,
+        Access::Read => CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READ,
+        _ => CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
+    }
+}
+
+/// Physical memory of a device, as C says it.
+fn properties(device: &Device, export: Export) -> CUmemAllocationProp {
+    CUmemAllocationProp {
+        type_: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
+        requestedHandleTypes: export.raw(),
+        location: location(device),
+        ..CUmemAllocationProp::default()
+    }
+}
+
+/// What sizes and addresses of the device's memory must be multiples of.
+///
+/// Driver API: `cuMemGetAllocationGranularity`.
+///
+/// # Errors
+///
+/// What CUDA answers.
+#[doc(alias = "cuMemGetAllocationGranularity")]
+pub fn granularity(device: &Device) -> Result<Granularity> {
+    let entered = device.enter()?;
+    let api = driver()?;
+    drop(entered);
+    let properties = properties(device, Export::None);
+    let ask = |option: CUmemAllocationGranularity_flags| -> Result<Bytes> {
+        let mut bytes = 0;
+        // SAFETY: a live out parameter and a live descriptor.
+        let status = unsafe {
+            api.cuMemGetAllocationGranularity(&raw mut bytes, &raw const properties, option)
+        };
+        check!(
+            api,
+            cuMemGetAllocationGranularity,
+            status,
+            option = option.0
+        )?;
+        Ok(Bytes(bytes))
+    };
+    Ok(Granularity {
+        minimum: ask(CUmemAllocationGranularity_flags::CU_MEM_ALLOC_GRANULARITY_MINIMUM)?,
+        recommended: ask(CUmemAllocationGranularity_flags::CU_MEM_ALLOC_GRANULARITY_RECOMMENDED)?,
+    })
+}
+
+/// A range of addresses with nothing behind it.
+///
+/// Driver API: `cuMemAddressReserve`, and `cuMemAddressFree` on drop, which the mappings in it put off.
+#[derive(Clone)]
+pub struct Reservation {
+    shared: Arc<Reserved>,
+}
+
+struct Reserved {
+    device: Device,
+    address: Address,
+    size: Bytes,
+}
+
+impl Reservation {
+    /// Reserves addresses; the size is a multiple of the [`granularity`].
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a size that is no such multiple.
+    #[doc(alias = "cuMemAddressReserve")]
+    pub fn new(device: &Device, size: Bytes) -> Result<Self> {
+        let mut address = 0;
+        let entered = device.enter()?;
+        let api = driver()?;
+        // SAFETY: `address` is a live out parameter; no alignment and no address are asked for.
+        let status = unsafe { api.cuMemAddressReserve(&raw mut address, size.0, 0, 0, 0) };
+        drop(entered);
+        check!(api, cuMemAddressReserve, status, size)?;
+        let shared = Reserved {
+            device: *device,
+            address: Address(address),
+            size,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.shared.address
+    }
+
+    /// The size.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        self.shared.size
+    }
+
+    /// Where it was made.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// Puts physical memory behind the addresses from `offset` on.
+    ///
+    /// Driver API: `cuMemMap`, and `cuMemUnmap` when the mapping is dropped. The mapping keeps the
+    /// reservation; the physical memory lives on behind it when its owner is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::OutOfRange`] where it does not lie inside, and what CUDA answers: 1 for addresses that
+    /// have something behind them.
+    #[doc(alias = "cuMemMap")]
+    #[track_caller]
+    pub fn map(&self, offset: Bytes, physical: &Physical) -> Result<Mapping> {
+        let location = Location::caller();
+        let size = physical.size;
+        let end = offset.0.saturating_add(size.0);
+        if end > self.shared.size.0 {
+            let misused = Misuse::OutOfRange {
+                start: offset.0,
+                end,
+                len: self.shared.size.0,
+            };
+            return Err(misuse("cuMemMap", misused));
+        }
+        let device = &self.shared.device;
+        let address = Address(self.shared.address.0.wrapping_add(offset.0 as u64));
+        let entered = device.enter()?;
+        let api = driver()?;
+        // SAFETY: the range lies in the reservation, and the handle is alive.
+        let status = unsafe { api.cuMemMap(address.0, size.0, 0, physical.raw, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemMap,
+            status,
+            address,
+            size,
+            handle = Address(physical.raw)
+        )?;
+        let mapping = Mapping {
+            reservation: Arc::clone(&self.shared),
+            address,
+            size,
+            location,
+        };
+        observe::began(|| mapping.event());
+        Ok(mapping)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        report_drop(self.device.enter().and_then(|entered| {
+            let api = driver()?;
+            // SAFETY: reserved once, freed once; every mapping in it held it and is gone.
+            let status = unsafe { api.cuMemAddressFree(self.address.0, self.size.0) };
+            drop(entered);
+            check!(
+                api,
+                cuMemAddressFree,
+                status,
+                address = self.address,
+                size = self.size
+            )
+        }));
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation")
+            .field("address", &self.shared.address)
+            .field("size", &self.shared.size)
+            .finish()
+    }
+}
+
+/// Memory of a device without an address.
+///
+/// Driver API: `cuMemCreate`, and `cuMemRelease` on drop.
+pub struct Physical {
+    device: Device,
+    raw: CUmemGenericAllocationHandle,
+    size: Bytes,
+}
+
+impl Physical {
+    /// Allocates; the size is a multiple of the [`granularity`].
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a size that is no such multiple, 2 where there is not enough.
+    #[doc(alias = "cuMemCreate")]
+    pub fn new(device: &Device, size: Bytes, export: Export) -> Result<Self> {
+        let properties = properties(device, export);
+        let mut raw = 0;
+        let entered = device.enter()?;
+        let api = driver()?;
+        // SAFETY: a live out parameter and a live descriptor.
+        let status = unsafe { api.cuMemCreate(&raw mut raw, size.0, &raw const properties, 0) };
+        drop(entered);
+        check!(api, cuMemCreate, status, size, device = device.ordinal())?;
+        Ok(Self {
+            device: *device,
+            raw,
+            size,
+        })
+    }
+
+    /// Owns a handle that something else made.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a live handle of that size and nobody else releases it.
+    #[must_use]
+    pub unsafe fn from_raw(
+        device: &Device,
+        raw: CUmemGenericAllocationHandle,
+        size: Bytes,
+    ) -> Self {
+        Self {
+            device: *device,
+            raw,
+            size,
+        }
+    }
+
+    /// The raw handle.
+    #[must_use]
+    pub fn as_raw(&self) -> CUmemGenericAllocationHandle {
+        self.raw
+    }
+
+    /// The size.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        self.size
+    }
+}
+
+impl Drop for Physical {
+    fn drop(&mut self) {
+        report_drop(self.device.enter().and_then(|entered| {
+            let api = driver()?;
+            // SAFETY: created once, released once; mappings keep the memory without the handle.
+            let status = unsafe { api.cuMemRelease(self.raw) };
+            drop(entered);
+            check!(api, cuMemRelease, status, handle = Address(self.raw))
+        }));
+    }
+}
+
+impl fmt::Debug for Physical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Physical")
+            .field("raw", &self.raw)
+            .field("size", &self.size)
+            .finish()
+    }
+}
+
+/// Physical memory behind addresses.
+///
+/// To copies it is device memory of bytes; [`Mapping::typed`] makes elements of them.
+pub struct Mapping {
+    reservation: Arc<Reserved>,
+    address: Address,
+    size: Bytes,
+    location: &'static Location<'static>,
+}
+
+impl Mapping {
+    /// Sets what the device may do with the memory; until then nobody may do anything.
+    ///
+    /// Driver API: `cuMemSetAccess`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuMemSetAccess")]
+    pub fn set_access(&mut self, other: &Device, access: Access) -> Result<()> {
+        let rule = CUmemAccessDesc {
+            location: location(other),
+            flags: access_flags(access),
+        };
+        let entered = self.reservation.device.enter()?;
+        let api = driver()?;
+        // SAFETY: the range is mapped, and the descriptor is alive.
+        let status = unsafe { api.cuMemSetAccess(self.address.0, self.size.0, &raw const rule, 1) };
+        drop(entered);
+        check!(
+            api,
+            cuMemSetAccess,
+            status,
+            address = self.address,
+            size = self.size,
+            device = other.ordinal()
+        )
+    }
+
+    /// What the device may do with the memory.
+    ///
+    /// Driver API: `cuMemGetAccess`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuMemGetAccess")]
+    pub fn access(&self, other: &Device) -> Result<Access> {
+        let place = location(other);
+        let mut flags = 0;
+        let entered = self.reservation.device.enter()?;
+        let api = driver()?;
+        // SAFETY: a live out parameter and a live descriptor; the range is mapped.
+        let status =
+            unsafe { api.cuMemGetAccess(&raw mut flags, &raw const place, self.address.0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemGetAccess,
+            status,
+            address = self.address,
+            device = other.ordinal()
+        )?;
+        Ok(Access::new(flags))
+    }
+
+    /// The memory as elements, to read from; what does not fill an element is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Unsupported`] for elements of no size.
+    pub fn typed<T: AnyBitPattern>(&self) -> Result<DeviceSlice<'_, T>> {
+        let len = elements::<T>(self.size)?;
+        // SAFETY: the memory is mapped as long as `self` is borrowed, and pages are aligned for everything.
+        Ok(unsafe { DeviceSlice::from_raw_parts(&self.reservation.device, self.address, len) })
+    }
+
+    /// The memory as elements, to write to; what does not fill an element is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Unsupported`] for elements of no size.
+    pub fn typed_mut<T: AnyBitPattern>(&mut self) -> Result<DeviceSliceMut<'_, T>> {
+        let len = elements::<T>(self.size)?;
+        // SAFETY: the memory is mapped as long as `self` is borrowed, and pages are aligned for everything.
+        Ok(unsafe { DeviceSliceMut::from_raw_parts(&self.reservation.device, self.address, len) })
+    }
+
+    fn event(&self) -> MemoryEvent {
+        let device = &self.reservation.device;
+        MemoryEvent {
+            kind: Kind::Virtual,
+            address: self.address,
+            size: self.size,
+            device: Some(device.ordinal()),
+            context: None,
+            stream: None,
+            location: Some(self.location),
+        }
+    }
+}
+
+/// How many elements lie in that many bytes.
+fn elements<T>(size: Bytes) -> Result<usize> {
+    size.0
+        .checked_div(size_of::<T>())
+        .ok_or_else(|| misuse("cuMemMap", Misuse::Unsupported))
+}
+
+// SAFETY: the memory is mapped until the mapping is dropped, and nothing hands out references to it.
+unsafe impl DeviceMemory for Mapping {
+    type Element = u8;
+
+    fn device(&self) -> &Device {
+        &self.reservation.device
+    }
+
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    fn len(&self) -> usize {
+        self.size.0
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let device = &self.reservation.device;
+        // Unlike freeing, unmapping waits for nobody.
+        report_drop(device.synchronize());
+        report_drop(device.enter().and_then(|entered| {
+            let api = driver()?;
+            let result = observe::end(
+                || self.event(),
+                || {
+                    // SAFETY: mapped once, unmapped once; views borrow the mapping and are gone.
+                    let status = unsafe { api.cuMemUnmap(self.address.0, self.size.0) };
+                    check!(
+                        api,
+                        cuMemUnmap,
+                        status,
+                        address = self.address,
+                        size = self.size
+                    )
+                },
+            );
+            drop(entered);
+            result
+        }));
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping")
+            .field("address", &self.address)
+            .field("size", &self.size)
+            .finish()
+    }
+}

@@ -26,6 +26,15 @@ impl Pattern {
         }
     }
 
+    /// The size of one element as graphs count it.
+    pub(crate) const fn element(self) -> u32 {
+        match self {
+            Self::Bits8(_) => 1,
+            Self::Bits16(_) => 2,
+            Self::Bits32(_) => 4,
+        }
+    }
+
     /// The bits, in the low end.
     #[must_use]
     pub const fn bits(self) -> u32 {

@@ -18,6 +18,20 @@ pub enum MemoryType {
     Other(u32),
 }
 
+/// What the device of the current device may do with the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// Read.
+    Read,
+    /// Read and write.
+    ReadWrite,
+    /// A number that this crate has never heard of.
+    Other(u64),
+}
+
 /// What the runtime says of an address; the driver says more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +81,17 @@ impl MemoryType {
             1 => Self::Host,
             2 => Self::Device,
             3 => Self::Managed,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl Access {
+    pub(crate) fn new(number: u64) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::Read,
+            3 => Self::ReadWrite,
             other => Self::Other(other),
         }
     }

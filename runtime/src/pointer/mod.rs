@@ -7,5 +7,5 @@ mod attributes;
 mod range;
 
 pub use address::Address;
-pub use attributes::{Attributes, MemoryType, attributes};
+pub use attributes::{Access, Attributes, MemoryType, attributes};
 pub use range::{AddressRange, address_range};
