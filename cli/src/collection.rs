@@ -130,7 +130,7 @@ impl Machine for Elsewhere {
 /// The libraries, with those opened that must be opened to learn more.
 pub fn libraries(depth: Depth) -> Vec<Library> {
     let surroundings = Surroundings::here();
-    let mut libraries = vec![state::chosen_runtime(&surroundings)];
+    let mut libraries = state::chosen_libraries(&surroundings);
     let mut found = surroundings.search(depth, &state::wanted_functions);
     for library in &mut found {
         state::ask_runtime_version(library);

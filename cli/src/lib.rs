@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod failure;
+pub mod file;
 pub mod inspect;
 pub mod output;
 pub mod probe;

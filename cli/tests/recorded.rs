@@ -2,6 +2,8 @@
 //!
 //! A recording holds what each source said on its own, so that joining is tested too.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

@@ -137,9 +137,18 @@ pub fn join(
     let notes = notes(&devices, &host, &driver);
     host.absent
         .explain_nulls(&host.clone(), &Reason::NotApplicable);
-    let simulated = libraries
+    // A simulated driver says so in the names of its devices.
+    let simulated = devices
         .iter()
-        .any(|library| library.chosen && library.origin == Origin::Simulated);
+        .filter_map(|device| device.name.as_deref())
+        .any(|name| name.contains("(simulated)"));
+    if simulated {
+        for library in libraries.iter_mut().filter(|library| library.chosen) {
+            if matches!(library.name.as_str(), "libcuda" | "libnvidia-ml") {
+                library.origin = Origin::Simulated;
+            }
+        }
+    }
     Report {
         schema: SCHEMA,
         tool: stamp.tool,

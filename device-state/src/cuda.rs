@@ -165,11 +165,21 @@ fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
     }
 }
 
+/// The C name of an attribute. Where there are two, the one that is not deprecated.
+fn attribute_name(attribute: CUdevice_attribute) -> Option<&'static str> {
+    match attribute {
+        CUdevice_attribute::CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED => {
+            Some("CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED")
+        }
+        attribute => attribute.name(),
+    }
+}
+
 fn attributes(driver: &Driver, device: CUdevice, absent: &mut Absent) -> BTreeMap<String, i32> {
     let mut known = BTreeMap::new();
     for number in 1..CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX.0 {
         let attribute = CUdevice_attribute_enum(number);
-        let Some(name) = attribute.name() else {
+        let Some(name) = attribute_name(attribute) else {
             continue;
         };
         let mut value: c_int = 0;
@@ -302,4 +312,20 @@ fn mapped_files(name: &str) -> Vec<String> {
     files.sort();
     files.dedup();
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::CAPABILITIES;
+
+    #[test]
+    fn every_attribute_that_we_speak_of_has_a_number() {
+        let names: Vec<&str> = (1..CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX.0)
+            .filter_map(|number| attribute_name(CUdevice_attribute_enum(number)))
+            .collect();
+        for meaning in &CAPABILITIES {
+            assert!(names.contains(&meaning.attribute), "{}", meaning.attribute);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use cuda_sys::runtime::{self, Runtime};
 use cuda_sys::{LoadError, LoadedFile, Symbol};
 
 use crate::absent::{Absent, Reason};
+use crate::cupti;
 use crate::elf::{self, Exports};
 use crate::library::{AbsentFunction, Attempt, Library, Origin};
 use crate::machine::Surroundings;
@@ -87,8 +88,35 @@ pub(crate) fn driver(driver: &Driver, depth: Depth, surroundings: &Surroundings)
     library
 }
 
-/// Describes the runtime that this process gets when it asks by name; opens it.
-pub fn chosen_runtime(surroundings: &Surroundings) -> Library {
+/// Describes the libraries that this process gets when it asks by name, beside the driver's; opens them.
+pub fn chosen_libraries(surroundings: &Surroundings) -> Vec<Library> {
+    vec![chosen_runtime(surroundings), cupti::chosen(surroundings)]
+}
+
+/// Describes a library that was tried by name, and the file that came, if one did.
+pub(crate) fn by_name(
+    name: &str,
+    wanted_by: &str,
+    tried: Vec<Attempt>,
+    file: Option<String>,
+    surroundings: &Surroundings,
+) -> Library {
+    let mut library = empty(name, wanted_by);
+    library.chosen = true;
+    library.tried = tried;
+    let reason = match file {
+        Some(file) => {
+            library.already_loaded = Some(false);
+            place(&mut library, Path::new(&file), surroundings);
+            Reason::Unsupported
+        }
+        None => Reason::LibraryMissing,
+    };
+    library.absent.explain_nulls(&library.clone(), &reason);
+    library
+}
+
+fn chosen_runtime(surroundings: &Surroundings) -> Library {
     const WANTED_BY: &str = "programs that use the runtime API and do not contain it";
     match Runtime::get() {
         Err(error) => missing("libcudart", WANTED_BY, &error, surroundings),
@@ -192,6 +220,27 @@ fn count(library: &mut Library, wanted: usize, absent: &[Symbol]) {
             })
             .collect(),
     );
+}
+
+/// Counts the functions of a file by what it exports.
+pub(crate) fn count_exports(library: &mut Library) {
+    let Some(path) = library.real_path.clone() else {
+        return;
+    };
+    let object = elf::read(Path::new(&path), Exports::Wanted).unwrap_or_default();
+    let Some(exports) = object.exports else {
+        return;
+    };
+    let wanted = wanted_functions(&library.name, library.version.as_deref());
+    let absent: Vec<AbsentFunction> = wanted
+        .iter()
+        .filter(|function| !exports.contains(&function.name))
+        .map(|function| search::absent_function(&function.name, function.since.clone()))
+        .collect();
+    library.functions_wanted = u32::try_from(wanted.len()).ok();
+    library.functions_found = u32::try_from(wanted.len() - absent.len()).ok();
+    library.functions_absent = Some(absent);
+    tidy(library);
 }
 
 /// Keeps `absent` to what is really missing.

@@ -114,15 +114,7 @@ impl Surroundings {
         if object.soname.is_none() {
             absent.set("soname", Reason::NotApplicable);
         }
-        let simulated = object
-            .exports
-            .as_ref()
-            .is_some_and(|names| names.contains("cuwhy_sim_version"));
-        let origin = if simulated {
-            Origin::Simulated
-        } else {
-            origin(name, &self.name(seen), &self.name(real), real)
-        };
+        let origin = origin(name, &self.name(seen), &self.name(real), real);
         let (version, version_source) = match version(name, real) {
             Some((version, source)) => (Some(version), Some(source.to_owned())),
             None => {
@@ -287,7 +279,7 @@ impl Surroundings {
     }
 }
 
-fn absent_function(name: &str, since: Option<String>) -> AbsentFunction {
+pub(crate) fn absent_function(name: &str, since: Option<String>) -> AbsentFunction {
     let mut absent = Absent::default();
     if since.is_none() {
         absent.set("since", Reason::Unsupported);

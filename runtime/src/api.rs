@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 use core::ptr;
+use std::sync::OnceLock;
 
 use cuda_sys::driver::{CUresult, Driver};
 use cuda_sys::runtime::{Runtime, cudaError_t};
@@ -19,13 +20,25 @@ pub type Status = cudaError_t;
 /// The status that means success.
 pub(crate) const SUCCESS: Status = cudaError_t::cudaSuccess;
 
+static API: OnceLock<&'static Api> = OnceLock::new();
+
 /// Loads the library, the first time; says why it cannot be loaded otherwise.
 #[inline]
 pub(crate) fn api() -> Result<&'static Api> {
-    match Runtime::get() {
-        Ok(runtime) => Ok(runtime),
-        Err(cause) => Err(cause.into()),
+    match API.get() {
+        Some(api) => Ok(api),
+        None => load(),
     }
+}
+
+#[cold]
+fn load() -> Result<&'static Api> {
+    // The runtime finds its driver by itself and under the plain name only. Where this process is told
+    // to use another file (`CUWHY_LIBCUDA`), that file must be there before; where there is no driver,
+    // the runtime's own answer says so.
+    drop(Driver::get());
+    let api = Runtime::get()?;
+    Ok(API.get_or_init(|| api))
 }
 
 /// The driver, with the current device's primary context made current by the runtime.

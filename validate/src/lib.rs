@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod call;
+pub mod checker;
 pub mod facts;
 pub mod finding;
 pub mod predict;
@@ -15,6 +16,7 @@ mod span;
 mod verdict;
 
 pub use call::{Api, Call, Kind, Operand, Order, Role, Site, Stream};
+pub use checker::{CheckedError, Checker, Policy};
 pub use facts::{Class, Facts, OperandFacts};
 pub use finding::Finding;
 pub use predict::{Prediction, predict};

@@ -1,8 +1,5 @@
 //! `cuwhy doctor`.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +10,7 @@ use crate::commands::inspect::seconds;
 use crate::doctor::{Choice, Diagnosis, examine, render};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file::{Readers, replace_for};
 use crate::inspect::saved;
 use crate::output::Output;
 use crate::probe;
@@ -116,27 +114,5 @@ fn save(diagnosis: &Diagnosis, path: &Path, identifiers: bool) -> Result<(), Fai
     } else {
         saved::anonymous(diagnosis, std::env::var("HOME").ok().as_deref())?
     };
-    write(path, &text).map_err(|cause| Failure::Output {
-        place: path.display().to_string(),
-        cause,
-    })
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all().or_else(|error| {
-        // A pipe or a terminal cannot be synchronised, and need not be.
-        if error.kind() == io::ErrorKind::InvalidInput {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })
+    replace_for(path, &(text + "\n"), Readers::Owner)
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::collection::{self, Request};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file;
 use crate::inspect::{flat, prometheus, saved, select, sheet, tables};
 use crate::output::Output;
 
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// Show a report that was saved as JSON, and not this machine.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Write into this file instead of printing; it is replaced as a whole, never seen half.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Do not ask NVML.
     #[arg(long, conflicts_with = "from")]
     pub no_nvml: bool,
@@ -104,9 +108,10 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 /// [`Failure::Usage`] for devices and fields that do not exist, [`Failure::Input`] for a file that is
 /// no report, [`Failure::Output`] when nothing could be written.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    if arguments.watch.is_some() && arguments.format == Format::Prometheus {
+    let watching = arguments.watch.is_some();
+    if watching && arguments.format == Format::Prometheus && arguments.output.is_none() {
         return Err(Failure::Usage(
-            "--watch does not go with --format prometheus: have a timer repeat it".into(),
+            "--watch goes with --format prometheus only where --output names a file".into(),
         ));
     }
     if arguments.format == Format::Prometheus && !arguments.fields.is_empty() {
@@ -128,16 +133,25 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         };
         select::keep(&mut report, &arguments.device).map_err(Failure::Usage)?;
         check_fields(arguments, &report)?;
-        output.data(&print(arguments, &report, head)?)?;
-        output.flush()?;
+        let text = print(arguments, &report, head)?;
+        match &arguments.output {
+            Some(path) => file::replace(path, &text)?,
+            None => {
+                output.data(&text)?;
+                output.flush()?;
+            }
+        }
         left = left.saturating_sub(1);
         match arguments.watch {
             Some(pause) if left > 0 => thread::sleep(pause),
             _ => return Ok(ending(arguments, &report, output)),
         }
-        head = sheet::Head::Omitted;
-        if arguments.format == Format::Table {
-            output.line("")?;
+        // A file is replaced each time, so each time it is whole.
+        if arguments.output.is_none() {
+            head = sheet::Head::Omitted;
+            if arguments.format == Format::Table {
+                output.line("")?;
+            }
         }
     }
 }

@@ -208,7 +208,9 @@ fn one_device(device: &Device) -> String {
     let number = |value: Option<u32>| value.map(|value| value.to_string());
     let degrees = |value: Option<u32>| value.map(|value| format!("{value} C"));
     values.show("pci", "pci", device.pci.clone());
-    values.show("parent", "parent_uuid", device.parent_uuid.clone());
+    if device.kind == Kind::Mig {
+        values.show("parent", "parent_uuid", device.parent_uuid.clone());
+    }
     values.show("architecture", "architecture", fields.architecture.clone());
     values.show("serial", "serial", fields.serial.clone());
     values.show(
@@ -689,6 +691,15 @@ pub fn topology(report: &Report) -> String {
     let mut text = String::new();
     if whole.is_empty() {
         text.push_str(&headline(report));
+        text.push_str(&remarks(report));
+        return text;
+    }
+    if let [only] = whole[..] {
+        let links = nvlinks(only).unwrap_or_else(|| {
+            let why = only.absent.why("nvlinks");
+            why.map_or_else(|| "unknown".into(), Reason::to_string)
+        });
+        text.push_str(&format!("one GPU, nothing to connect; NVLink: {links}\n"));
         text.push_str(&remarks(report));
         return text;
     }

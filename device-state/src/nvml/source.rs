@@ -38,7 +38,11 @@ impl Nvml for NvmlLibrary {
                 ..NvmlPart::default()
             },
         };
-        part.library = Some(loaded::opened(NAME, WANTED_BY, &file, &surroundings));
+        let mut library = loaded::opened(NAME, WANTED_BY, &file, &surroundings);
+        if depth == Depth::Everything {
+            loaded::count_exports(&mut library);
+        }
+        part.library = Some(library);
         part
     }
 }

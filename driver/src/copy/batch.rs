@@ -7,7 +7,7 @@ use cuda_sys::driver::{CUdeviceptr, CUmemcpyAttributes, CUmemcpySrcAccessOrder};
 use super::slices::same_length;
 use crate::api::api;
 use crate::error::{Result, check};
-use crate::memory::{Bytes, DeviceMemory};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice};
 use crate::pointer::Address;
 use crate::stream::Stream;
 
@@ -74,9 +74,10 @@ impl<'a> Batch<'a> {
     /// [`Misuse::LengthsDiffer`](crate::error::Misuse::LengthsDiffer).
     pub fn upload<T: NoUninit>(
         &mut self,
-        destination: &'a impl DeviceMemory<Element = T>,
+        destination: impl Into<DeviceSlice<'a, T>>,
         source: &'a [T],
     ) -> Result<()> {
+        let destination = destination.into();
         same_length(CALL, destination.len(), source.len())?;
         let from = Address::from(source.as_ptr());
         self.add(
@@ -96,8 +97,9 @@ impl<'a> Batch<'a> {
     pub fn download<T: AnyBitPattern>(
         &mut self,
         destination: &'a mut [T],
-        source: &'a impl DeviceMemory<Element = T>,
+        source: impl Into<DeviceSlice<'a, T>>,
     ) -> Result<()> {
+        let source = source.into();
         same_length(CALL, destination.len(), source.len())?;
         let size = Bytes(size_of_val(destination));
         self.add(
@@ -114,11 +116,13 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// [`Misuse::LengthsDiffer`](crate::error::Misuse::LengthsDiffer).
-    pub fn device_to_device<T: Copy>(
+    pub fn device_to_device<T: Copy + 'static>(
         &mut self,
-        destination: &'a impl DeviceMemory<Element = T>,
-        source: &'a impl DeviceMemory<Element = T>,
+        destination: impl Into<DeviceSlice<'a, T>>,
+        source: impl Into<DeviceSlice<'a, T>>,
     ) -> Result<()> {
+        let destination = destination.into();
+        let source = source.into();
         same_length(CALL, destination.len(), source.len())?;
         self.add(
             destination.address(),

@@ -7,7 +7,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use super::slices::same_length;
 use super::{Batch, Direction, Fill, raw};
 use crate::error::{Error, Result, report_drop};
-use crate::memory::{Bytes, DeviceMemory};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice};
 use crate::pointer::Address;
 use crate::stream::Stream;
 
@@ -107,9 +107,10 @@ impl<'scope> Scope<'scope, '_> {
     pub fn upload<T: NoUninit>(
         &'scope self,
         stream: &'scope Stream,
-        destination: &'scope impl DeviceMemory<Element = T>,
+        destination: impl Into<DeviceSlice<'scope, T>>,
         source: &'scope [T],
     ) -> Result<()> {
+        let destination = destination.into();
         same_length("cuMemcpyHtoDAsync_v2", destination.len(), source.len())?;
         let (to, from) = (destination.address(), Address::from(source.as_ptr()));
         self.copy(
@@ -133,8 +134,9 @@ impl<'scope> Scope<'scope, '_> {
         &'scope self,
         stream: &'scope Stream,
         destination: &'scope mut [T],
-        source: &'scope impl DeviceMemory<Element = T>,
+        source: impl Into<DeviceSlice<'scope, T>>,
     ) -> Result<()> {
+        let source = source.into();
         same_length("cuMemcpyDtoHAsync_v2", destination.len(), source.len())?;
         let size = Bytes(size_of_val(destination));
         let (to, from) = (Address::from(destination.as_mut_ptr()), source.address());
@@ -150,12 +152,14 @@ impl<'scope> Scope<'scope, '_> {
     /// As [`Scope::upload`].
     #[doc(alias = "cuMemcpyDtoDAsync")]
     #[doc(alias = "cuMemcpyPeerAsync")]
-    pub fn device_to_device<T: Copy>(
+    pub fn device_to_device<T: Copy + 'static>(
         &'scope self,
         stream: &'scope Stream,
-        destination: &'scope impl DeviceMemory<Element = T>,
-        source: &'scope impl DeviceMemory<Element = T>,
+        destination: impl Into<DeviceSlice<'scope, T>>,
+        source: impl Into<DeviceSlice<'scope, T>>,
     ) -> Result<()> {
+        let destination = destination.into();
+        let source = source.into();
         same_length("cuMemcpyDtoDAsync_v2", destination.len(), source.len())?;
         let (to, from, size) = (destination.address(), source.address(), source.size());
         let (there, here) = (destination.context(), source.context());
@@ -182,9 +186,10 @@ impl<'scope> Scope<'scope, '_> {
     pub fn fill<T: Fill>(
         &'scope self,
         stream: &'scope Stream,
-        destination: &'scope impl DeviceMemory<Element = T>,
+        destination: impl Into<DeviceSlice<'scope, T>>,
         value: T,
     ) -> Result<()> {
+        let destination = destination.into();
         if destination.is_empty() {
             return Ok(());
         }

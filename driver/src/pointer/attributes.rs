@@ -2,7 +2,7 @@ use core::ffi::c_void;
 
 use cuda_sys::driver::{CUmemorytype, CUpointer_attribute};
 
-use crate::api::{Api, SUCCESS, api};
+use crate::api::{Api, api};
 use crate::error::{Result, check};
 use crate::memory::Bytes;
 use crate::pointer::{Address, AddressRange};
@@ -172,11 +172,11 @@ pub fn attributes(address: impl Into<Address>) -> Result<Attributes> {
         .take_while(|(_, since)| *since <= version)
         .count();
     let mut slots = Slots::default();
-    // A driver may know less than its version promises; it then refuses the whole list.
+    // A driver may know less than its version promises; it then refuses the whole list, with 1 or 801.
     let mut count = known;
     let mut status = query(api, &mut slots, count, address);
-    while status != SUCCESS && status.0 == 1 && count > OLDEST {
-        count = if count > 14 { 14 } else { OLDEST };
+    while matches!(status.0, 1 | 801) && count > OLDEST {
+        count -= 1;
         slots = Slots::default();
         status = query(api, &mut slots, count, address);
     }

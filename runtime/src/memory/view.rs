@@ -1,6 +1,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
 use super::Bytes;
 use crate::device::Device;
@@ -149,6 +150,12 @@ impl<'a, T> DeviceSlice<'a, T> {
     }
 }
 
+impl<'a, D: DeviceMemory> From<&'a D> for DeviceSlice<'a, D::Element> {
+    fn from(memory: &'a D) -> Self {
+        memory.view()
+    }
+}
+
 impl<T> Clone for DeviceSlice<'_, T> {
     fn clone(&self) -> Self {
         *self
@@ -259,6 +266,23 @@ impl<T> fmt::Debug for DeviceSliceMut<'_, T> {
             .field("address", &self.address)
             .field("len", &self.len)
             .finish()
+    }
+}
+
+// SAFETY: it is the memory that it shares, and keeps it alive.
+unsafe impl<D: DeviceMemory + ?Sized> DeviceMemory for Arc<D> {
+    type Element = D::Element;
+
+    fn device(&self) -> &Device {
+        (**self).device()
+    }
+
+    fn address(&self) -> Address {
+        (**self).address()
+    }
+
+    fn len(&self) -> usize {
+        (**self).len()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Graphs of copies and memsets, and what has another form in each major.
 
-use core::ffi::{c_uint, c_void};
+#[cfg(not(major = "11"))]
+use core::ffi::c_uint;
+use core::ffi::c_void;
 use core::ptr;
 
 use cuda_sys::driver::{CUDA_MEMCPY3D, CUDA_MEMSET_NODE_PARAMS, CUmemorytype};

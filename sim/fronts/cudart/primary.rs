@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use cuda_sys::driver::{CUcontext, CUctx_st};
 use cuda_sys::runtime::cudaError_t;
@@ -105,14 +105,20 @@ impl Call {
 
     /// How many devices there are.
     pub(crate) fn count(&self) -> Result<c_int, cudaError_t> {
+        // Asked once: a forked child, whose driver answers nothing any more, still knows it.
+        static COUNT: AtomicI32 = AtomicI32::new(0);
+        let known = COUNT.load(Ordering::Relaxed);
+        if known > 0 {
+            return Ok(known);
+        }
         self.ready()?;
         let mut count: c_int = 0;
         driver!(self.cuDeviceGetCount(&raw mut count))?;
         if count == 0 {
-            Err(cudaError_t::cudaErrorNoDevice)
-        } else {
-            Ok(count)
+            return Err(cudaError_t::cudaErrorNoDevice);
         }
+        COUNT.store(count, Ordering::Relaxed);
+        Ok(count)
     }
 
     /// The device of this thread: that of its current context, else the chosen one.
@@ -143,7 +149,7 @@ impl Call {
     pub(crate) fn reset(&self) -> Answer {
         let device = self.device()?;
         let index = self.valid(device)?;
-        driver!(self.cuDevicePrimaryCtxReset_v2(device))?;
+        driver!(self.cuDevicePrimaryCtxReset(device))?;
         let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
         if !context.is_null() {
             FORMER[index].store(context, Ordering::Release);

@@ -1,10 +1,14 @@
 //! `cudaGetDeviceProperties`, in the layout of each major, from the driver's attributes.
 
 use core::ffi::{c_char, c_int};
+use core::ptr;
 
 use cuda_sys::driver::{CUdevice_attribute, CUuuid};
+use cuda_sys::runtime::cudaError_t;
 
-use super::entry::{Answer, Call, driver, put};
+#[cfg(major = "12")]
+use super::entry::put;
+use super::entry::{Answer, Call, driver};
 use super::own;
 
 /// Asks a device for its attributes; one that the driver does not know of is 0, as in a zeroed struct.
@@ -199,6 +203,18 @@ unsafe fn current(call: &Call, place: *mut own::cudaDeviceProp, ordinal: c_int) 
     since_12!(found, device);
     #[cfg(major = "13")]
     since_13!(found, device);
-    // SAFETY: the caller's place.
-    unsafe { put(place, found) }
+    if place.is_null() {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    // SAFETY: the caller's place; what is reserved behind the last field stays as it was.
+    unsafe {
+        ptr::copy_nonoverlapping((&raw const found).cast::<u8>(), place.cast::<u8>(), WRITTEN)
+    };
+    Ok(())
 }
+
+/// How much of the struct is written.
+#[cfg(major = "11")]
+const WRITTEN: usize = size_of::<own::cudaDeviceProp>();
+#[cfg(not(major = "11"))]
+const WRITTEN: usize = core::mem::offset_of!(own::cudaDeviceProp, reserved);

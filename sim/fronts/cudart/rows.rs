@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use cuda_sys::driver::{CUDA_MEMCPY2D, CUmemorytype};
+use cuda_sys::driver::{CUDA_MEMCPY2D, CUDA_MEMCPY3D, CUdeviceptr, CUmemorytype};
 use cuda_sys::runtime::{
     cudaArray_const_t, cudaArray_t, cudaError_t, cudaMemcpyKind, cudaStream_t,
 };
@@ -58,7 +58,8 @@ pub(crate) fn shaped(
     kind: cudaMemcpyKind,
 ) -> Result<CUDA_MEMCPY2D, cudaError_t> {
     for side in [dst, src] {
-        if matches!(side, Place::Memory { pitch, .. } if width > pitch) {
+        // The pitch leads from row to row: with one row it leads nowhere, and the driver decides.
+        if matches!(side, Place::Memory { pitch, .. } if width > pitch && height > 1) {
             return Err(cudaError_t::cudaErrorInvalidPitchValue);
         }
     }
@@ -115,6 +116,30 @@ fn on_device(claimed: CUmemorytype) -> Answer {
     }
 }
 
+/// A copy of rows as one of a single slice.
+fn slice(rows: &CUDA_MEMCPY2D) -> CUDA_MEMCPY3D {
+    CUDA_MEMCPY3D {
+        srcXInBytes: rows.srcXInBytes,
+        srcY: rows.srcY,
+        srcMemoryType: rows.srcMemoryType,
+        srcHost: rows.srcHost,
+        srcDevice: rows.srcDevice,
+        srcArray: rows.srcArray,
+        srcPitch: rows.srcPitch,
+        dstXInBytes: rows.dstXInBytes,
+        dstY: rows.dstY,
+        dstMemoryType: rows.dstMemoryType,
+        dstHost: rows.dstHost,
+        dstDevice: rows.dstDevice,
+        dstArray: rows.dstArray,
+        dstPitch: rows.dstPitch,
+        WidthInBytes: rows.WidthInBytes,
+        Height: rows.Height,
+        Depth: 1,
+        ..CUDA_MEMCPY3D::default()
+    }
+}
+
 /// When the copy is done: before the call returns, or in the order of a stream.
 #[derive(Clone, Copy)]
 pub(crate) enum When {
@@ -135,6 +160,19 @@ fn copy(
         return Ok(());
     }
     let copy = shaped(dst, src, width, height, kind)?;
+    if let Place::Array { array, .. } = dst {
+        arrays::descriptor(call, array)?;
+    } else if let Place::Array { array, .. } = src {
+        arrays::descriptor(call, array)?;
+    }
+    if matches!(dst, Place::Array { .. }) || matches!(src, Place::Array { .. }) {
+        // With an array, the runtime asks for a copy of one slice.
+        let copy = slice(&copy);
+        return match when {
+            When::Now => driver!(call.cuMemcpy3D_v2(&raw const copy)),
+            When::InStream(stream) => driver!(call.cuMemcpy3DAsync_v2(&raw const copy, stream)),
+        };
+    }
     match when {
         When::Now => driver!(call.cuMemcpy2DUnaligned_v2(&raw const copy)),
         When::InStream(stream) => driver!(call.cuMemcpy2DAsync_v2(&raw const copy, stream)),
@@ -325,14 +363,12 @@ fn line(
     array: cudaArray_const_t,
     (x, y): (usize, usize),
     count: usize,
-    kind: cudaMemcpyKind,
     mut each: impl FnMut(usize, (usize, usize), (usize, usize)) -> Answer,
 ) -> Answer {
     call.context()?;
     if count == 0 {
         return Ok(());
     }
-    known(kind)?;
     let row = arrays::row(call, array)?;
     if x >= row {
         return Err(cudaError_t::cudaErrorInvalidValue);
@@ -353,6 +389,15 @@ fn line(
     Ok(())
 }
 
+/// These forms, and no others, take a direction that there is not for the default one.
+fn lenient(kind: cudaMemcpyKind) -> cudaMemcpyKind {
+    if known(kind).is_ok() {
+        kind
+    } else {
+        cudaMemcpyKind::cudaMemcpyDefault
+    }
+}
+
 fn to_array(
     call: &Call,
     dst: cudaArray_t,
@@ -362,13 +407,12 @@ fn to_array(
     kind: cudaMemcpyKind,
     when: When,
 ) -> Answer {
+    let kind = lenient(kind);
     line(
         call,
         dst,
         offset,
-        count,
-        kind,
-        |done, (x, y), (width, height)| {
+        count, |done, (x, y), (width, height)| {
             let src = Place::Memory {
                 pointer: src.wrapping_byte_add(done),
                 pitch: width,
@@ -394,13 +438,12 @@ fn from_array(
     kind: cudaMemcpyKind,
     when: When,
 ) -> Answer {
+    let kind = lenient(kind);
     line(
         call,
         src,
         offset,
-        count,
-        kind,
-        |done, (x, y), (width, height)| {
+        count, |done, (x, y), (width, height)| {
             let dst = Place::Memory {
                 pointer: dst.wrapping_byte_add(done),
                 pitch: width,
@@ -479,41 +522,20 @@ pub(crate) unsafe fn cudaMemcpyArrayToArray(
     kind: cudaMemcpyKind,
 ) -> Answer {
     call.context()?;
-    let (to, from) = (arrays::row(call, dst)?, arrays::row(call, src)?);
-    if to == from && dst_x == src_x {
-        // Rows of one length from one offset: row after row on both sides.
-        return line(
-            call,
-            src,
-            (src_x, src_y),
-            count,
-            kind,
-            |_, (x, y), (width, height)| {
-                let dst = Place::Array {
-                    array: dst,
-                    x,
-                    y: dst_y + (y - src_y),
-                };
-                copy(
-                    call,
-                    dst,
-                    Place::Array { array: src, x, y },
-                    (width, height),
-                    kind,
-                    When::Now,
-                )
-            },
-        );
+    if count == 0 {
+        return Ok(());
     }
-    let dst = Place::Array {
-        array: dst,
-        x: dst_x,
-        y: dst_y,
-    };
-    let src = Place::Array {
-        array: src,
-        x: src_x,
-        y: src_y,
-    };
-    copy(call, dst, src, (count, 1), kind, When::Now)
+    known(kind)?;
+    let (to, from) = types(kind);
+    on_device(to)?;
+    on_device(from)?;
+    // A line of the one is no rectangle of the other: it goes through device memory.
+    let mut between: CUdeviceptr = 0;
+    driver!(call.cuMemAlloc_v2(&raw mut between, count))?;
+    let line = super::memory::pointer(between);
+    let kind = cudaMemcpyKind::cudaMemcpyDeviceToDevice;
+    let copied = from_array(call, line, src, (src_x, src_y), count, kind, When::Now)
+        .and_then(|()| to_array(call, dst, (dst_x, dst_y), line, count, kind, When::Now));
+    driver!(call.cuMemFree_v2(between))?;
+    copied
 }

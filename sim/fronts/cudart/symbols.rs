@@ -39,15 +39,15 @@ pub(crate) fn part(
     allowed: cudaMemcpyKind,
 ) -> Result<*mut c_void, cudaError_t> {
     let (address, size) = symbol(call, host)?;
-    if offset.checked_add(count).is_none_or(|end| end > size) {
-        return Err(cudaError_t::cudaErrorInvalidValue);
-    }
     let general = [
         cudaMemcpyKind::cudaMemcpyDeviceToDevice,
         cudaMemcpyKind::cudaMemcpyDefault,
     ];
     if kind != allowed && !general.contains(&kind) {
         return Err(cudaError_t::cudaErrorInvalidMemcpyDirection);
+    }
+    if offset.checked_add(count).is_none_or(|end| end > size) {
+        return Err(cudaError_t::cudaErrorInvalidValue);
     }
     Ok(pointer(address).wrapping_byte_add(offset))
 }
@@ -60,6 +60,10 @@ pub(crate) unsafe fn cudaMemcpyToSymbol(
     offset: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
+    call.context()?;
+    if count == 0 {
+        return Ok(());
+    }
     let dst = part(
         call,
         host,
@@ -81,6 +85,10 @@ pub(crate) unsafe fn cudaMemcpyToSymbolAsync(
     kind: cudaMemcpyKind,
     stream: cudaStream_t,
 ) -> Answer {
+    call.context()?;
+    if count == 0 {
+        return Ok(());
+    }
     let dst = part(
         call,
         host,
@@ -101,6 +109,10 @@ pub(crate) unsafe fn cudaMemcpyFromSymbol(
     offset: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
+    call.context()?;
+    if count == 0 {
+        return Ok(());
+    }
     let src = part(
         call,
         host,
@@ -122,6 +134,10 @@ pub(crate) unsafe fn cudaMemcpyFromSymbolAsync(
     kind: cudaMemcpyKind,
     stream: cudaStream_t,
 ) -> Answer {
+    call.context()?;
+    if count == 0 {
+        return Ok(());
+    }
     let src = part(
         call,
         host,

@@ -75,7 +75,8 @@ pub(crate) fn shaped(
         .checked_mul(element)
         .ok_or(cudaError_t::cudaErrorInvalidValue)?;
     for side in [dst, src] {
-        if !side.is_array() && width > side.pointer.pitch {
+        let (rows, pitch) = (side.pointer.ysize, side.pointer.pitch);
+        if !side.is_array() && (width > pitch || p.extent.height > rows) {
             return Err(cudaError_t::cudaErrorInvalidPitchValue);
         }
     }
@@ -91,7 +92,6 @@ pub(crate) fn shaped(
         ..CUDA_MEMCPY3D::default()
     };
     if dst.is_array() {
-        direction(to)?;
         copy.dstMemoryType = CUmemorytype::CU_MEMORYTYPE_ARRAY;
         copy.dstArray = arrays::handle(dst.array);
         copy.dstXInBytes = dst.position.x.wrapping_mul(element);
@@ -107,7 +107,9 @@ pub(crate) fn shaped(
         }
     }
     if src.is_array() {
-        direction(from)?;
+        if from == CUmemorytype::CU_MEMORYTYPE_HOST {
+            return Err(cudaError_t::cudaErrorInvalidValue);
+        }
         copy.srcMemoryType = CUmemorytype::CU_MEMORYTYPE_ARRAY;
         copy.srcArray = arrays::handle(src.array);
         copy.srcXInBytes = src.position.x.wrapping_mul(element);
@@ -123,15 +125,6 @@ pub(crate) fn shaped(
         }
     }
     Ok(Some(copy))
-}
-
-/// An array is device memory.
-fn direction(claimed: CUmemorytype) -> Answer {
-    if claimed == CUmemorytype::CU_MEMORYTYPE_HOST {
-        Err(cudaError_t::cudaErrorInvalidMemcpyDirection)
-    } else {
-        Ok(())
-    }
 }
 
 pub(crate) unsafe fn cudaMemcpy3D(call: &Call, p: *const cudaMemcpy3DParms) -> Answer {

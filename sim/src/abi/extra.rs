@@ -6,86 +6,70 @@ use cuda_sys::driver::CUresult;
 
 use crate::model::code::Code;
 use crate::model::machine::{machine, start};
-use crate::profile::uuid_text;
 
 /// What the NVML front asks of a device, in a layout of our own. Grows only at its end.
 ///
 /// ```c
 /// struct cuwhy_sim_device {
-///     char name[96];         // as cuDeviceGetName, with its end
-///     char uuid[48];         // "GPU-…", with its end
-///     unsigned pci_domain, pci_bus, pci_device;
-///     int compute_major, compute_minor;
-///     unsigned long long memory_total, memory_used;
+///     unsigned char uuid[16];
+///     unsigned int domain, bus, device;
+///     unsigned int profile_index;         // 0 = h200, 1 = gtx980
+///     unsigned long long total, used;     // bytes of device memory
+///     char name[96];                      // as cuDeviceGetName, with its end
 /// };
-/// // How many devices there are, counted before CUDA_VISIBLE_DEVICES; writes at most `room` of them.
-/// // NVML may be used without CUDA, so this starts the machine but does not count as cuInit.
-/// int cuwhySimDevices(struct cuwhy_sim_device *out, unsigned room, unsigned size_of_one);
-/// // The CUDA version of the driver as cuDriverGetVersion has it.
+/// // 0 = written, 1 = no device with that number. Numbers ignore CUDA_VISIBLE_DEVICES, as NVML does. NVML may be
+/// // used without CUDA: this starts the machine, but does not count as cuInit.
+/// int cuwhySimDevice(unsigned int index, struct cuwhy_sim_device *out);
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(super) struct SimDevice {
-    name: [u8; 96],
-    uuid: [u8; 48],
+    uuid: [u8; 16],
     pci: [u32; 3],
-    compute: [i32; 2],
-    memory: [u64; 2],
+    profile: u32,
+    total: u64,
+    used: u64,
+    name: [u8; 96],
 }
 
-fn text<const ROOM: usize>(text: &str) -> [u8; ROOM] {
-    let mut room = [0; ROOM];
-    for (place, byte) in room.iter_mut().take(ROOM - 1).zip(text.bytes()) {
-        *place = byte;
-    }
-    room
-}
-
-/// All devices of this machine.
-fn devices() -> Vec<SimDevice> {
+fn device(number: usize) -> Option<SimDevice> {
     let machine = start();
-    let seen = machine
-        .config
+    let configured = machine.config.devices.get(number)?;
+    let uuid = crate::profile::uuid(number);
+    let used = machine
         .devices
         .iter()
-        .enumerate()
-        .map(|(number, configured)| {
-            let uuid = crate::profile::uuid(number);
-            let used = machine
-                .devices
-                .iter()
-                .find(|device| device.uuid == uuid)
-                .map_or(0, |device| device.meter.used());
-            let attribute = |number| configured.profile.attribute(number).unwrap_or(0);
-            SimDevice {
-                name: text(configured.profile.name),
-                uuid: text(&format!("GPU-{}", uuid_text(&uuid))),
-                pci: crate::model::machine::pci(number),
-                compute: [
-                    attribute(crate::profile::number::MAJOR),
-                    attribute(crate::profile::number::MINOR),
-                ],
-                memory: [configured.memory as u64, used as u64],
-            }
-        });
-    seen.collect()
+        .find(|device| device.uuid == uuid)
+        .map_or(0, |device| device.meter.used());
+    let mut name = [0; 96];
+    for (place, byte) in name
+        .iter_mut()
+        .take(95)
+        .zip(configured.profile.name.bytes())
+    {
+        *place = byte;
+    }
+    Some(SimDevice {
+        uuid,
+        pci: crate::model::machine::pci(number),
+        profile: configured.profile.index,
+        total: configured.memory as u64,
+        used: used as u64,
+        name,
+    })
 }
 
 /// See [`SimDevice`].
 #[unsafe(no_mangle)]
-unsafe extern "C" fn cuwhySimDevices(out: *mut SimDevice, room: c_uint, size: c_uint) -> c_int {
-    let all = devices();
-    if usize::try_from(size) == Ok(size_of::<SimDevice>()) && !out.is_null() {
-        for (index, device) in all
-            .iter()
-            .enumerate()
-            .take(usize::try_from(room).unwrap_or(0))
-        {
-            // SAFETY: the caller has room for `room` of them, by this function's contract.
-            unsafe { out.wrapping_add(index).write_unaligned(*device) };
+unsafe extern "C" fn cuwhySimDevice(index: c_uint, out: *mut SimDevice) -> c_int {
+    match usize::try_from(index).ok().and_then(device) {
+        Some(device) if !out.is_null() => {
+            // SAFETY: not null, so the caller promises room for one.
+            unsafe { out.write_unaligned(device) };
+            0
         }
+        _ => 1,
     }
-    c_int::try_from(all.len()).unwrap_or(c_int::MAX)
 }
 
 /// There is nothing to profile, so starting and stopping succeed.

@@ -7,6 +7,7 @@ use super::Profile;
 /// An older device.
 pub(crate) static GTX980: Profile = Profile {
     key: "gtx980",
+    index: 1,
     name: "NVIDIA GeForce GTX 980 (simulated)",
     memory: 4 << 30,
     attributes: &[

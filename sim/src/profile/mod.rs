@@ -14,6 +14,8 @@ pub(crate) use h200::H200;
 pub(crate) struct Profile {
     /// The word that chooses it.
     pub(crate) key: &'static str,
+    /// Its number, for the NVML front.
+    pub(crate) index: u32,
     /// What `cuDeviceGetName` answers.
     pub(crate) name: &'static str,
     /// Bytes of device memory that CUDA reports.

@@ -29,6 +29,12 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         ..Facts::default()
     };
     stream(call, ask, registry, &mut facts.environment);
+    if depth == Depth::Full
+        && let Some(registry) = registry.filter(|registry| registry.live() > 0)
+        && registry.process() != std::process::id()
+    {
+        facts.environment.forked_from = Some(registry.process());
+    }
     if let Action::Copy3D(copy) = &call.action {
         let array = |place: &Place| match *place {
             Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),

@@ -47,7 +47,7 @@ impl Outcome {
         }
     }
 
-    pub(super) const fn predicted(api: Api, prediction: Prediction) -> Self {
+    pub(crate) const fn predicted(api: Api, prediction: Prediction) -> Self {
         match prediction {
             Prediction::Success => Self::status(api, 0),
             Prediction::Status(code) => Self::status(api, code),

@@ -134,3 +134,37 @@ fn read(path: &Path) -> Result<String, Error> {
 fn variable(name: &'static str) -> Result<String, Error> {
     env::var(name).map_err(|_| Error::Variable(name))
 }
+
+/// Generates the exports of the NVML front that nobody has written, and names its library.
+///
+/// # Errors
+///
+/// [`Error`] when a list or the source cannot be read.
+pub fn nvml() -> Result<(), Error> {
+    let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let source = manifest.join("src");
+    let mut written = String::new();
+    let entries = fs::read_dir(&source).map_err(|error| Error::File(source.clone(), error))?;
+    for entry in entries {
+        let path = entry
+            .map_err(|error| Error::File(source.clone(), error))?
+            .path();
+        written.push_str(&read(&path)?);
+    }
+    println!("cargo::rerun-if-changed={}", source.display());
+    let names = read(&manifest.join("names.list"))?;
+    let mut text = String::new();
+    for name in names.lines().filter(|line| line.starts_with("nvml")) {
+        // Nothing in the source calls a function of NVML: a name before a parenthesis is a definition.
+        if !written.contains(&format!(" {name}(")) && !written.contains(&format!(" {name} = ")) {
+            let _ = writeln!(
+                text,
+                "#[unsafe(no_mangle)]\nextern \"C\" fn {name}() -> core::ffi::c_uint {{\n    unsupported()\n}}"
+            );
+        }
+    }
+    let out = PathBuf::from(variable("OUT_DIR")?).join("exports.rs");
+    fs::write(&out, text).map_err(|error| Error::File(out.clone(), error))?;
+    named("libnvidia-ml.so.1", false);
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The real binary on a simulated driver.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The simulated driver that cargo built with this test.
+fn driver() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().join("libcuwhy_sim.so")
+}
+
+fn cuwhy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
+    command
+        .args(arguments)
+        .env("CUWHY_LIBCUDA", driver())
+        .env("CUWHY_LIBNVML", "/nonexistent/libnvidia-ml.so.1")
+        .env_remove("CUDA_VISIBLE_DEVICES")
+        .env_remove("CUWHY_SIM");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn cuda_without_nvml_is_a_partial_report() {
+    let output = cuwhy(&["inspect", "--format", "json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let report = json(&output);
+    assert_eq!(report["simulated"], true);
+    assert_eq!(report["driver"]["cuda"], "13.0");
+    let device = &report["devices"][0];
+    assert_eq!(device["cuda_index"], 0);
+    assert_eq!(device["nvml_index"], Value::Null);
+    assert_eq!(device["absent"]["nvml_index"], "library_missing");
+    assert_eq!(device["absent"]["temperature_celsius"], "library_missing");
+    assert_eq!(device["compute_capability"], "9.0");
+    assert_eq!(device["capabilities"]["managed"]["claimed"], true);
+    assert_eq!(device["attributes"]["CU_DEVICE_ATTRIBUTE_WARP_SIZE"], 32);
+}
+
+#[test]
+fn without_nvml_by_wish_it_is_whole() {
+    let output = cuwhy(&["inspect", "--no-nvml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("simulated"));
+}
+
+#[test]
+fn every_section_prints_in_every_form() {
+    for section in [
+        "overview",
+        "devices",
+        "memory",
+        "libraries",
+        "topology",
+        "processes",
+        "health",
+        "all",
+    ] {
+        for format in ["table", "json", "csv", "prometheus"] {
+            let output = cuwhy(&["inspect", section, "--format", format, "--no-nvml"])
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(0), "{section} {format}");
+            assert!(!output.stdout.is_empty(), "{section} {format}");
+        }
+    }
+}
+
+#[test]
+fn selectors_choose_and_unknown_ones_list() {
+    let output = cuwhy(&[
+        "inspect",
+        "--no-nvml",
+        "--device",
+        "cuda:0",
+        "--fields",
+        "uuid,cuda_index",
+    ])
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+    let output = cuwhy(&["inspect", "--no-nvml", "--device", "cuda:9"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("cuda:0 = GPU-"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn claims_are_tried_and_agree() {
+    let output = cuwhy(&[
+        "doctor",
+        "--probe",
+        "--format",
+        "json",
+        "--only",
+        "cuda.init,memory",
+    ])
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let diagnosis = json(&output);
+    for check in diagnosis["checks"].as_array().unwrap() {
+        assert_eq!(check["result"], "pass", "{check}");
+    }
+    let capabilities = &diagnosis["report"]["devices"][0]["capabilities"];
+    for key in [
+        "managed",
+        "pools",
+        "virtual_memory",
+        "host_register",
+        "map_host",
+    ] {
+        assert_eq!(capabilities[key]["probed"], true, "{key}");
+    }
+    assert_eq!(capabilities["pageable"]["probed"], false);
+}
+
+#[test]
+fn identifiers_leave_a_saved_file_unless_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |arguments: &[&str], name: &str| {
+        let file = folder.path().join(name);
+        let mut all = vec!["doctor", "--save", file.to_str().unwrap()];
+        all.extend(arguments);
+        cuwhy(&all).output().unwrap();
+        std::fs::read_to_string(file).unwrap()
+    };
+    let uuid =
+        json(&cuwhy(&["inspect", "--format", "json"]).output().unwrap())["devices"][0]["uuid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    assert!(!read(&[], "without.json").contains(&uuid[4..]));
+    assert!(read(&["--identifiers"], "with.json").contains(&uuid));
+}

@@ -1,0 +1,659 @@
+//! The rooms of the two safe layers, by one body for both.
+
+#[path = "layers_houses.rs"]
+mod houses;
+
+use houses::in_every_house;
+
+/// The bodies, for one layer: its crate, and how a place to work in is had there.
+macro_rules! bodies {
+    ($layer:ident, $krate:ident, $type:ty, $place:expr) => {
+        mod $layer {
+            use std::ops::Bound;
+            use std::sync::atomic::{AtomicUsize, Ordering};
+            use std::sync::{Arc, Mutex, mpsc};
+
+            use $krate::array::{Array, Format, Shape};
+            use $krate::copy::{self, Batch, Copy3d, Direction, Pattern, Side, Transfer};
+            use $krate::device::Device;
+            use $krate::error::{self, Result};
+            use $krate::event::{Event, EventOptions};
+            use $krate::graph::Graph;
+            use $krate::ipc::{EventHandle, MemoryHandle};
+            use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
+            use $krate::memory::{
+                Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
+                MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
+            };
+            use $krate::pointer::{self, Access, Address, MemoryType};
+            use $krate::pool::{Pool, PoolOptions, PooledBuffer};
+            use $krate::stream::{CaptureMode, CaptureStatus, Stream, StreamOptions};
+            use $krate::version;
+            use $krate::virtual_memory::{self, Export, Physical, Reservation};
+
+            type Place = $type;
+
+            fn place() -> Result<Place> {
+                let device = Device::new(0)?;
+                #[expect(
+                    clippy::redundant_closure_call,
+                    reason = "the one line in which the layers differ"
+                )]
+                ($place)(device)
+            }
+
+            pub(super) fn devices_say_what_they_are() -> Result<()> {
+                assert!(Device::count()? >= 1);
+                let device = Device::new(0)?;
+                assert_eq!(Device::all()?[0], device);
+                assert!(!device.name()?.is_empty());
+                assert!(device.uuid()?.to_string().starts_with("GPU-"));
+                assert!(device.total_memory()? > Bytes(1 << 20));
+                assert!(device.compute_capability()?.0 >= 3);
+                assert_eq!(Device::at_pci_address(&device.pci_address()?)?, device);
+                assert!(!device.can_access_peer(&device)?);
+                assert!(!device.is_primary_active()?, "asking creates no context");
+                assert!(version::version()? >= version::Version(11_000));
+                assert!(version::supports_managed_memory(&device)?);
+                assert!(!device.is_primary_active()?, "asking creates no context");
+                let info = place()?.memory_info()?;
+                assert!(info.free <= info.total);
+                let priorities = place()?.stream_priorities()?;
+                assert!(priorities.greatest <= priorities.least);
+                Ok(())
+            }
+
+            pub(super) fn device_memory_comes_back_as_it_went() -> Result<()> {
+                let place = place()?;
+                let numbers: Vec<u32> = (0..1000).collect();
+                let mut buffer = DeviceBuffer::from_slice(&place, &numbers)?;
+                assert_eq!(buffer.to_vec()?, numbers);
+                assert_eq!(buffer.size(), Bytes(4000));
+
+                copy::upload(&mut buffer.slice_mut(10..12)?, &[7, 8])?;
+                let mut few = [0; 4];
+                copy::download(&mut few, &buffer.slice(9..=12)?)?;
+                assert_eq!(few, [9, 7, 8, 12]);
+                assert!(buffer.slice(999..1001).is_err());
+                assert!(
+                    buffer
+                        .slice((Bound::Excluded(usize::MAX), Bound::Unbounded))
+                        .is_err()
+                );
+
+                let (mut front, back) = buffer.view_mut().split_at(500)?;
+                copy::device_to_device(&mut front, &back)?;
+                assert_eq!(buffer.to_vec()?[..500], numbers[500..]);
+
+                copy::fill(&mut buffer, 0xdead_beef)?;
+                assert!(buffer.to_vec()?.iter().all(|number| *number == 0xdead_beef));
+                let mut small = DeviceBuffer::<u16>::zeroed(&place, 9)?;
+                assert_eq!(small.to_vec()?, [0; 9]);
+                copy::fill(&mut small, 0x1234)?;
+                assert_eq!(small.to_vec()?, [0x1234; 9]);
+                let mut bytes = DeviceBuffer::<i8>::new(&place, 9)?;
+                copy::fill(&mut bytes, -3)?;
+                assert_eq!(bytes.to_vec()?, [-3; 9]);
+                copy::zero(&mut bytes)?;
+                assert_eq!(bytes.to_vec()?, [0; 9]);
+
+                assert!(buffer.upload(&[1, 2]).is_err(), "lengths differ");
+                let address = buffer.into_raw();
+                // SAFETY: given away just now.
+                let buffer = unsafe { DeviceBuffer::<u32>::from_raw_parts(&place, address, 1000) };
+                buffer.free()
+            }
+
+            pub(super) fn nothing_is_legal() -> Result<()> {
+                let place = place()?;
+                let mut buffer = DeviceBuffer::<u64>::from_slice(&place, &[])?;
+                assert!(buffer.is_empty() && buffer.address().is_null());
+                buffer.upload(&[])?;
+                copy::zero(&mut buffer)?;
+                copy::fill(&mut DeviceBuffer::<u32>::new(&place, 0)?, 1)?;
+                assert!(buffer.to_vec()?.is_empty());
+                assert_eq!(buffer.slice(..)?.len(), 0);
+                let pinned = PinnedBuffer::<u64>::zeroed(&place, 0, HostFlags::PLAIN)?;
+                assert!(pinned.is_empty());
+                let managed = ManagedBuffer::<u64>::zeroed(&place, 0, ManagedVisibility::Global)?;
+                assert!(managed.as_slice()?.is_empty());
+                let mut pitched = PitchedBuffer::<u64>::new(&place, 0, 5)?;
+                copy::upload_2d(&mut pitched, &[], Pitch(0))?;
+                copy::zero_2d(&mut pitched)?;
+                let stream = Arc::new(Stream::new(&place, StreamOptions::NON_BLOCKING)?);
+                let mut pooled = PooledBuffer::<u32>::new(&stream, 0)?;
+                pooled.upload(&[])?;
+                pooled.fill(3)?;
+                assert!(pooled.to_vec()?.is_empty());
+                let mut none: [u8; 0] = [];
+                drop(Registered::new(&place, &mut none, RegisterFlags::PLAIN)?);
+                let units = DeviceBuffer::<()>::new(&place, usize::MAX)?;
+                assert_eq!(units.size(), Bytes(0));
+                copy::scope(|_| Ok(()))?;
+                let (vector, buffer) =
+                    Transfer::upload(&stream, buffer, Vec::<u64>::new())?.wait()?;
+                assert!(vector.is_empty());
+                buffer.free()
+            }
+
+            pub(super) fn host_memory_is_a_slice() -> Result<()> {
+                let place = place()?;
+                let flags = HostFlags::PLAIN.portable().mapped().write_combined();
+                let mut pinned = PinnedBuffer::<u32>::zeroed(&place, 100, flags)?;
+                assert!(pinned.iter().all(|number| *number == 0));
+                pinned[99] = 5;
+                assert_eq!(pinned.flags()? & 7, flags.bits());
+                assert_eq!(pinned.device_address()?, pinned.address());
+                assert_eq!(
+                    pointer::attributes(pinned.address())?.memory_type,
+                    MemoryType::Host
+                );
+                let buffer = DeviceBuffer::from_slice(&place, &pinned)?;
+                assert_eq!(buffer.to_vec()?[99], 5);
+                pinned.free()?;
+
+                let mut numbers = vec![3_u32; 5000];
+                let mut registered = Registered::new(&place, &mut numbers, RegisterFlags::PLAIN)?;
+                assert_eq!(
+                    pointer::attributes(registered.address())?.memory_type,
+                    MemoryType::Host
+                );
+                assert_eq!(registered.len(), 5000);
+                registered.as_mut_slice().expect("borrowed mutably")[0] = 4;
+                assert!(!registered.device_address()?.is_null());
+                registered.unregister()?;
+                assert_eq!(numbers[0], 4);
+                assert_eq!(
+                    pointer::attributes(numbers.as_ptr())?.memory_type,
+                    MemoryType::Unregistered
+                );
+                let mut shared = Registered::shared(&place, &numbers, RegisterFlags::PLAIN)?;
+                assert!(shared.as_mut_slice().is_none());
+                drop(shared);
+
+                let mut managed =
+                    ManagedBuffer::<u32>::zeroed(&place, 64, ManagedVisibility::Global)?;
+                managed.as_mut_slice()?[3] = 9;
+                assert!(pointer::attributes(managed.address())?.is_managed);
+                let buffer = DeviceBuffer::from_slice(&place, managed.as_slice()?)?;
+                assert_eq!(buffer.to_vec()?[3], 9);
+                let address = managed.into_raw();
+                // SAFETY: given away just now.
+                unsafe { ManagedBuffer::<u32>::from_raw_parts(&place, address, 64) }?.free()
+            }
+
+            pub(super) fn addresses_are_known() -> Result<()> {
+                let place = place()?;
+                let buffer = DeviceBuffer::<u8>::new(&place, 40)?;
+                let _entered = place.enter()?;
+                let inside = Address(buffer.address().0 + 39);
+                let attributes = pointer::attributes(inside)?;
+                assert_eq!(attributes.memory_type, MemoryType::Device);
+                assert_eq!(attributes.device, Some(0));
+                assert_eq!(attributes.device_pointer, Some(inside));
+                assert_eq!(attributes.host_pointer, None);
+                let range = pointer::address_range(inside)?;
+                assert_eq!((range.base, range.size), (buffer.address(), Bytes(40)));
+                let unknown = pointer::attributes(Address(0x1000))?;
+                assert_eq!(
+                    (unknown.memory_type, unknown.device),
+                    (MemoryType::Unregistered, None)
+                );
+                let error = pointer::address_range(Address(0x1000)).unwrap_err();
+                assert!(error.status().is_some(), "{error}");
+                Ok(())
+            }
+
+            pub(super) fn rows_and_arrays_keep_their_shape() -> Result<()> {
+                let place = place()?;
+                let numbers: Vec<u32> = (0..7 * 5).collect();
+                let mut pitched = PitchedBuffer::<u32>::new(&place, 7, 5)?;
+                assert!(pitched.pitch().0 >= 28 && pitched.size().0 >= 28 * 5);
+                copy::zero_2d(&mut pitched)?;
+                copy::upload_2d(&mut pitched, &numbers, Pitch::packed::<u32>(7)?)?;
+                let mut wide = vec![0; 8 * 5];
+                copy::download_2d(&mut wide, Pitch(32), &pitched)?;
+                assert_eq!(wide[8..15], numbers[7..14]);
+                assert_eq!(wide[15], 0);
+                assert!(
+                    copy::download_2d(&mut wide, Pitch(24), &pitched).is_err(),
+                    "rows are wider"
+                );
+                assert!(
+                    copy::download_2d(&mut wide[..20], Pitch(32), &pitched).is_err(),
+                    "too short"
+                );
+
+                let mut array = Array::new(&place, Shape::plane(7, 5, Format::U32, 1))?;
+                array.upload(&numbers)?;
+                let mut back = vec![0_u32; 35];
+                array.download(&mut back)?;
+                assert_eq!(back, numbers);
+                assert!(array.upload(&numbers[1..]).is_err(), "too few");
+                assert!(array.upload(&[0_u8; 35]).is_err(), "another size");
+                let to_rows = Copy3d {
+                    destination: Side::device(pitched.address(), pitched.pitch()).planes_of(5),
+                    source: array.side(),
+                    width: Bytes(28),
+                    height: 5,
+                    depth: 1,
+                };
+                let entered = place.enter()?;
+                // SAFETY: array and buffer have these rows.
+                unsafe { copy::raw::copy_3d(&to_rows) }?;
+                drop(entered);
+                place.synchronize()?;
+                copy::download_2d(&mut wide, Pitch(32), &pitched)?;
+                assert_eq!(wide[32..39], numbers[28..]);
+                let volume = Array::new(&place, Shape::volume(4, 3, 2, Format::F32, 4))?;
+                assert_eq!(volume.shape().elements(), Some(24));
+                drop(volume);
+                let (address, pitch) = pitched.into_raw();
+                assert!(pitch.0 > 0);
+                let entered = place.enter()?;
+                // SAFETY: given away just now, and used by nobody.
+                let freed = unsafe { $krate::memory::raw::free(address) };
+                drop(entered);
+                freed
+            }
+
+            pub(super) fn borrowed_copies_end_with_their_scope() -> Result<()> {
+                let place = place()?;
+                let first = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let second = Stream::new(&place, StreamOptions::BLOCKING)?;
+                let source = PinnedBuffer::from_slice(&place, &[1_u32, 2, 3], HostFlags::PLAIN)?;
+                let mut result = PinnedBuffer::<u32>::zeroed(&place, 3, HostFlags::PLAIN)?;
+                let mut plain = vec![0_u32; 3];
+                let (one, two) = (DeviceBuffer::new(&place, 3)?, DeviceBuffer::new(&place, 3)?);
+                let done = Event::new(&place, EventOptions::WITHOUT_TIMING)?;
+                copy::scope(|scope| {
+                    scope.fill(&first, &one, 0_u32)?;
+                    scope.upload(&first, &one, &source)?;
+                    scope.device_to_device(&first, &two, &one)?;
+                    done.record(&first)?;
+                    second.wait(&done)?;
+                    scope.download(&second, &mut result, &two)?;
+                    scope.download(&second, &mut plain, &one)
+                })?;
+                assert_eq!(*result, [1, 2, 3]);
+                assert_eq!(plain, [1, 2, 3]);
+                assert!(first.is_done()? && done.is_done()?);
+                let failed = copy::scope(|scope| scope.upload(&first, &one, &source[1..]));
+                assert!(failed.is_err(), "lengths differ");
+                let mut numbers = vec![0_u32; 3];
+                let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    copy::scope(|scope| -> Result<()> {
+                        scope.download(&first, &mut numbers, &one)?;
+                        panic!("in the middle")
+                    })
+                }));
+                assert!(panicked.is_err());
+                assert_eq!(numbers, [1, 2, 3], "the scope waited all the same");
+                Ok(())
+            }
+
+            pub(super) fn owned_copies_give_back_what_they_took() -> Result<()> {
+                let place = place()?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let pinned = PinnedBuffer::from_slice(&place, &[5_u8; 4096], HostFlags::PLAIN)?;
+                let buffer = DeviceBuffer::<u8>::new(&place, 4096)?;
+                let upload = Transfer::upload(&stream, buffer, pinned)?;
+                upload.done().synchronize()?;
+                assert!(upload.is_done()?);
+                let (mut pinned, buffer) = upload.wait()?;
+                pinned.fill(0);
+                let buffer = Arc::new(buffer);
+                let download = Transfer::download(&stream, pinned, Arc::clone(&buffer))?;
+                let (pinned, _) = download.wait()?;
+                assert!(pinned.iter().all(|byte| *byte == 5));
+                drop(Transfer::download(&stream, vec![0_u8; 4096], buffer)?);
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
+            pub(super) fn streams_keep_order() -> Result<()> {
+                let place = place()?;
+                let priorities = place.stream_priorities()?;
+                let options = StreamOptions::NON_BLOCKING.priority(priorities.greatest);
+                let stream = Stream::new(&place, options)?;
+                assert_eq!(stream.priority()?, priorities.greatest);
+                assert_eq!(stream.flags()?, 1);
+                let (send, receive) = mpsc::channel();
+                let (gate, wait) = mpsc::channel::<()>();
+                stream.host_function(move || {
+                    wait.recv().expect("the gate opens");
+                    send.send(7).expect("somebody listens");
+                })?;
+                let event = Event::new(&place, EventOptions::TIMING)?;
+                event.record(&stream)?;
+                assert!(!stream.is_done()? && !event.is_done()?);
+                gate.send(()).expect("somebody listens");
+                event.synchronize()?;
+                assert_eq!(receive.recv().expect("it was called"), 7);
+                let later = Event::new(&place, EventOptions::TIMING)?;
+                later.record(&stream)?;
+                stream.synchronize()?;
+                assert!(later.elapsed_since(&event)?.as_secs() < 100);
+                stream.host_function(|| panic!("ends in the stream"))?;
+                stream.synchronize()?;
+                for default in [Stream::legacy(&place), Stream::per_thread(&place)] {
+                    default.synchronize()?;
+                    assert_eq!(default.capture_status()?, CaptureStatus::None);
+                }
+                let raw = stream.into_raw();
+                // SAFETY: given away just now.
+                drop(unsafe { Stream::from_raw(&place, raw) });
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
+            pub(super) fn work_is_captured_and_repeated() -> Result<()> {
+                let place = place()?;
+                let mut stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let source = PinnedBuffer::from_slice(&place, &[1_u32, 2, 3, 4], HostFlags::PLAIN)?;
+                let mut buffer = DeviceBuffer::<u32>::zeroed(&place, 4)?;
+                stream.begin_capture(CaptureMode::Relaxed)?;
+                assert_eq!(stream.capture_status()?, CaptureStatus::Active);
+                let refused = copy::scope(|scope| scope.upload(&stream, &buffer, &source));
+                assert!(refused.unwrap_err().to_string().contains("capturing"));
+                assert!(stream.host_function(|| ()).is_err());
+                let (to, from) = (buffer.address(), source.address());
+                let entered = place.enter()?;
+                // SAFETY: both buffers outlive the graph.
+                unsafe {
+                    copy::raw::copy_async(to, from, Bytes(16), Direction::HostToDevice, &stream)
+                }?;
+                drop(entered);
+                let graph = stream.end_capture()?;
+                assert_eq!(graph.nodes()?.len(), 1);
+                let mut ready = graph.instantiate()?;
+                assert_eq!(buffer.to_vec()?, [0; 4], "nothing has run");
+                // SAFETY: both buffers are alive until the stream is idle.
+                unsafe { ready.launch(&stream) }?;
+                stream.synchronize()?;
+                assert_eq!(buffer.to_vec()?, [1, 2, 3, 4]);
+
+                let mut graph = Graph::new(&place)?;
+                let fill = graph.add_fill(&[], to, Pitch(16), Pattern::Bits32(9), 2, 1)?;
+                let empty = graph.add_empty(&[fill])?;
+                // SAFETY: the buffer outlives the graph, and so does the host memory.
+                unsafe {
+                    graph.add_copy(
+                        &[empty],
+                        Address(to.0 + 12),
+                        from,
+                        Bytes(4),
+                        Direction::HostToDevice,
+                    )
+                }?;
+                assert_eq!(graph.nodes()?.len(), 3);
+                let mut ready = graph.instantiate()?;
+                // SAFETY: the buffers are alive until the stream is idle.
+                unsafe { ready.launch(&stream) }?;
+                stream.synchronize()?;
+                assert_eq!(buffer.to_vec()?, [9, 9, 3, 1]);
+                copy::zero(&mut buffer)?;
+                Ok(())
+            }
+
+            pub(super) fn pools_give_in_the_order_of_a_stream() -> Result<()> {
+                let place = place()?;
+                if !version::supports_pools(&Device::new(0)?)? {
+                    return Ok(());
+                }
+                let stream = Arc::new(Stream::new(&place, StreamOptions::NON_BLOCKING)?);
+                let mut buffer = PooledBuffer::<u32>::new(&stream, 100)?;
+                buffer.fill(6)?;
+                assert_eq!(buffer.to_vec()?, [6; 100]);
+                buffer.upload(&[7; 100])?;
+                let other = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                buffer.lend_to(&other)?;
+                let mut seen = [0; 100];
+                copy::scope(|scope| scope.download(&other, &mut seen, &buffer))?;
+                buffer.await_stream(&other)?;
+                assert_eq!(seen, [7; 100]);
+                buffer.free()?;
+                let pool = Pool::new(&place, PoolOptions::default())?;
+                pool.set_release_threshold(Bytes(1 << 20))?;
+                assert_eq!(pool.release_threshold()?, Bytes(1 << 20));
+                let buffer = PooledBuffer::<u8>::from_pool(&pool, &stream, 4096)?;
+                assert!(pool.usage()?.used >= Bytes(4096));
+                drop(buffer);
+                stream.synchronize()?;
+                pool.trim_to(Bytes(0))?;
+                assert_eq!(pool.access(&place)?, Access::ReadWrite);
+                assert_eq!(
+                    Pool::current_of(&place)?.as_raw(),
+                    Pool::default_of(&place)?.as_raw()
+                );
+                pool.make_current()?;
+                assert_eq!(Pool::current_of(&place)?.as_raw(), pool.as_raw());
+                Pool::default_of(&place)?.make_current()?;
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
+            pub(super) fn virtual_memory_is_put_together() -> Result<()> {
+                let place = place()?;
+                if !version::supports_virtual_memory(&Device::new(0)?)? {
+                    return Ok(());
+                }
+                let page = virtual_memory::granularity(&place)?.minimum;
+                let reservation = Reservation::new(&place, Bytes(page.0 * 2))?;
+                let physical = Physical::new(&place, page, Export::None)?;
+                let mut mapping = reservation.map(Bytes(page.0), &physical)?;
+                assert!(
+                    reservation.map(Bytes(page.0 * 2), &physical).is_err(),
+                    "past the end"
+                );
+                drop(physical);
+                mapping.set_access(&place, Access::ReadWrite)?;
+                assert_eq!(mapping.access(&place)?, Access::ReadWrite);
+                let mut numbers = mapping.typed_mut::<u32>()?;
+                assert_eq!(numbers.len(), page.0 / 4);
+                copy::fill(&mut numbers, 11)?;
+                place.synchronize()?;
+                let mut few = [0; 3];
+                copy::download(&mut few, &mapping.typed::<u32>()?.slice(..3)?)?;
+                assert_eq!(few, [11; 3]);
+                let entered = place.enter()?;
+                let range = pointer::address_range(mapping.address())?;
+                assert_eq!((range.base, range.size), (mapping.address(), page));
+                drop(entered);
+                drop(reservation);
+                drop(mapping);
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
+            pub(super) fn many_copies_go_in_one_call() -> Result<()> {
+                let place = place()?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let buffer = DeviceBuffer::<u32>::new(&place, 4)?;
+                let (front, back) = (buffer.slice(..2)?, buffer.slice(2..)?);
+                let mut result = vec![0; 2];
+                let outcome = copy::scope(|scope| {
+                    let mut batch = Batch::new();
+                    batch.upload(&front, &[1, 2])?;
+                    batch.upload(&back, &[3, 4])?;
+                    batch.upload(buffer.slice(4..)?, &[])?;
+                    assert_eq!(batch.len(), 2);
+                    scope.batch(&stream, batch)
+                });
+                match outcome {
+                    Ok(()) => {}
+                    Err(error) if error.is_missing() => {
+                        assert!(!version::supports_batch_copies()?, "{error}");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
+                copy::scope(|scope| {
+                    let mut batch = Batch::new();
+                    batch.download(&mut result, &front)?;
+                    batch.device_to_device(&back, &front)?;
+                    scope.batch(&stream, batch)
+                })?;
+                assert_eq!(result, [1, 2]);
+                assert_eq!(buffer.to_vec()?, [1, 2, 1, 2]);
+                Ok(())
+            }
+
+            pub(super) fn other_processes_get_a_handle() -> Result<()> {
+                let place = place()?;
+                let buffer = DeviceBuffer::<u8>::new(&place, 1 << 20)?;
+                match MemoryHandle::of(&buffer) {
+                    Ok(handle) => assert_ne!(handle.0, [0; 64]),
+                    Err(error) => assert!(error.status().is_some(), "{error}"),
+                }
+                let event = Event::new(&place, EventOptions::TIMING)?;
+                assert!(
+                    EventHandle::of(&event).is_err(),
+                    "made for this process alone"
+                );
+                Ok(())
+            }
+
+            pub(super) fn every_thread_may_use_everything() -> Result<()> {
+                let place = place()?;
+                let mut buffer = DeviceBuffer::from_slice(&place, &[1_u32, 2, 3])?;
+                let pinned = PinnedBuffer::<u8>::zeroed(&place, 10, HostFlags::PLAIN)?;
+                let event = Event::new(&place, EventOptions::WITHOUT_TIMING)?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let thread = std::thread::spawn(move || -> Result<Vec<u32>> {
+                    buffer.upload(&[4, 5, 6])?;
+                    event.record(&stream)?;
+                    stream.synchronize()?;
+                    let numbers = buffer.to_vec()?;
+                    drop((pinned, event, stream));
+                    buffer.free()?;
+                    Ok(numbers)
+                });
+                assert_eq!(thread.join().expect("no panic")?, [4, 5, 6]);
+                assert_eq!(error::drop_failures(), 0);
+                std::thread::scope(|scope| {
+                    for number in 0..4_u8 {
+                        let place = &place;
+                        scope.spawn(move || {
+                            for _ in 0..20 {
+                                let buffer = DeviceBuffer::from_slice(place, &[number; 777]);
+                                assert_eq!(
+                                    buffer.and_then(|b| b.to_vec()).expect("no error"),
+                                    [number; 777]
+                                );
+                            }
+                        });
+                    }
+                });
+                Ok(())
+            }
+
+            #[derive(Default)]
+            struct Ledger {
+                live: Mutex<Vec<(u64, MemoryKind)>>,
+                heard: AtomicUsize,
+            }
+
+            impl Observer for Ledger {
+                fn began(&self, event: &MemoryEvent) {
+                    self.heard.fetch_add(1, Ordering::Relaxed);
+                    let file = event.location.expect("the caller is known").file();
+                    assert!(file.ends_with("layers_rooms.rs"), "{file}");
+                    self.live
+                        .lock()
+                        .unwrap()
+                        .push((event.address.0, event.kind));
+                }
+                fn ending(&self, event: &MemoryEvent) {
+                    let mut live = self.live.lock().unwrap();
+                    let known = live
+                        .iter()
+                        .position(|(address, _)| *address == event.address.0);
+                    live.remove(known.expect("what ends has begun"));
+                }
+                fn end_refused(&self, event: &MemoryEvent) {
+                    self.live
+                        .lock()
+                        .unwrap()
+                        .push((event.address.0, event.kind));
+                }
+            }
+
+            pub(super) fn observers_hear_of_everything() -> Result<()> {
+                let ledger: &'static Ledger = Box::leak(Box::default());
+                let place = place()?;
+                drop(DeviceBuffer::<u8>::new(&place, 10)?);
+                observe::set_observer(Some(ledger));
+                let device = DeviceBuffer::<u8>::new(&place, 10)?;
+                let pinned = PinnedBuffer::<u8>::zeroed(&place, 10, HostFlags::PLAIN)?;
+                let managed = ManagedBuffer::<u8>::zeroed(&place, 10, ManagedVisibility::Global)?;
+                let pitched = PitchedBuffer::<u8>::new(&place, 10, 10)?;
+                let mut bytes = vec![0_u8; 10];
+                let registered = Registered::new(&place, &mut bytes, RegisterFlags::PLAIN)?;
+                let stream = Arc::new(Stream::new(&place, StreamOptions::NON_BLOCKING)?);
+                let pooled = PooledBuffer::<u8>::new(&stream, 10)?;
+                let page = virtual_memory::granularity(&place)?.minimum;
+                let physical = Physical::new(&place, page, Export::None)?;
+                let mapping = Reservation::new(&place, page)?.map(Bytes(0), &physical)?;
+                let entered = place.enter()?;
+                let raw = $krate::memory::raw::allocate(Bytes(10))?;
+                let kinds: Vec<_> = ledger
+                    .live
+                    .lock()
+                    .unwrap()
+                    .iter()
+                    .map(|(_, kind)| *kind)
+                    .collect();
+                let expected = [
+                    MemoryKind::Device,
+                    MemoryKind::Pinned,
+                    MemoryKind::Managed,
+                    MemoryKind::Pitched,
+                    MemoryKind::Registered,
+                    MemoryKind::Pool,
+                    MemoryKind::Virtual,
+                    MemoryKind::Device,
+                ];
+                assert_eq!(kinds, expected);
+                // SAFETY: allocated just now.
+                unsafe { $krate::memory::raw::free(raw) }?;
+                drop(entered);
+                drop((
+                    device, pinned, managed, pitched, registered, pooled, mapping,
+                ));
+                assert!(ledger.live.lock().unwrap().is_empty());
+                observe::set_observer(None);
+                drop(DeviceBuffer::<u8>::new(&place, 10)?);
+                assert_eq!(ledger.heard.load(Ordering::Relaxed), 8);
+                Ok(())
+            }
+        }
+    };
+}
+
+bodies!(
+    driver,
+    cuwhy_driver,
+    cuwhy_driver::context::Context,
+    |device: Device| device.context()
+);
+bodies!(runtime, cuwhy_runtime, cuwhy_runtime::device::Device, Ok);
+
+in_every_house! {
+    devices_say_what_they_are,
+    device_memory_comes_back_as_it_went,
+    nothing_is_legal,
+    host_memory_is_a_slice,
+    addresses_are_known,
+    rows_and_arrays_keep_their_shape,
+    borrowed_copies_end_with_their_scope,
+    owned_copies_give_back_what_they_took,
+    streams_keep_order,
+    work_is_captured_and_repeated,
+    pools_give_in_the_order_of_a_stream,
+    virtual_memory_is_put_together,
+    many_copies_go_in_one_call,
+    other_processes_get_a_handle,
+    every_thread_may_use_everything,
+    observers_hear_of_everything,
+}
