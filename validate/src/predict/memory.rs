@@ -72,10 +72,11 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let role = facts.operand.role;
     match facts.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess
-            if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) =>
-        {
-            Opinion::Missing(Missing::Measurement)
+        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+            match permitted(facts.access, role) {
+                Opinion::Fine => Opinion::Missing(Missing::Range(role)),
+                other => other,
+            }
         }
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
