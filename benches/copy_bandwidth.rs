@@ -7,6 +7,9 @@
 use std::time::Duration;
 
 use cuwhy_benches::{Class, Copy, Gpu, Layer, Suite};
+use cuwhy_validate::Registry;
+use cuwhy_validate::ask::Live;
+use cuwhy_validate::checker::Checker;
 
 const SIZES: [usize; 5] = [64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30];
 
@@ -39,6 +42,7 @@ fn main() {
 fn measure(suite: &mut Suite, gpu: Gpu) {
     let stream = gpu.stream().expect("a stream");
     let most = largest();
+    let live = Live::new(gpu.driver);
     for (from, to, enqueued) in PATHS {
         let way = if enqueued { "async" } else { "sync" };
         let path = format!("bandwidth-{way}-{}-to-{}", from.name(), to.name());
@@ -53,22 +57,19 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
                 continue;
             }
         };
+        let registry = Registry::default();
+        src.tell(&registry);
+        dst.tell(&registry);
+        let checker = Checker::new(&live).with_registry(&registry);
+        let mut group = suite.group(&path);
         for layer in Layer::ALL {
             if !layer.works(&gpu) {
-                suite.skip(
-                    &format!("{path} by the {}", layer.name()),
-                    "it does not work here",
-                );
-                suite.pass(SIZES.len());
+                group.skip(layer.name(), "it does not work here", SIZES.len());
                 continue;
             }
             for bytes in SIZES {
-                let mut group = suite.group(&path);
                 if bytes > most {
-                    group.skip(
-                        &format!("{path}, {bytes} bytes"),
-                        "CUWHY_BENCH_BYTES is less",
-                    );
+                    group.skip(&format!("{bytes} bytes"), "CUWHY_BENCH_BYTES is less", 1);
                     continue;
                 }
                 group.bytes(bytes as u64);
@@ -77,6 +78,7 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
                     dst: &dst,
                     src: &src,
                     bytes,
+                    checker: &checker,
                 };
                 group.point(layer.name(), bytes, |bencher| {
                     bencher.iter(|| {
@@ -88,9 +90,9 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
                         }
                     });
                 });
-                group.end();
             }
         }
+        group.end();
     }
 }
 

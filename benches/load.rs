@@ -101,7 +101,7 @@ fn measure(suite: &mut Suite, library: &str, file: &Path, limit: f64) {
     let mut group = suite.group("load");
     for way in WAYS {
         if let Err(error) = load(way) {
-            group.skip(&format!("{library}: {way}"), error);
+            group.skip(&format!("{library}: {way}"), error, 1);
             continue;
         }
         group.point(way, library, |bencher| {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use cuda_sys::driver::CUpointer_attribute;
 use cuwhy_benches::{Block, Bound, Class, Gpu, Suite, recorded, times};
+use cuwhy_validate::Span;
 use cuwhy_validate::registry::Registry;
-use cuwhy_validate::{Class as Known, Span};
 
 const LIVE: [usize; 4] = [1, 100, 10_000, 200_000];
 const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
@@ -220,17 +220,7 @@ fn classes(suite: &mut Suite, gpu: Gpu) {
             }
         };
         let registry = Registry::default();
-        let mut owner = recorded::device_memory(Span::sized(block.address(), 4096));
-        owner.class = match class {
-            Class::Pageable | Class::Device => Known::Device,
-            Class::Pinned => Known::Pinned,
-            Class::Registered => Known::Registered,
-            Class::Managed => Known::Managed,
-            Class::Pool => Known::Pool,
-        };
-        if class != Class::Pageable {
-            registry.allocated(owner);
-        }
+        block.tell(&registry);
         let addresses = [block.address()];
         let asked = Asked {
             gpu: Some(gpu),
@@ -244,7 +234,7 @@ fn classes(suite: &mut Suite, gpu: Gpu) {
                     bencher.iter(|| query.ask(&asked, black_box(addresses[0])));
                 });
             } else {
-                group.skip(&query.name(), "it does not work here");
+                group.skip(&query.name(), "it does not work here", 1);
             }
         }
         group.end();
@@ -294,13 +284,13 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> Option<(f64, [f64; 2], String)> 
             let mut group = suite.group(&format!("query-threads-{threads}"));
             for &query in queries {
                 if threads > cores {
-                    group.skip(&format!("{threads} threads"), format!("there are {cores}"));
+                    group.skip(&query.name(), format!("there are {cores} processors"), 1);
                 } else if query.works(gpu.as_ref()) {
                     group.point(&query.name(), live, |bencher| {
                         bencher.iter_custom(|times| asked.time(query, threads, times));
                     });
                 } else {
-                    group.skip(&query.name(), "it does not work here");
+                    group.skip(&query.name(), "it does not work here", 1);
                 }
             }
             group.end();

@@ -1,5 +1,6 @@
-use cuda_sys::driver::CUresult;
-use cuda_sys::runtime::{cudaError_t, cudaMemcpyKind};
+use cuda_sys::runtime::cudaMemcpyKind;
+use cuwhy_validate::checker::Checker;
+use cuwhy_validate::{Call, Kind};
 
 use crate::{Block, Class, Gpu, Stream};
 
@@ -10,6 +11,10 @@ pub enum Layer {
     Driver,
     /// The runtime's function, called through the table.
     Runtime,
+    /// The driver's function, checked before.
+    CheckedDriver,
+    /// The runtime's function, checked before.
+    CheckedRuntime,
 }
 
 /// Which way a copy goes.
@@ -34,11 +39,18 @@ pub struct Copy<'a> {
     pub src: &'a Block,
     /// How many bytes, at most what both blocks have.
     pub bytes: usize,
+    /// Who checks it in the checked layers.
+    pub checker: &'a Checker<'a>,
 }
 
 impl Layer {
     /// Every layer, the bare ones first.
-    pub const ALL: [Self; 2] = [Self::Driver, Self::Runtime];
+    pub const ALL: [Self; 4] = [
+        Self::Driver,
+        Self::Runtime,
+        Self::CheckedDriver,
+        Self::CheckedRuntime,
+    ];
 
     /// The layer in words.
     #[must_use]
@@ -46,6 +58,8 @@ impl Layer {
         match self {
             Self::Driver => "driver",
             Self::Runtime => "runtime",
+            Self::CheckedDriver => "driver, checked",
+            Self::CheckedRuntime => "runtime, checked",
         }
     }
 
@@ -53,8 +67,8 @@ impl Layer {
     #[must_use]
     pub fn works(self, gpu: &Gpu) -> bool {
         match self {
-            Self::Driver => true,
-            Self::Runtime => gpu.runtime.is_some(),
+            Self::Driver | Self::CheckedDriver => true,
+            Self::Runtime | Self::CheckedRuntime => gpu.runtime.is_some(),
         }
     }
 }
@@ -78,10 +92,13 @@ impl Copy<'_> {
     #[inline]
     pub fn wait(&self, layer: Layer) {
         assert!(self.fits());
-        match layer {
+        let status = match layer {
             Layer::Driver => self.driver(),
             Layer::Runtime => self.runtime(),
-        }
+            Layer::CheckedDriver => return self.checked(&self.driver_call(), || self.driver()),
+            Layer::CheckedRuntime => return self.checked(&self.runtime_call(), || self.runtime()),
+        };
+        assert_eq!(status, 0);
     }
 
     /// Puts the copy into a stream.
@@ -92,9 +109,58 @@ impl Copy<'_> {
     #[inline]
     pub fn enqueue(&self, layer: Layer, stream: Stream) {
         assert!(self.fits());
-        match layer {
+        let known = cuwhy_validate::Stream::Handle(stream.handle().expose_provenance() as u64);
+        let status = match layer {
             Layer::Driver => self.driver_async(stream),
             Layer::Runtime => self.runtime_async(stream),
+            Layer::CheckedDriver => {
+                let name = match self.direction() {
+                    Direction::ToDevice => "cuMemcpyHtoDAsync",
+                    Direction::FromDevice => "cuMemcpyDtoHAsync",
+                    Direction::OnDevice => "cuMemcpyDtoDAsync",
+                };
+                let call = self.driver_call().on_stream(name, known);
+                return self.checked(&call, || self.driver_async(stream));
+            }
+            Layer::CheckedRuntime => {
+                let call = self.runtime_call().on_stream("cudaMemcpyAsync", known);
+                return self.checked(&call, || self.runtime_async(stream));
+            }
+        };
+        assert_eq!(status, 0);
+    }
+
+    /// Makes a call under the eyes of the checker.
+    #[inline]
+    fn checked(&self, call: &Call, make: impl FnOnce() -> u32) {
+        if let Err(error) = self.checker.run(call, make) {
+            panic!("{error}");
+        }
+    }
+
+    #[inline]
+    fn driver_call(&self) -> Call {
+        let name = match self.direction() {
+            Direction::ToDevice => "cuMemcpyHtoD",
+            Direction::FromDevice => "cuMemcpyDtoH",
+            Direction::OnDevice => "cuMemcpyDtoD",
+        };
+        let (dst, src) = (self.dst.address(), self.src.address());
+        Call::driver_copy(name, dst, src, self.bytes as u64, self.checked_kind())
+    }
+
+    #[inline]
+    fn runtime_call(&self) -> Call {
+        let (dst, src) = (self.dst.address(), self.src.address());
+        Call::memcpy(dst, src, self.bytes as u64, self.checked_kind())
+    }
+
+    #[inline]
+    fn checked_kind(&self) -> Kind {
+        match self.direction() {
+            Direction::ToDevice => Kind::HostToDevice,
+            Direction::FromDevice => Kind::DeviceToHost,
+            Direction::OnDevice => Kind::DeviceToDevice,
         }
     }
 
@@ -103,12 +169,13 @@ impl Copy<'_> {
         self.bytes <= self.dst.bytes() && self.bytes <= self.src.bytes()
     }
 
-    fn driver(&self) {
+    fn driver(&self) -> u32 {
         let Self {
             gpu,
             dst,
             src,
             bytes,
+            ..
         } = *self;
         let driver = gpu.driver;
         let status = match self.direction() {
@@ -125,15 +192,16 @@ impl Copy<'_> {
                 driver.cuMemcpyDtoD_v2(dst.address(), src.address(), bytes)
             },
         };
-        assert_eq!(status, CUresult::CUDA_SUCCESS);
+        status.0
     }
 
-    fn driver_async(&self, stream: Stream) {
+    fn driver_async(&self, stream: Stream) -> u32 {
         let Self {
             gpu,
             dst,
             src,
             bytes,
+            ..
         } = *self;
         let driver = gpu.driver;
         let stream = stream.handle();
@@ -151,7 +219,7 @@ impl Copy<'_> {
                 driver.cuMemcpyDtoDAsync_v2(dst.address(), src.address(), bytes, stream)
             },
         };
-        assert_eq!(status, CUresult::CUDA_SUCCESS);
+        status.0
     }
 
     fn kind(&self) -> cudaMemcpyKind {
@@ -162,21 +230,21 @@ impl Copy<'_> {
         }
     }
 
-    fn runtime(&self) {
+    fn runtime(&self) -> u32 {
         let runtime = self.gpu.runtime.expect("the layer works here");
         let (dst, src) = (self.dst.pointer(), self.src.pointer());
         // SAFETY: both blocks are alive and have this many bytes.
         let status = unsafe { runtime.cudaMemcpy(dst, src, self.bytes, self.kind()) };
-        assert_eq!(status, cudaError_t::cudaSuccess);
+        status.0
     }
 
-    fn runtime_async(&self, stream: Stream) {
+    fn runtime_async(&self, stream: Stream) -> u32 {
         let runtime = self.gpu.runtime.expect("the layer works here");
         let (dst, src) = (self.dst.pointer(), self.src.pointer());
         let stream = stream.handle();
         // SAFETY: both blocks have this many bytes and live until the stream was waited for.
         let status = unsafe { runtime.cudaMemcpyAsync(dst, src, self.bytes, self.kind(), stream) };
-        assert_eq!(status, cudaError_t::cudaSuccess);
+        status.0
     }
 }
 

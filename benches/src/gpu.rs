@@ -5,6 +5,8 @@ use cuda_sys::driver::{
     CU_MEMHOSTALLOC_PORTABLE, CUcontext, CUmemAttach_flags, CUresult, CUstream, Driver,
 };
 use cuda_sys::runtime::{Runtime, cudaError_t};
+use cuwhy_validate::facts::Owner;
+use cuwhy_validate::{Class as Known, Registry, Span};
 
 /// The first GPU of this machine, with its primary context current on this thread.
 #[derive(Debug, Clone, Copy)]
@@ -241,6 +243,22 @@ impl Block {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Tells a registry of it, as whoever allocates does; of pageable memory nobody tells.
+    pub fn tell(&self, registry: &Registry) {
+        let class = match self.class {
+            Class::Pageable => return,
+            Class::Pinned => Known::Pinned,
+            Class::Registered => Known::Registered,
+            Class::Managed => Known::Managed,
+            Class::Device => Known::Device,
+            Class::Pool => Known::Pool,
+        };
+        let mut owner = Owner::of(class);
+        owner.range = Some(Span::sized(self.address, self.bytes as u64));
+        owner.device = Some(0);
+        registry.allocated(owner);
     }
 
     /// What kind of memory it is.

@@ -51,7 +51,7 @@ struct Record<'a> {
     reason = "criterion's own types have none"
 )]
 pub struct Group<'a> {
-    suite: &'static str,
+    group_name: String,
     group: BenchmarkGroup<'a, WallTime>,
     begin: Instant,
     limit: Duration,
@@ -124,7 +124,7 @@ impl Suite {
     /// Begins a group of points.
     pub fn group(&mut self, name: &str) -> Group<'_> {
         Group {
-            suite: self.name,
+            group_name: name.to_owned(),
             group: self.criterion.benchmark_group(name),
             begin: self.begin,
             limit: self.limit,
@@ -174,6 +174,13 @@ impl Group<'_> {
         body: impl FnMut(&mut Bencher<'_, WallTime>),
     ) {
         let left = self.limit.saturating_sub(self.begin.elapsed());
+        if left.is_zero() {
+            // It stays among the points that were not measured.
+            return say(&format!(
+                "{}: {function}, {parameter}: no time left",
+                self.group_name
+            ));
+        }
         let points = u32::try_from(*self.points).unwrap_or(u32::MAX).max(1);
         *self.points = self.points.saturating_sub(1);
         // Criterion's analysis and its plots take about a quarter of a second a point.
@@ -185,10 +192,14 @@ impl Group<'_> {
             .bench_function(BenchmarkId::new(function, parameter), body);
     }
 
-    /// Leaves one point out and says why.
-    pub fn skip(&mut self, what: &str, why: impl Display) {
-        *self.points = self.points.saturating_sub(1);
-        say(&format!("{}: {what} skipped: {}", self.suite, first(&why)));
+    /// Leaves points out and says why.
+    pub fn skip(&mut self, what: &str, why: impl Display, points: usize) {
+        *self.points = self.points.saturating_sub(points);
+        say(&format!(
+            "{}: {what} skipped: {}",
+            self.group_name,
+            first(&why)
+        ));
     }
 
     /// Says how many bytes the next points move.
