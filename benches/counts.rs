@@ -12,8 +12,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use cuda_sys::driver::{CUresult, Table, pfn};
-use cuwhy_benches::recorded;
+use cuwhy_benches::recorded::{self, Case};
+use cuwhy_validate::ask::Recorded;
+use cuwhy_validate::checker::Checker;
 use cuwhy_validate::facts::{Depth, collect};
+use cuwhy_validate::registry::Registry;
 
 /// How often a path runs. The counts of one run are divided by it.
 const TIMES: u32 = 1_000;
@@ -24,7 +27,8 @@ type Path = (&'static str, fn() -> Box<dyn FnMut()>);
 const PATHS: &[Path] = &[
     ("call through the table", table),
     ("registry look-up of 10,000", look_up),
-    ("check of a passing copy", check),
+    ("check of a copy that the registry knows", check_known),
+    ("check of a copy that the driver is asked of", check_asking),
     ("judging a passing copy", judge),
 ];
 
@@ -94,15 +98,28 @@ fn look_up() -> Box<dyn FnMut()> {
     })
 }
 
-fn check() -> Box<dyn FnMut()> {
-    let case = recorded::passing();
+/// A checked copy as `check` is by default, but for the copy itself.
+fn checked(registry: Option<&'static Registry>) -> Box<dyn FnMut()> {
+    let Case { call, ask, .. } = recorded::passing();
+    let ask: &'static Recorded = Box::leak(Box::new(ask));
+    let mut checker = Checker::new(ask);
+    if let Some(registry) = registry {
+        checker = checker.with_registry(registry);
+    }
     Box::new(move || {
-        black_box(cuwhy_validate::check(
-            black_box(&case.call),
-            &case.ask,
-            None,
-        ));
+        let passes = checker.run(black_box(&call), || black_box(0)).is_ok();
+        assert!(passes, "the copy is right");
     })
+}
+
+fn check_known() -> Box<dyn FnMut()> {
+    let registry = Registry::default();
+    recorded::tell(&registry);
+    checked(Some(Box::leak(Box::new(registry))))
+}
+
+fn check_asking() -> Box<dyn FnMut()> {
+    checked(None)
 }
 
 fn judge() -> Box<dyn FnMut()> {

@@ -75,6 +75,14 @@ pub fn registry(live: u32) -> (Registry, Vec<u64>) {
     (registry, starts)
 }
 
+/// Tells a registry of the memory that the cases copy; of the heap nobody tells.
+pub fn tell(registry: &Registry) {
+    registry.allocated(device_memory(DEVICE));
+    let mut pinned = device_memory(PINNED);
+    pinned.class = Class::Pinned;
+    registry.allocated(pinned);
+}
+
 /// What a registry is told of device memory.
 #[must_use]
 pub fn device_memory(span: Span) -> Owner {
