@@ -57,6 +57,7 @@ pub enum Command {
     Completions(commands::completions::Arguments),
     Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
+    Truth(commands::truth::Arguments),
     Ask(commands::ask::Arguments),
 }
 
@@ -74,6 +75,7 @@ impl Command {
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
+            Self::Truth(arguments) => commands::truth::run(&arguments, output),
             Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }
     }

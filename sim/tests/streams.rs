@@ -211,38 +211,3 @@ fn a_batch_is_refused_in_a_capture_and_on_the_legacy_stream() {
     assert_eq!(cu!(driver.cuStreamEndCapture(stream, &raw mut graph)), 0);
     assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
 }
-
-#[test]
-fn a_count_that_wraps_is_accepted_and_kills_the_context() {
-    let (driver, context) = alone();
-    let (a, b) = (device_memory(driver, 64), device_memory(driver, 64));
-    assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a + 8, b + 8, usize::MAX - 3)), 0);
-    assert_eq!(cu!(driver.cuCtxSynchronize()), 700);
-    let mut address = 0;
-    assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 700);
-    assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a, b, 4)), 700);
-    assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
-}
-
-#[test]
-fn a_registration_that_was_unmapped_is_found_by_the_stream() {
-    let (driver, context) = alone();
-    let device = device_memory(driver, 4096);
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a fresh page.
-    let page = unsafe { libc::mmap(core::ptr::null_mut(), 4096, protection, flags, -1, 0) };
-    assert_eq!(cu!(driver.cuMemHostRegister_v2(page, 4096, 0)), 0);
-    let stream = stream(driver, 1);
-    // Gone between the call and the copy.
-    let gate = Gate::new(driver, stream);
-    assert_eq!(
-        cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
-        0
-    );
-    // SAFETY: our own page, which only the driver still knows.
-    assert_eq!(unsafe { libc::mprotect(page, 4096, libc::PROT_NONE) }, 0);
-    gate.open.send(()).unwrap();
-    assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 700);
-    assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
-}

@@ -7,3 +7,4 @@ pub mod doctor;
 pub mod explain;
 pub mod inspect;
 pub mod man;
+pub mod truth;

@@ -26,6 +26,7 @@ mod module;
 mod node;
 mod pool;
 mod proc_address;
+mod sentences;
 mod stream;
 mod submit;
 mod texts;

@@ -27,9 +27,10 @@ pub(super) fn context_of(context: usize) -> Outcome<Arc<Context>> {
 
 /// A copy, checked now and again when it is carried out.
 pub(super) fn copy(params: &CUDA_MEMCPY3D, context: usize) -> Outcome<Action> {
-    let view = View::Device(context_of(context)?.device);
+    let view = View(context_of(context)?.device);
     let spec = solid(params, view, view)?;
-    spec.resolve(machine()?)?;
+    // An empty copy is nothing that a node could do.
+    spec.resolve(machine()?)?.ok_or(Code::INVALID_VALUE)?;
     Ok(Action::Copy(spec))
 }
 
@@ -52,7 +53,7 @@ pub(super) fn fill(params: &CUDA_MEMSET_NODE_PARAMS_v2, context: usize) -> Outco
         device: context.device,
         context: context.handle,
     };
-    spec.resolve(machine()?)?;
+    spec.resolve(machine()?)?.ok_or(Code::INVALID_VALUE)?;
     Ok(Action::Fill(spec))
 }
 

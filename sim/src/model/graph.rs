@@ -166,6 +166,10 @@ fn run_one(action: &Action, machine: &'static Machine) -> Outcome {
             .resolve(machine)
             .map_err(|_gone| Code::ILLEGAL_ADDRESS)?
         {
+            // Bad pageable memory kills the program here as well.
+            Some(transfer) if transfer.dst.pageable || transfer.src.pageable => {
+                transfer.run(Thread::Caller).map_err(broken)
+            }
             Some(transfer) => transfer.run(Thread::Worker).map_err(broken),
             None => Ok(()),
         },

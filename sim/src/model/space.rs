@@ -7,9 +7,9 @@ use super::arena::{Arena, BLOCK};
 use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE, Use, round_up};
 use super::meter::{Charge, Meter};
-use super::object::{ContextId, Kind, Object, Ordinal, Owner, Place};
+use super::object::{BlockFacts, ContextId, Kind, Object, Ordinal, Owner, Place};
 use super::pool::Pool;
-use super::slab::{self, Block, Empty, Slab};
+use super::slab::{Block, Empty, Slab};
 use super::vmm::{Hit, Reservation};
 
 /// What lies at an address.
@@ -26,8 +26,18 @@ pub(crate) enum Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Class {
     Device,
+    Variables,
     Pinned,
     Managed,
+}
+
+impl Class {
+    const fn slab(self) -> Slab {
+        match self {
+            Self::Variables => Slab::variables(),
+            Self::Device | Self::Pinned | Self::Managed => Slab::plain(),
+        }
+    }
 }
 
 /// The table.
@@ -105,7 +115,12 @@ impl Space {
         kind: Kind,
         owner: Owner,
     ) -> Outcome<Arc<Object>> {
-        self.allocate_in(Class::Device, size, kind, owner)
+        let class = if kind == Kind::Global {
+            Class::Variables
+        } else {
+            Class::Device
+        };
+        self.allocate_in(class, size, kind, owner)
     }
 
     /// Allocates memory that program and device share at one address.
@@ -133,53 +148,53 @@ impl Space {
         if size == 0 {
             return Err(Code::INVALID_VALUE);
         }
-        let slab = self.slabs.entry((owner, class)).or_insert_with(Slab::plain);
-        let (base, bytes, offset) = match slab.take(size) {
-            Some(found) => found,
+        let found = self
+            .slabs
+            .entry((owner, class))
+            .or_insert_with(|| class.slab())
+            .take(size);
+        let taken = match found {
+            Some(taken) => taken,
             None => {
-                let (block, charge) = self.new_block(class, size, owner.device)?;
-                if let Some(charge) = charge {
-                    self.charges.insert(block.start, charge);
-                }
-                self.slabs
+                let block = self.new_block(class, size, owner.device)?;
+                let slab = self
+                    .slabs
                     .entry((owner, class))
-                    .or_insert_with(Slab::plain)
-                    .add(block, size)
+                    .or_insert_with(|| class.slab());
+                slab.add(block, size).ok_or(Code::OUT_OF_MEMORY)?
             }
         };
+        let (bytes, offset) = (taken.bytes, taken.offset);
         let place = match class {
-            Class::Device => Place::Behind { bytes, offset },
+            Class::Device | Class::Variables => Place::Behind { bytes, offset },
             Class::Pinned | Class::Managed => Place::There { bytes, offset },
         };
-        Ok(self.insert(base, size, kind, owner, place))
+        Ok(self.insert(taken.at, size, kind, owner, place, taken.block))
     }
 
-    fn new_block(
-        &mut self,
-        class: Class,
-        size: usize,
-        device: Ordinal,
-    ) -> Outcome<(Block, Option<Charge>)> {
+    fn new_block(&mut self, class: Class, size: usize, device: Ordinal) -> Outcome<Block> {
         if size > usize::MAX / 4 {
             return Err(Code::OUT_OF_MEMORY);
         }
-        let length = Slab::plain().block_for(size);
-        match class {
-            Class::Device => {
+        let length = class.slab().block_for(size);
+        let (base, bytes) = match class {
+            Class::Device | Class::Variables => {
                 let charge = self.meter(device)?.charge(length)?;
                 let (start, bytes) = self.device_block(length)?;
-                Ok((Block::new(start, length, bytes), Some(charge)))
+                self.charges.insert(start, charge);
+                (start, bytes)
             }
             Class::Pinned | Class::Managed => {
-                let length = if size <= slab::SMALL {
-                    length
-                } else {
-                    round_up(size, PAGE).unwrap_or(length)
-                };
                 let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
-                Ok((Block::new(bytes.start(), length, bytes), None))
+                (bytes.start(), bytes)
             }
-        }
+        };
+        let facts = BlockFacts {
+            base,
+            size: length,
+            id: self.fresh_id(),
+        };
+        Ok(Block::new(facts, bytes))
     }
 
     /// Device addresses and the bytes behind them.
@@ -195,10 +210,36 @@ impl Space {
         kind: Kind,
         owner: Owner,
         place: Place,
+        block: BlockFacts,
     ) -> Arc<Object> {
-        let object = Arc::new(Object::new(base, size, kind, owner, self.fresh_id(), place));
+        let object = Arc::new(Object::new(
+            base,
+            size,
+            kind,
+            owner,
+            self.fresh_id(),
+            place,
+            block,
+        ));
         self.objects.insert(base, Arc::clone(&object));
         object
+    }
+
+    /// Fails where CUDA knows some of this memory already.
+    pub(crate) fn may_register(&self, base: usize, size: usize) -> Outcome {
+        if let Some(there) = self.is_occupied(base, size) {
+            let twice = matches!(there.kind, Kind::Registered(_));
+            return Err(if twice {
+                Code::HOST_MEMORY_ALREADY_REGISTERED
+            } else {
+                Code::INVALID_VALUE
+            });
+        }
+        if matches!(self.find(base), Found::Virtual(_)) {
+            Err(Code::INVALID_VALUE)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes memory of the program known to CUDA.
@@ -209,18 +250,22 @@ impl Space {
         flags: u32,
         owner: Owner,
     ) -> Outcome {
-        if let Some(there) = self.is_occupied(base, size) {
-            let twice = matches!(there.kind, Kind::Registered(_));
-            return Err(if twice {
-                Code::HOST_MEMORY_ALREADY_REGISTERED
-            } else {
-                Code::INVALID_VALUE
-            });
-        }
-        if matches!(self.find(base), Found::Virtual(_)) {
-            return Err(Code::INVALID_VALUE);
-        }
-        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign);
+        self.may_register(base, size)?;
+        let start = base & !(PAGE - 1);
+        let end = round_up(base + size, PAGE).ok_or(Code::INVALID_VALUE)?;
+        let block = BlockFacts {
+            base: start,
+            size: end - start,
+            id: self.fresh_id(),
+        };
+        self.insert(
+            base,
+            size,
+            Kind::Registered(flags),
+            owner,
+            Place::Foreign,
+            block,
+        );
         Ok(())
     }
 
@@ -228,7 +273,8 @@ impl Space {
     pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
         let object = self.objects.remove(&base)?;
         let class = match object.kind {
-            Kind::Device | Kind::Global => Class::Device,
+            Kind::Device => Class::Device,
+            Kind::Global => Class::Variables,
             Kind::Pinned(_) => Class::Pinned,
             Kind::Managed => Class::Managed,
             Kind::Registered(_) | Kind::Pool(_) => return Some(object),
@@ -245,9 +291,9 @@ impl Space {
     }
 
     fn retire(&mut self, block: &Block, class: Class) {
-        drop(self.charges.remove(&block.start));
-        if class == Class::Device {
-            self.arena.give(block.start, block.length);
+        drop(self.charges.remove(&block.facts.base));
+        if matches!(class, Class::Device | Class::Variables) {
+            self.arena.give(block.facts.base, block.facts.size);
         }
     }
 
@@ -260,7 +306,7 @@ impl Space {
             .map(|object| object.base)
             .collect();
         for base in gone {
-            drop(self.remove(base));
+            self.objects.remove(&base);
         }
         let slabs: Vec<_> = self
             .slabs
@@ -275,7 +321,9 @@ impl Space {
                 .map(|mut slab| slab.drain())
                 .unwrap_or_default()
             {
-                self.retire(&block, key.1);
+                // The addresses are not used again: what a program still holds must keep failing.
+                drop(self.charges.remove(&block.facts.base));
+                block.bury();
             }
         }
     }

@@ -113,7 +113,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         return Opinion::Refused;
     }
     let peer = matches!(call.action, Action::Peer(_));
+    let address = facts.operand.address;
+    let moved = owner
+        .device_pointer
+        .is_some_and(|pointer| pointer != address);
     match owner.class {
+        // Documented to fail later; nobody has measured a system that has such addresses.
+        Class::Pinned | Class::Registered if moved && facts.operand.demand == Demand::Cuda => {
+            Opinion::Missing(Missing::Measurement)
+        }
         Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
