@@ -101,7 +101,7 @@ fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
         settle(&context);
     }
     let machine = machine()?;
-    if matches!(object.kind, Kind::Pool(_)) {
+    if matches!(object.kind, Kind::Pool(..)) {
         let done = Ticket::default();
         done.finish();
         return machine.space_mut().pool_free(base, 0, Arc::new(done));
@@ -169,7 +169,7 @@ export! {
     }
 
     ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
-        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_) | Kind::Graph);
+        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(..) | Kind::Graph);
         free(call, address(dptr), sort)
     }
 
@@ -208,7 +208,7 @@ export! {
         let context = call.context()?;
         let place = match machine()?.space().find(p.address()) {
             _ if flags != 0 => None,
-            Found::Object(object) if object.is_host() => Some(p.address()),
+            Found::Object(object) if matches!(object.kind, Kind::Pinned(_) | Kind::Registered(_)) => Some(p.address()),
             // Mapped memory has the address where its mapping begins.
             Found::Virtual(hit) => hit.map.filter(|map| map.access(context.device) != Protection::None).map(|map| map.base),
             _ => None,

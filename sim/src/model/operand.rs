@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::code::{Code, Outcome};
 use super::mapping::Mapping;
-use super::object::{Kind, Object, Ordinal, Place};
+use super::object::{Home, Kind, Object, Ordinal, Place};
 use super::space::{Found, Space};
 use super::vmm::{Hit, Protection};
 
@@ -127,7 +127,7 @@ impl Space {
         if !inside || role != Role::Source && object.is_read_only() {
             return Err(Code::INVALID_VALUE);
         }
-        if let Kind::Pool(pool) = object.kind {
+        if let Kind::Pool(pool, Home::Device | Home::Host) = object.kind {
             let access = self
                 .pool(pool)
                 .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
