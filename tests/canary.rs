@@ -37,7 +37,12 @@ struct Filled<T> {
 
 /// Calls with a buffer of canaries between canaries; those outside must live.
 #[track_caller]
+#[expect(
+    clippy::print_stderr,
+    reason = "should the call kill the process, the line says which one it was"
+)]
 fn fill<T>(name: &str, call: impl FnOnce(*mut T) -> cudaError_t) -> Filled<T> {
+    eprintln!("{name}");
     let mut buffer = Box::<Guarded<T>>::new_uninit();
     let place = buffer.as_mut_ptr();
     // SAFETY: the box has room for one `Guarded`, each byte of which may be any number.
@@ -234,14 +239,12 @@ macro_rules! of_major {
                     assert!(properties.major >= 3, "a compute capability");
                     assert!(properties.totalGlobalMem > 1 << 26, "a size of memory");
                 }
-                let unknown = ptr::without_provenance(0x1000);
-                let found = fill("cudaFuncGetAttributes", |out| {
-                    call!(table.cudaFuncGetAttributes(out, unknown))
-                });
-                assert_ne!(found.status, cudaError_t::cudaSuccess);
-                fill("cudaFuncGetAttributes", |out| {
-                    call!(table.cudaFuncGetAttributes(out, kernel(asked)))
-                });
+                let kernel = kernel(asked);
+                if !asked.device || !kernel.is_null() {
+                    asked.filled("cudaFuncGetAttributes", |out| {
+                        call!(table.cudaFuncGetAttributes(out, kernel))
+                    });
+                }
                 for attribute in [
                     cudaLaunchAttributeID::cudaLaunchAttributeAccessPolicyWindow,
                     cudaLaunchAttributeID::cudaLaunchAttributeSynchronizationPolicy,

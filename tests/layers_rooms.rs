@@ -34,11 +34,10 @@ macro_rules! bodies {
             type Place = $type;
 
             fn place() -> Result<Place> {
-                let device = Device::new(0)?;
-                #[expect(
-                    clippy::redundant_closure_call,
-                    reason = "the one line in which the layers differ"
-                )]
+                place_on(Device::new(0)?)
+            }
+
+            fn place_on(device: Device) -> Result<Place> {
                 ($place)(device)
             }
 
@@ -376,16 +375,13 @@ macro_rules! bodies {
                 let mut graph = Graph::new(&place)?;
                 let fill = graph.add_fill(&[], to, Pitch(16), Pattern::Bits32(9), 2, 1)?;
                 let empty = graph.add_empty(&[fill])?;
-                // SAFETY: the buffer outlives the graph, and so does the host memory.
-                unsafe {
-                    graph.add_copy(
-                        &[empty],
-                        Address(to.0 + 12),
-                        from,
-                        Bytes(4),
-                        Direction::HostToDevice,
-                    )
-                }?;
+                graph.add_copy(
+                    &[empty],
+                    Address(to.0 + 12),
+                    from,
+                    Bytes(4),
+                    Direction::HostToDevice,
+                )?;
                 assert_eq!(graph.nodes()?.len(), 3);
                 let mut ready = graph.instantiate()?;
                 // SAFETY: the buffers are alive until the stream is idle.
@@ -627,6 +623,59 @@ macro_rules! bodies {
                 assert_eq!(ledger.heard.load(Ordering::Relaxed), 8);
                 Ok(())
             }
+
+            pub(super) fn two_devices_keep_to_themselves() -> Result<()> {
+                if Device::count()? < 2 {
+                    return Ok(());
+                }
+                let (first, second) = (Device::new(0)?, Device::new(1)?);
+                assert_ne!(first.uuid()?, second.uuid()?);
+                let there = place_on(second)?;
+                let one = DeviceBuffer::from_slice(&there, &[1_u32, 2, 3])?;
+                let stream = Stream::new(&there, StreamOptions::NON_BLOCKING)?;
+                let event = Event::new(&there, EventOptions::WITHOUT_TIMING)?;
+                event.record(&stream)?;
+                stream.synchronize()?;
+                let pinned = PinnedBuffer::from_slice(&there, &[4_u32, 5, 6], HostFlags::PLAIN)?;
+                let mut array = Array::new(&there, Shape::row(3, Format::U32, 1))?;
+                array.upload(&pinned)?;
+                if version::supports_virtual_memory(&second)? {
+                    let page = virtual_memory::granularity(&there)?.minimum;
+                    let physical = Physical::new(&there, page, Export::None)?;
+                    let mut mapping = Reservation::new(&there, page)?.map(Bytes(0), &physical)?;
+                    mapping.set_access(&there, Access::ReadWrite)?;
+                    copy::zero(&mut mapping)?;
+                }
+                drop((pinned, array, stream, event));
+                assert_eq!(one.to_vec()?, [1, 2, 3]);
+                assert!(second.is_primary_active()?);
+                assert!(
+                    !first.is_primary_active()?,
+                    "nobody asked for a context there"
+                );
+
+                let here = place()?;
+                let mut two = DeviceBuffer::<u32>::zeroed(&here, 3)?;
+                copy::device_to_device(&mut two, &one)?;
+                here.synchronize()?;
+                there.synchronize()?;
+                assert_eq!(two.to_vec()?, [1, 2, 3]);
+                assert_eq!(pointer::attributes(two.address())?.device, Some(0));
+                let stream = Stream::new(&here, StreamOptions::NON_BLOCKING)?;
+                copy::fill(&mut two, 7)?;
+                here.synchronize()?;
+                copy::scope(|scope| scope.device_to_device(&stream, &one, &two))?;
+                assert_eq!(one.to_vec()?, [7; 3]);
+                if first.can_access_peer(&second)? {
+                    here.enable_peer_access(&there)?;
+                    let again = here.enable_peer_access(&there).unwrap_err();
+                    assert_eq!(again.status().map(|status| status.0), Some(704));
+                    here.disable_peer_access(&there)?;
+                }
+                drop((one, two));
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
         }
     };
 }
@@ -656,4 +705,26 @@ in_every_house! {
     other_processes_get_a_handle,
     every_thread_may_use_everything,
     observers_hear_of_everything,
+}
+
+#[test]
+fn two_devices_keep_to_themselves() {
+    for house in houses::HOUSES {
+        // On the machine's CUDA as many devices as there are; on the simulator two.
+        let options = if cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require {
+            ""
+        } else {
+            "devices=2"
+        };
+        let Some(child) = houses::child(cuwhy_tests::here!(), house, "two", options) else {
+            continue;
+        };
+        let body = || match house {
+            houses::House::Driver => driver::two_devices_keep_to_themselves().expect("no error"),
+            houses::House::Runtime(_) => {
+                runtime::two_devices_keep_to_themselves().expect("no error")
+            }
+        };
+        child.run(body).must_succeed();
+    }
 }

@@ -5,6 +5,7 @@
 //! decide ([`predict()`] what CUDA will answer, [`rules`] why), and a [`Finding`] comes out.
 
 pub mod ask;
+pub mod book;
 pub mod call;
 pub mod checker;
 pub mod facts;

@@ -28,9 +28,13 @@ pub(crate) fn run(check: bool) -> Result<()> {
         return with_our_libclang(check);
     }
     let toolkits = packages::fetch_all()?;
-    let made = make(&toolkits)?;
+    settle(&make(&toolkits)?, check)
+}
+
+/// Writes what differs from the files that are there, or with `check` fails and names it.
+fn settle(made: &[Made], check: bool) -> Result<()> {
     let mut differing = Vec::new();
-    for file in &made {
+    for file in made {
         if !put(&file.path, &file.text, check)? {
             differing.push(file.path.display().to_string());
         }
@@ -200,4 +204,78 @@ fn rustfmt(text: &str) -> Result<String> {
         answer.status
     );
     String::from_utf8(answer.stdout).context("rustfmt wrote something that is not text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Made, put, settle};
+    use std::fs;
+    use std::path::Path;
+
+    const TEXT: &str = "// @generated\nfn cuInit(flags: c_uint) -> CUresult = 2000;\n";
+
+    fn made(folder: &Path) -> Vec<Made> {
+        let files = ["driver/table.rs", "runtime/table.rs"];
+        let files = files.map(|name| Made {
+            path: folder.join(name),
+            text: TEXT.to_owned(),
+        });
+        files.into()
+    }
+
+    #[test]
+    fn what_was_written_is_found_to_be_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = made(folder.path());
+        settle(&made, false).unwrap();
+        assert_eq!(fs::read_to_string(&made[1].path).unwrap(), TEXT);
+        settle(&made, true).unwrap();
+    }
+
+    #[test]
+    fn a_truncated_file_is_noticed_and_named_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = made(folder.path());
+        settle(&made, false).unwrap();
+        for length in [0, 1, TEXT.len() / 2, TEXT.len() - 1] {
+            fs::write(&made[0].path, &TEXT[..length]).unwrap();
+            let error = settle(&made, true).unwrap_err().to_string();
+            assert!(error.contains("driver/table.rs"), "{error}");
+            assert!(!error.contains("runtime/table.rs"), "{error}");
+            assert!(error.contains("run it and commit the result"), "{error}");
+            let left = fs::read_to_string(&made[0].path).unwrap();
+            assert_eq!(left, TEXT[..length]);
+        }
+    }
+
+    #[test]
+    fn a_file_with_more_or_with_other_bytes_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.rs");
+        for bytes in [&b"// @generated\n// by hand\n"[..], b"\xff\xfe"] {
+            fs::write(&path, bytes).unwrap();
+            assert!(!put(&path, "// @generated\n", true).unwrap());
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn checking_writes_nothing_where_nothing_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = made(folder.path());
+        let error = settle(&made, true).unwrap_err().to_string();
+        assert!(error.contains("driver/table.rs"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_the_same_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = made(folder.path());
+        settle(&made, false).unwrap();
+        let when = || fs::metadata(&made[0].path).unwrap().modified().unwrap();
+        let before = when();
+        settle(&made, false).unwrap();
+        assert_eq!(when(), before);
+    }
 }

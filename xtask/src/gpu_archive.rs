@@ -1,11 +1,13 @@
 //! `cargo xtask gpu-archive`: one folder that runs on a machine with a GPU and without Rust.
 //!
-//! What is in it comes from what cargo says it built, so that a new crate comes along by itself. A
-//! package leaves targets out by naming them in its manifest:
+//! What is in it comes from what cargo says it built, so that a new crate comes along by itself. Its
+//! tests run once with each real runtime. A package names in its manifest the targets for which that
+//! is different:
 //!
 //! ```toml
 //! [package.metadata.gpu-archive]
-//! leave-out = ["snapshots"]
+//! leave-out = ["snapshots"]   # not in the archive at all
+//! once = ["lib"]              # run once, because it does not matter which runtime there is
 //! ```
 
 use std::collections::BTreeSet;
@@ -32,6 +34,12 @@ const RUNTIMES: [u32; 3] = [11080, 12090, 13000];
 
 /// Packages that are chores of the workspace and nothing to run on a GPU.
 const CHORES: [&str; 2] = ["xtask", "cuwhy-codegen"];
+
+/// Packages whose tests bring or choose the libraries that they need themselves.
+const ONCE: [&str; 3] = ["cuda-sys", "cuwhy-device-state", "cuwhy-sim"];
+
+/// The list of tests that run once, for the runner.
+const ONCE_LIST: &str = "tests-once.txt";
 
 const RUN_TESTS: &str = include_str!("gpu_archive/run-tests.sh");
 const RUN_BENCHES: &str = include_str!("gpu_archive/run-benches.sh");
@@ -78,6 +86,8 @@ struct Archive {
     root: PathBuf,
     /// Each file, relative to the root, with its size.
     files: Vec<(PathBuf, u64)>,
+    /// The tests that run once, by name.
+    once: Vec<String>,
 }
 
 /// Builds and packs; the tests in the release profile with `release`.
@@ -105,6 +115,7 @@ pub(crate) fn run(release: bool) -> Result<()> {
     let mut archive = Archive {
         root,
         files: Vec::new(),
+        once: Vec::new(),
     };
     for message in &tests {
         if message.is_test() {
@@ -121,8 +132,10 @@ pub(crate) fn run(release: bool) -> Result<()> {
     }
     archive.add_folder(&workspace.join("tests/data"), Path::new("data"))?;
     archive.add_runtimes()?;
-    archive.add_script("run-tests.sh", RUN_TESTS)?;
-    archive.add_script("run-benches.sh", RUN_BENCHES)?;
+    let once = archive.once.join("\n") + "\n";
+    archive.add_text(ONCE_LIST, &once)?;
+    archive.add_text("run-tests.sh", RUN_TESTS)?;
+    archive.add_text("run-benches.sh", RUN_BENCHES)?;
     archive.finish()
 }
 
@@ -144,8 +157,10 @@ fn metadata(workspace: &Path) -> Result<Vec<Package>> {
 }
 
 fn has_bench(package: &Package) -> bool {
-    let mut targets = package.targets.iter();
-    targets.any(|target| target.kind.iter().any(|kind| kind == "bench"))
+    package
+        .targets
+        .iter()
+        .any(|target| target.has_kind("bench"))
 }
 
 /// Runs cargo and gives what it says of everything that it built.
@@ -181,7 +196,7 @@ impl Message {
 
     fn has_kind(&self, kind: &str) -> bool {
         let target = self.target.as_ref();
-        target.is_some_and(|target| target.kind.iter().any(|found| found == kind))
+        target.is_some_and(|target| target.has_kind(kind))
     }
 
     /// The package and target, when it is something built here that goes into the archive.
@@ -190,14 +205,38 @@ impl Message {
         let package = packages.iter().find(|package| package.id == *id)?;
         let target = self.target.as_ref()?;
         let built = self.reason == "compiler-artifact";
-        let wanted = !CHORES.contains(&&*package.name) && !package.leaves_out(&target.name);
+        let wanted = !CHORES.contains(&&*package.name) && !package.leaves_out(target.part());
         (built && wanted).then_some((package, target))
+    }
+}
+
+impl Target {
+    fn has_kind(&self, kind: &str) -> bool {
+        self.kind.iter().any(|found| found == kind)
+    }
+
+    /// What it is called in a manifest's list: its name, or `lib`.
+    fn part(&self) -> &str {
+        let named = ["test", "bench", "bin", "example"];
+        match named.into_iter().any(|kind| self.has_kind(kind)) {
+            true => &self.name,
+            false => "lib",
+        }
     }
 }
 
 impl Package {
     fn leaves_out(&self, target: &str) -> bool {
-        let names = self.metadata["gpu-archive"]["leave-out"].as_array();
+        self.names("leave-out", target)
+    }
+
+    fn runs_once(&self, target: &str) -> bool {
+        ONCE.contains(&&*self.name) || self.names("once", target)
+    }
+
+    /// Whether the manifest names the target in this list.
+    fn names(&self, list: &str, target: &str) -> bool {
+        let names = self.metadata["gpu-archive"][list].as_array();
         names.is_some_and(|names| names.iter().any(|name| name == target))
     }
 }
@@ -211,13 +250,16 @@ impl Archive {
         let Some(program) = &message.executable else {
             return Ok(());
         };
-        let part = match target.kind.first().map(String::as_str) {
-            Some("test" | "bench") => target.name.clone(),
-            Some("bin") => format!("bin-{}", target.name),
-            _ => "lib".to_owned(),
+        let part = match target.has_kind("bin") {
+            true => format!("bin-{}", target.name),
+            false => target.part().to_owned(),
         };
         let name = format!("{}.{part}", package.name);
-        self.add_stripped(program, &Path::new(folder).join(name))
+        self.add_stripped(program, &Path::new(folder).join(&name))?;
+        if package.runs_once(target.part()) {
+            self.once.push(name);
+        }
+        Ok(())
     }
 
     /// A program or a shared library of ours.
@@ -285,10 +327,12 @@ impl Archive {
         Ok(())
     }
 
-    fn add_script(&mut self, name: &str, text: &str) -> Result<()> {
+    fn add_text(&mut self, name: &str, text: &str) -> Result<()> {
         let file = self.place(Path::new(name))?;
         fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        if name.ends_with(".sh") {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        }
         self.note(Path::new(name))
     }
 
@@ -431,6 +475,18 @@ mod tests {
     }
 
     #[test]
+    fn what_chooses_its_own_libraries_runs_once() {
+        let sim = package(r#"{"id": "s", "name": "cuwhy-sim", "targets": []}"#);
+        let other = package(
+            r#"{"id": "o", "name": "cuwhy-o", "targets": [],
+                "metadata": {"gpu-archive": {"once": ["lib"]}}}"#,
+        );
+        assert!(sim.runs_once("copy_table"));
+        assert!(other.runs_once("lib"));
+        assert!(!other.runs_once("copies"));
+    }
+
+    #[test]
     fn a_bench_that_is_built_as_a_test_is_no_test() {
         assert!(message("a", "copies", "test", true).is_test());
         assert!(!message("a", "copies", "bench", true).is_test());
@@ -452,6 +508,7 @@ mod tests {
         Archive {
             root: root.to_path_buf(),
             files: files.collect(),
+            once: Vec::new(),
         }
     }
 
@@ -481,8 +538,8 @@ mod tests {
     fn two_files_of_one_name_are_an_error() {
         let root = tempfile::tempdir().unwrap();
         let mut archive = archive(root.path(), &[]);
-        archive.add_script("same", "one").unwrap();
-        assert!(archive.add_script("same", "two").is_err());
+        archive.add_text("same", "one").unwrap();
+        assert!(archive.add_text("same", "two").is_err());
         assert_eq!(fs::read_to_string(root.path().join("same")).unwrap(), "one");
     }
 

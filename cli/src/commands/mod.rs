@@ -8,3 +8,4 @@ pub mod explain;
 pub mod inspect;
 pub mod man;
 pub mod sim;
+pub mod truth;

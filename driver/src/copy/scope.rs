@@ -32,7 +32,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
 /// use cuwhy_driver::copy;
 /// use cuwhy_driver::device::Device;
 /// use cuwhy_driver::memory::{DeviceBuffer, HostFlags, PinnedBuffer};

@@ -1,5 +1,6 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::ops::RangeBounds;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
@@ -7,7 +8,7 @@ use super::slices::same_length;
 use super::{Direction, raw};
 use crate::error::{Result, report_drop};
 use crate::event::{Event, EventOptions};
-use crate::memory::{Bytes, DeviceMemory, PinnedBuffer};
+use crate::memory::{Bytes, DeviceMemory, PinnedBuffer, resolve};
 use crate::pointer::Address;
 use crate::stream::Stream;
 
@@ -51,6 +52,50 @@ unsafe impl<T: 'static> HostMemory for Vec<T> {
 
     fn elements_mut(&mut self) -> &mut [T] {
         self
+    }
+}
+
+/// A range of host memory that is owned as a whole.
+#[derive(Debug)]
+pub struct HostPart<H> {
+    whole: H,
+    start: usize,
+    len: usize,
+}
+
+impl<H: HostMemory> HostPart<H> {
+    /// The elements of a range.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::OutOfRange`](crate::error::Misuse::OutOfRange) where the range does not lie inside; the
+    /// memory is then dropped.
+    pub fn new(whole: H, range: impl RangeBounds<usize>) -> Result<Self> {
+        let (start, len) = resolve(range, whole.elements().len())?;
+        Ok(Self { whole, start, len })
+    }
+
+    /// The whole again.
+    #[must_use]
+    pub fn into_whole(self) -> H {
+        self.whole
+    }
+}
+
+// SAFETY: it owns the whole, whose elements do not move with it.
+unsafe impl<H: HostMemory> HostMemory for HostPart<H> {
+    type Element = H::Element;
+
+    fn elements(&self) -> &[H::Element] {
+        self.whole
+            .elements()
+            .get(self.start..self.start + self.len)
+            .unwrap_or_default()
+    }
+
+    fn elements_mut(&mut self) -> &mut [H::Element] {
+        let range = self.start..self.start + self.len;
+        self.whole.elements_mut().get_mut(range).unwrap_or_default()
     }
 }
 

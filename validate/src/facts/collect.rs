@@ -209,7 +209,7 @@ impl Sources<'_> {
             }
             Host::Unmapped { next } => {
                 let mut owner = Owner::of(Class::Unmapped);
-                let end = next.unwrap_or(rest.end).max(at + 1);
+                let end = next.unwrap_or(rest.end).max(at.saturating_add(1));
                 owner.range = Some(Span::new(at, end));
                 owner
             }

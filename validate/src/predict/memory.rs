@@ -72,10 +72,11 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let role = facts.operand.role;
     match facts.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess
-            if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) =>
-        {
-            Opinion::Missing(Missing::Measurement)
+        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+            match permitted(facts.access, role) {
+                Opinion::Fine => Opinion::Missing(Missing::Range(role)),
+                other => other,
+            }
         }
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
@@ -112,7 +113,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         return Opinion::Refused;
     }
     let peer = matches!(call.action, Action::Peer(_));
+    let address = facts.operand.address;
+    let moved = owner
+        .device_pointer
+        .is_some_and(|pointer| pointer != address);
     match owner.class {
+        // Documented to fail later; nobody has measured a system that has such addresses.
+        Class::Pinned | Class::Registered if moved && facts.operand.demand == Demand::Cuda => {
+            Opinion::Missing(Missing::Measurement)
+        }
         Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,

@@ -10,7 +10,7 @@ mod status;
 
 pub(crate) use memory::{elsewhere, first_untouchable};
 pub(crate) use other::{BadAttributes, bad_attributes};
-pub(crate) use plane::{Narrow, array_called_host, outside, too_narrow};
+pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
 
 use crate::call::{Action, Kind};

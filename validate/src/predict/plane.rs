@@ -124,6 +124,9 @@ pub(crate) fn array_source_called_host(call: &Call) -> bool {
     let Action::Copy3D(copy) = &call.action else {
         return false;
     };
+    if call.api == Api::Driver {
+        return false;
+    }
     let host = copy.kind.says_device().is_some_and(|(_, from)| !from);
     host && matches!(copy.src, Place::Array { .. }) && !call.function.contains("Array")
 }

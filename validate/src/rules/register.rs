@@ -37,7 +37,8 @@ fn already_cuda(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     };
     let own = facts.segments.iter().find(|segment| {
-        segment.owner.class.is_device_only() || segment.owner.class == Class::Managed
+        segment.owner.class.is_device_only()
+            || matches!(segment.owner.class, Class::Managed | Class::Reserved)
     });
     let Some(segment) = own else { return };
     out.push(
@@ -167,7 +168,7 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     };
     let (says, fix) = match (owner.class, owner.range) {
-        (Class::Registered | Class::Pinned, Some(range)) if range.start != address => (
+        (Class::Registered | Class::Pinned, Some(range)) if range.start < address => (
             format!(
                 "the address lies {} into a registration of {}",
                 words::bytes(address - range.start),
@@ -178,6 +179,14 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
         (Class::Pageable | Class::Foreign, _) => (
             "the address is not registered".to_owned(),
             "unregister what was registered, once".to_owned(),
+        ),
+        (class, _) if class.is_cuda() && !matches!(class, Class::Registered | Class::Pinned) => (
+            format!(
+                "the address is {}, which was never registered",
+                words::class(class)
+            ),
+            "unregister host memory that was registered; free this with its own function"
+                .to_owned(),
         ),
         _ => return,
     };
@@ -218,7 +227,7 @@ fn not_exportable(case: &Case<'_>, out: &mut Vec<Found>) {
     };
     let refused = match owner.class {
         Class::Device | Class::Symbol => owner.exportable == Some(false),
-        Class::Unknown | Class::Foreign | Class::Pinned | Class::Registered => false,
+        Class::Unknown => false,
         _ => true,
     };
     if !refused {

@@ -74,6 +74,11 @@ pub(crate) fn world() -> (Recorded, HashMap<&'static str, u64>) {
             } else {
                 Span::new(pointer, range.end)
             };
+            let seen = attributes.device_pointer.unwrap_or(0) != 0;
+            let attributes = Attributes {
+                device_pointer: Some(if seen { mapped.start } else { 0 }),
+                ..attributes
+            };
             world = world.with(mapped, attributes);
             if mapped.end < range.end {
                 let reserved = Attributes {

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Runs every test of this archive on this machine, once with each real CUDA runtime in it.
+# Runs every test of this archive on this machine, once with each real CUDA runtime in it; those of
+# tests-once.txt, which do not care which runtime there is, once.
 #
 #   ./run-tests.sh                     everything
 #   ./run-tests.sh canary copies       only binaries whose name contains one of these words
+#   ./run-tests.sh -sim                all but those whose name contains this word
 #
 # CUWHY_TEST_GPU   require (default: a device test that cannot run is a failure), auto, off
 # RUNTIMES         the runtimes to run with, for example "13.0"; default: all that are here
@@ -14,6 +16,7 @@ set -u
 root=$(cd "$(dirname "$0")" && pwd) || exit 2
 cd "$root" || exit 2
 export CUWHY_ARCHIVE="$root"
+export CARGO_BIN_EXE_cuwhy="$root/bin/cuwhy"
 export CUWHY_TEST_GPU="${CUWHY_TEST_GPU:-require}"
 export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
 unset CUWHY_LIBCUDART CUWHY_TOOLKITS
@@ -21,28 +24,38 @@ logs=${LOGS:-$(mktemp -d)} || exit 2
 mkdir -p "$logs" || exit 2
 
 chosen() {
-  [ $# -eq 1 ] && return 0
   name=$1
   shift
+  answer=0
   for word in "$@"; do
+    case $word in
+      -*) case $name in *"${word#-}"*) return 1 ;; esac ;;
+      *) answer=1 ;;
+    esac
+  done
+  for word in "$@"; do
+    case $word in -*) continue ;; esac
     case $name in *"$word"*) return 0 ;; esac
   done
-  return 1
+  return "$answer"
 }
 
 ran=0
 passed=0
 failed=""
 skipped=0
+first=""
 start=$(date +%s)
 for runtime in toolkits/*/nvidia/*/lib/libcudart.so.*; do
   # nvidia-cuda-runtime-cu12-12.9.79 is the runtime of 12.9.
   version=$(echo "$runtime" | sed -n 's|^toolkits/.*-\([0-9]*\.[0-9]*\)\.[0-9]*/.*|\1|p')
   case " ${RUNTIMES:-$version} " in *" $version "*) ;; *) continue ;; esac
   export CUWHY_LIBCUDART="$root/$runtime"
+  first=${first:-$version}
   for test in tests/*; do
     name=${test#tests/}
     chosen "$name" "$@" || continue
+    [ "$version" = "$first" ] || ! grep -qxF "$name" tests-once.txt || continue
     log="$logs/$version-$name.log"
     timeout "${PATIENCE:-300}" "$test" >"$log" 2>&1
     code=$?
