@@ -2,6 +2,13 @@
 //!
 //! The numbers are what an H200 answered to the real libraries of 11.8, 12.9 and 13.0.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that cannot unwrap has failed, and says what it left out"
+)]
+
 mod support;
 
 use core::ffi::c_void;
