@@ -16,6 +16,7 @@ mod extra;
 mod gate;
 mod graph;
 mod graph_exec;
+mod graph_memory;
 mod guard;
 mod init;
 mod library;

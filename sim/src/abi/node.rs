@@ -89,6 +89,8 @@ pub(super) const fn kind(action: &Action) -> CUgraphNodeType_enum {
         Action::Child(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_GRAPH,
         Action::Record(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_EVENT_RECORD,
         Action::Wait(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_WAIT_EVENT,
+        Action::Allocate(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_ALLOC,
+        Action::Free(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_FREE,
     }
 }
 
