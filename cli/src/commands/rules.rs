@@ -38,17 +38,28 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let wanted = arguments.id.as_deref().unwrap_or("");
     let chosen: Vec<&Rule> = match rules::rule(wanted) {
         Some(rule) => vec![rule],
-        None => RULES.iter().copied().filter(|rule| rule.id.starts_with(wanted)).collect(),
+        None => RULES
+            .iter()
+            .copied()
+            .filter(|rule| rule.id.starts_with(wanted))
+            .collect(),
     };
     if chosen.is_empty() {
-        return Err(Failure::Usage(format!("no rule is called {wanted}; `cuwhy rules` lists them all")));
+        return Err(Failure::Usage(format!(
+            "no rule is called {wanted}; `cuwhy rules` lists them all"
+        )));
     }
     for rule in &chosen {
         match arguments.format {
             Format::Json => output.line(&json(rule))?,
             Format::Text if chosen.len() == 1 => output.data(&whole(rule))?,
             Format::Text => {
-                output.line(&format!("{:<33}  {:<7}  {}", rule.id, rule.severity.word(), rule.statement))?;
+                output.line(&format!(
+                    "{:<33}  {:<7}  {}",
+                    rule.id,
+                    rule.severity.word(),
+                    rule.statement
+                ))?;
             }
         }
     }
@@ -62,7 +73,12 @@ pub fn whole(rule: &Rule) -> String {
         Severity::Error => Tone::Bad,
         Severity::Warning | Severity::Note => Tone::Strong,
     };
-    let mut text = format!("{}[{}]: {}\n\n", tone.paint(rule.severity.word()), rule.id, rule.statement);
+    let mut text = format!(
+        "{}[{}]: {}\n\n",
+        tone.paint(rule.severity.word()),
+        rule.id,
+        rule.statement
+    );
     let mut part = |name: &str, words: &str| text.push_str(&format!("{name:<8}  {words}\n"));
     part("CUDA", &format!("{} ({})", rule.cuda, evidence(rule)));
     part("source", rule.source);
