@@ -8,7 +8,7 @@ use std::path::Path;
 use cuwhy_tests::{House, house};
 
 /// What only the driver's layer has; a context stands as the device that it is in the other.
-const ONLY_DRIVER: [(&str, &str); 8] = [
+const ONLY_DRIVER: [(&str, &str); 12] = [
     (
         "device DeviceFlags",
         "how a context of one's own is created",

@@ -250,6 +250,9 @@ macro_rules! bodies {
                 assert_eq!(volume.shape().elements(), Some(24));
                 drop(volume);
                 let (address, pitch) = pitched.into_raw();
+                // SAFETY: given away just now.
+                let pitched = unsafe { PitchedBuffer::<u32>::from_raw_parts(&place, address, pitch, 7, 5) };
+                let (address, pitch) = pitched.into_raw();
                 assert!(pitch.0 > 0);
                 let entered = place.enter()?;
                 // SAFETY: given away just now, and used by nobody.
