@@ -13,6 +13,10 @@ const ONLY_DRIVER: [(&str, &str); 12] = [
         "device DeviceFlags",
         "how a context of one's own is created",
     ),
+    ("device AUTOMATIC", "one of those"),
+    ("device BLOCKING", "one of those"),
+    ("device SPIN", "one of those"),
+    ("device YIELD", "one of those"),
     ("device Device::api_version", "contexts only"),
     ("device Device::create", "contexts only"),
     (
