@@ -95,7 +95,7 @@ pub trait Ask {
     }
 
     /// What an array is. A driver follows the handle: it is only asked for arrays that are known to
-    /// be alive, or whose handle can be read at least.
+    /// be alive, or whose handle is an address of this process at least.
     fn array(&self, handle: u64) -> Option<ArrayFacts> {
         let _ = handle;
         None
