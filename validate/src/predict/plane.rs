@@ -99,6 +99,31 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
     }
 }
 
+/// Whether a pitch is checked only after captures are: that of a fill, and that of a part of a row
+/// that begins at an offset.
+pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
+    match (&call.action, what) {
+        (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
+        (action, _) => matches!(action, Action::Fill(_)),
+    }
+}
+
+/// A side of a copy structure whose memory type is none.
+pub(super) fn invalid_sides(call: &Call) -> Stopped {
+    let Action::Copy3D(copy) = &call.action else {
+        return None;
+    };
+    let invalid = |place: &Place| {
+        let side = match place {
+            Place::Memory { side, .. } => *side,
+            _ => Side::ByKind,
+        };
+        matches!(side, Side::Invalid(_))
+    };
+    let any = invalid(&copy.dst) || invalid(&copy.src);
+    any.then_some(Prediction::Status(codes::INVALID_VALUE))
+}
+
 /// The side that is an array and that the kind calls the host, where the function minds.
 ///
 /// Measured: the functions for arrays answer 21, on either side; `cudaMemcpy3D` accepts every kind
@@ -160,13 +185,6 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
     for (role, place, array) in sides {
         match (place, array) {
             (Place::Both { .. } | Place::Neither, _) => return refused,
-            (
-                Place::Memory {
-                    side: Side::Invalid(_),
-                    ..
-                },
-                _,
-            ) => return refused,
             (Place::Memory { .. }, _) => {}
             (Place::Array { handle: 0, .. }, _) => {
                 return Some(Prediction::Status(match call.api {
