@@ -152,3 +152,17 @@ fn identifiers_leave_a_saved_file_unless_wanted() {
     assert!(!read(&[], "without.json").contains(&uuid[4..]));
     assert!(read(&["--identifiers"], "with.json").contains(&uuid));
 }
+
+#[test]
+fn chosen_values_that_are_missing_have_their_own_reason() {
+    let fields = "temperature_celsius,probed_managed,capability_managed,nvlinks_active";
+    let output = cuwhy(&["inspect", "--format", "json", "--fields", fields])
+        .output()
+        .unwrap();
+    let report = json(&output);
+    let device = &report["devices"][0];
+    assert_eq!(device["capability_managed"], true);
+    assert_eq!(device["absent"]["probed_managed"], "not_probed");
+    assert_eq!(device["absent"]["temperature_celsius"], "library_missing");
+    assert_eq!(device["absent"]["nvlinks_active"], "library_missing");
+}
