@@ -142,12 +142,11 @@ fn quiet() -> bool {
     let words = text
         .lines()
         .flat_map(|line| line.split('#').next().unwrap_or_default().split(','));
-    let words = words
+    let mut words = words
         .map(str::trim)
         .map(|pair| pair.split_once('=').unwrap_or((pair, "on")));
     words
-        .filter(|(key, _)| key.trim() == "quiet")
-        .last()
+        .rfind(|(key, _)| key.trim() == "quiet")
         .is_some_and(|(_, value)| value.trim() == "on")
 }
 

@@ -38,7 +38,13 @@ fn known(code: cudaError_t) -> Option<(&'static CStr, &'static CStr)> {
 
 /// The sentence for a code.
 pub(crate) unsafe fn cudaGetErrorString(code: cudaError_t) -> *const c_char {
-    known(code).map_or(UNKNOWN, |(_, text)| text).as_ptr()
+    // The one sentence that was changed.
+    const NORM_SETTING: cudaError_t = cudaError_t::cudaErrorInvalidNormSetting;
+    let old = c"read as normalized float not supported for 32-bit non float type";
+    match code {
+        NORM_SETTING if super::MAJOR < 12 => old.as_ptr(),
+        code => known(code).map_or(UNKNOWN, |(_, text)| text).as_ptr(),
+    }
 }
 
 /// The C name of a code.

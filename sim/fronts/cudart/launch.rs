@@ -1,6 +1,7 @@
 //! Kernels: they can be named, and launching them answers 801.
 
 use core::ffi::{c_char, c_int, c_ulonglong, c_void};
+use core::ptr;
 
 use cuda_sys::driver::CUresult;
 use cuda_sys::runtime::{
@@ -130,12 +131,16 @@ fn entry_point(
         // SAFETY: the caller's place.
         unsafe { put(why, cudaDriverEntryPointQueryResult(result.0)) }?;
     }
-    // SAFETY: the caller's place.
-    unsafe { put(place, found) }?;
     match status {
+        CUresult::CUDA_SUCCESS => {
+            // SAFETY: the caller's place.
+            unsafe { put(place, found) }
+        }
         // What is not found is said in the other answer.
-        CUresult::CUDA_ERROR_NOT_FOUND if !why.is_null() => Ok(()),
-        CUresult::CUDA_SUCCESS => Ok(()),
+        CUresult::CUDA_ERROR_NOT_FOUND if !why.is_null() => {
+            // SAFETY: the caller's place.
+            unsafe { put(place, ptr::null_mut()) }
+        }
         status => Err(cudaError(status.0)),
     }
 }
@@ -153,7 +158,7 @@ pub(crate) unsafe fn cudaGetDriverEntryPoint(
         place,
         own::CUDART_VERSION,
         flags,
-        core::ptr::null_mut(),
+        ptr::null_mut(),
     )
 }
 

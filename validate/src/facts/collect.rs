@@ -28,7 +28,7 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         environment: ask.environment(call),
         ..Facts::default()
     };
-    stream(call, ask, registry, &mut facts.environment);
+    stream(call, ask, registry, depth, &mut facts.environment);
     if depth == Depth::Full
         && let Some(registry) = registry.filter(|registry| registry.live() > 0)
         && registry.process() != std::process::id()
@@ -37,7 +37,12 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     }
     if let Action::Copy3D(copy) = &call.action {
         let array = |place: &Place| match *place {
-            Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),
+            Place::Array { handle, .. } | Place::Both { handle, .. } => {
+                let alive = registry.and_then(|registry| registry.array(handle));
+                let mapped = || matches!(ask.host(handle), Host::Mapped(_));
+                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some() || mapped());
+                usable.then(|| ask.array(handle))?
+            }
             _ => None,
         };
         facts.arrays = [array(&copy.dst), array(&copy.src)];
@@ -71,14 +76,22 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     facts
 }
 
-/// Adds what is known of the call's stream. A dead handle must not be asked about: the driver
-/// follows it.
-fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut Environment) {
+/// Adds what is known of the call's stream. A dead handle must not be asked about, because the
+/// driver follows it; a handle that nobody knows is asked about where it is an address of this
+/// process, as the call itself will follow it in a moment.
+fn stream(
+    call: &Call,
+    ask: &dyn Ask,
+    registry: Option<&Registry>,
+    depth: Depth,
+    into: &mut Environment,
+) {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
         let alive = registry.and_then(|registry| registry.stream(handle));
         into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
-        if alive != Some(true) {
+        let mapped = || matches!(ask.host(handle), Host::Mapped(_));
+        if !alive.unwrap_or_else(|| depth == Depth::Full && mapped()) {
             return;
         }
     }
@@ -165,7 +178,7 @@ impl Sources<'_> {
         };
         match entry {
             Some(Entry::Live(seen)) => merge(&mut owner, seen),
-            Some(Entry::Dead(dead)) if owner.class.is_nothing() => bury(&mut owner, dead),
+            Some(Entry::Dead(dead)) if owner.is_nowhere() => bury(&mut owner, dead),
             Some(Entry::Dead(_)) | None => {}
         }
         owner
@@ -339,6 +352,8 @@ impl Sources<'_> {
 
 /// What the registry saw is added to what the driver confirmed.
 fn merge(owner: &mut Owner, seen: Owner) {
+    // A registration that the registry saw as read-only is, whatever an older driver says of it.
+    let read_only = seen.access == Access::Read && owner.access != Access::None;
     let same_start = match (owner.range, seen.range) {
         (Some(one), Some(two)) => one.start == two.start || seen.class == Class::Virtual,
         _ => true,
@@ -357,6 +372,9 @@ fn merge(owner: &mut Owner, seen: Owner) {
     if refines {
         owner.class = seen.class;
         owner.permissions = seen.permissions.or(owner.permissions);
+    }
+    if read_only {
+        owner.access = Access::Read;
     }
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;

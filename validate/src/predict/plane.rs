@@ -57,9 +57,12 @@ pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
             let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
             let narrow = |(role, place)| Some((role, narrow_place(place, copy, runtime)?));
             let (role, what) = sides.into_iter().find_map(narrow)?;
-            // A part of a row that begins at an offset is left to the driver.
+            // A part of a row that begins at an offset is left to the driver, and so is a single
+            // row of the functions for arrays.
             let strict = match what {
-                Narrow::Row { width, .. } => width == copy.width,
+                Narrow::Row { width, .. } => {
+                    width == copy.width && (copy.height > 1 || !copy.is_plane)
+                }
                 Narrow::Slice { height, .. } => height == copy.height,
             };
             Some((role, what, code(strict)))
@@ -85,17 +88,15 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
     let width = x.saturating_add(copy.width);
     let height = y.saturating_add(copy.height);
     let volume = copy.depth > 1 || !copy.is_plane;
-    if pitch != 0 && width > pitch {
+    // The driver takes a pitch of 0 for the width; the runtime does for one row of a plane.
+    let unset = pitch == 0 && (!runtime || copy.is_plane && copy.height == 1);
+    if !unset && width > pitch {
         Some(Narrow::Row { width, pitch })
     } else if volume && height > rows && (rows != 0 || runtime) {
         Some(Narrow::Slice { height, rows })
     } else {
         None
     }
-}
-
-pub(super) fn pitch(call: &Call) -> Stopped {
-    too_narrow(call).map(|(_, _, code)| Prediction::Status(code))
 }
 
 /// The side that is an array and that the kind calls the host, where the function minds.
