@@ -133,6 +133,7 @@ fn several_devices_with_and_without_peer_access() {
         );
         assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 1);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[2], 0)), 217);
+        assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[0], 0)), 217);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 0);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 704);
         assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 0);

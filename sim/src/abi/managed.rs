@@ -41,12 +41,12 @@ fn prefetch(
 ) -> Outcome {
     let stream = call.stream(stream)?;
     guard::no_capture(&stream)?;
-    check(dptr, count)?;
     if let Some(to) = to
         && !device(to)?.profile.has(number::CONCURRENT_MANAGED)
     {
         return Err(Code::INVALID_DEVICE);
     }
+    check(dptr, count)?;
     stream.enqueue(|| Ok(())).map(drop)
 }
 

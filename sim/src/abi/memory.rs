@@ -87,7 +87,8 @@ fn owner_of(call: Call, object: &Object) -> Outcome<Option<Arc<Context>>> {
 /// Frees memory of one of these sorts, after everything that may still use it.
 fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
     if base == 0 {
-        return call.context().map(drop);
+        call.context()?;
+        return guard::no_unsafe_call();
     }
     let found = exactly(base, sort);
     let object = match (found, call.context()) {
