@@ -21,7 +21,7 @@ fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
     if flags & !EXTERNAL != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    let stream = call.stream(stream)?;
+    let stream = call.stream_of_live_context(stream)?;
     let number = event;
     let event = machine()?.events.follow(event)?;
     if event.context != stream.context_handle() {

@@ -272,19 +272,4 @@ export! {
         let object = machine()?.space_mut().allocate_shared(size, Kind::Managed, context.owner())?;
         dptr.put(pointer(object.base))
     }
-
-    ready fn cuIpcGetMemHandle(out: *mut CUipcMemHandle, dptr: CUdeviceptr) |call| {
-        call.context()?;
-        out.wanted()?;
-        let object = match machine()?.space().find(address(dptr)) {
-            Found::Object(object) if object.kind == Kind::Device => object,
-            _ => return Err(Code::INVALID_VALUE),
-        };
-        let mut words = [0; 64];
-        let said = format!("cuwhy-sim {:x} {:x}", std::process::id(), object.base);
-        for (word, byte) in words.iter_mut().zip(said.bytes()) {
-            *word = byte.cast_signed();
-        }
-        out.put(CUipcMemHandle { reserved: words })
-    }
 }

@@ -63,7 +63,7 @@ fn allocate(
 }
 
 fn free(call: Call, base: usize, stream: usize) -> Outcome {
-    let stream = call.stream(stream)?;
+    let stream = call.stream_of_live_context(stream)?;
     if base == 0 {
         return Ok(());
     }

@@ -42,6 +42,11 @@ impl Event {
         }
     }
 
+    /// Made to be shared.
+    pub(crate) const fn is_for_other_processes(&self) -> bool {
+        self.flags & INTERPROCESS != 0
+    }
+
     /// Fails where its context is broken, gone or another by now.
     pub(crate) fn check(&self, machine: &Machine) -> Outcome {
         let context = machine
