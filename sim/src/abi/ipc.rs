@@ -58,7 +58,7 @@ export! {
         out.wanted()?;
         match machine()?.space().find(address(dptr)) {
             Found::Object(object) if object.kind == Kind::Device => {
-                out.put(CUipcMemHandle { reserved: written(object.block.base) })
+                out.put(CUipcMemHandle { reserved: written(object.base) })
             }
             _ => Err(Code::INVALID_VALUE),
         }

@@ -173,6 +173,14 @@ impl Space {
             // Nothing is mapped here: the driver takes the address for pageable memory, where it will fault.
             return Ok(Operand::pageable(address));
         }
+        if address.checked_add(count).is_none() {
+            // Past the end of all addresses, and nobody minds until the copy engine does.
+            let first = self.in_reservation(hit, address, 1, view, role)?;
+            return Ok(Operand {
+                wraps: true,
+                ..first
+            });
+        }
         let mut pieces = Vec::new();
         let mut device = None;
         for map in self.mapped_run(address, count)? {
