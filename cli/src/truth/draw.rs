@@ -540,7 +540,7 @@ impl Drawer<'_> {
     fn wrapped(&mut self, copy: &mut Linear, sides: &mut Sides) {
         sides.how = "wraps back";
         for side in [&mut sides.dst, &mut sides.src] {
-            let offset = side.object.bytes / 2 & !3;
+            let offset = (side.object.bytes / 2) & !3;
             if side.offset() < 8 && offset >= 8 {
                 side.start = side.object.base + offset;
             }
@@ -556,7 +556,7 @@ impl Drawer<'_> {
         } else {
             0
         };
-        let pitch = (room / (height + y).max(1)).min(32 << 10).max(1);
+        let pitch = (room / (height + y).max(1)).clamp(1, 32 << 10);
         let pitch = if self.random.chance(50) {
             self.random.between(1, pitch)
         } else {
