@@ -20,6 +20,28 @@ use crate::pointer::Address;
 use crate::stream::Stream;
 
 /// Work in an order, not yet ready to run.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::copy::Pattern;
+/// use cuwhy_driver::graph::Graph;
+/// use cuwhy_driver::memory::{DeviceBuffer, DeviceMemory, Pitch};
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let buffer = DeviceBuffer::<u32>::zeroed(&context, 4)?;
+/// let mut graph = Graph::new(&context)?;
+/// graph.add_fill(&[], buffer.address(), Pitch(16), Pattern::Bits32(8), 4, 1)?;
+/// let mut ready = graph.instantiate()?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
+/// // SAFETY: the buffer is alive until the stream is idle.
+/// unsafe { ready.launch(&stream) }?;
+/// stream.synchronize()?;
+/// assert_eq!(buffer.to_vec()?, [8; 4]);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Graph {
     context: Context,
     raw: CUgraph,

@@ -322,6 +322,24 @@ impl fmt::Debug for Physical {
 /// Physical memory behind addresses.
 ///
 /// To copies it is device memory of bytes; [`Mapping::typed`] makes elements of them.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::Bytes;
+/// use cuwhy_driver::pointer::Access;
+/// use cuwhy_driver::virtual_memory::{Export, Physical, Reservation, granularity};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let page = granularity(&context)?.minimum;
+/// let addresses = Reservation::new(&context, Bytes(page.0 * 2))?;
+/// let memory = Physical::new(&context, page, Export::None)?;
+/// let mut mapping = addresses.map(Bytes(0), &memory)?;
+/// mapping.set_access(&context, Access::ReadWrite)?;
+/// cuwhy_driver::copy::zero(&mut mapping)?;
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Mapping {
     reservation: Arc<Reserved>,
     address: Address,

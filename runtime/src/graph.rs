@@ -20,6 +20,28 @@ use crate::pointer::Address;
 use crate::stream::Stream;
 
 /// Work in an order, not yet ready to run.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::copy::Pattern;
+/// use cuwhy_runtime::graph::Graph;
+/// use cuwhy_runtime::memory::{DeviceBuffer, DeviceMemory, Pitch};
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let buffer = DeviceBuffer::<u32>::zeroed(&device, 4)?;
+/// let mut graph = Graph::new(&device)?;
+/// graph.add_fill(&[], buffer.address(), Pitch(16), Pattern::Bits32(8), 4, 1)?;
+/// let mut ready = graph.instantiate()?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// // SAFETY: the buffer is alive until the stream is idle.
+/// unsafe { ready.launch(&stream) }?;
+/// stream.synchronize()?;
+/// assert_eq!(buffer.to_vec()?, [8; 4]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Graph {
     device: Device,
     raw: cudaGraph_t,

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod finding;
 pub mod predict;
 pub mod registry;
+pub mod repro;
 pub mod rules;
 mod span;
 mod verdict;

@@ -7,4 +7,5 @@ pub mod doctor;
 pub mod explain;
 pub mod inspect;
 pub mod man;
+pub mod sim;
 pub mod truth;

@@ -176,7 +176,14 @@ fn temperature_and_power(
             .temperature_threshold(TemperatureThreshold::Shutdown)
             .map_err(from_error),
     );
-    fields.fan_percent = absent.keep("fan_percent", device.fan_speed(0).map_err(from_error));
+    fields.fan_percent = absent.keep(
+        "fan_percent",
+        match device.num_fans() {
+            // Asking for the first of no fans is "invalid argument" to NVML.
+            Ok(0) => Err(Reason::Unsupported),
+            _ => device.fan_speed(0).map_err(from_error),
+        },
+    );
     fields.power_limit_default_milliwatts = absent.keep(
         "power_limit_default_milliwatts",
         device.power_management_limit_default().map_err(from_error),

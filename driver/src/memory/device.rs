@@ -15,6 +15,20 @@ use crate::pointer::Address;
 /// Device memory for elements of one type.
 ///
 /// Driver API: `cuMemAlloc_v2`, and `cuMemFree_v2` on drop. A buffer of no elements owns nothing.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::{DeviceBuffer, DeviceMemory};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut buffer = DeviceBuffer::<u32>::zeroed(&context, 8)?;
+/// cuwhy_driver::copy::upload(&mut buffer.slice_mut(2..4)?, &[7, 9])?;
+/// assert_eq!(buffer.to_vec()?, [0, 0, 7, 9, 0, 0, 0, 0]);
+/// buffer.free()?; // Or dropped: then a failure goes to the hook.
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct DeviceBuffer<T> {
     context: Context,
     address: Address,

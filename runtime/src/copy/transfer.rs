@@ -10,7 +10,7 @@ use crate::error::{Result, report_drop};
 use crate::event::{Event, EventOptions};
 use crate::memory::{Bytes, DeviceMemory, PinnedBuffer, resolve};
 use crate::pointer::Address;
-use crate::stream::Stream;
+use crate::stream::{Stream, waiting};
 
 /// Host memory that stays where it is when its owner moves.
 ///
@@ -103,6 +103,24 @@ unsafe impl<H: HostMemory> HostMemory for HostPart<H> {
 ///
 /// Dropping it waits. Forgetting it leaks both sides, which is safe. The device side may be anything
 /// that is device memory: a buffer, an `Arc` of one, a view.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::copy::Transfer;
+/// use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// let source = PinnedBuffer::from_slice(&device, &[1_u8, 2, 3], HostFlags::PLAIN)?;
+/// let upload = Transfer::upload(&stream, DeviceBuffer::new(&device, 3)?, source)?;
+/// // Something else is done here, and then:
+/// let (source, buffer) = upload.wait()?;
+/// assert_eq!(buffer.to_vec()?, *source);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 #[must_use = "dropping a transfer waits for it"]
 pub struct Transfer<H, D> {
     done: Event,
@@ -196,7 +214,7 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
             if let Err(error) = result.and_then(|()| transfer.done.record(stream)) {
                 // The copy may have started although its mark did not: unless the stream is idle,
                 // both sides are leaked.
-                let idle = stream.synchronize();
+                let idle = waiting(|| stream.synchronize());
                 transfer.lost = idle.is_err();
                 report_drop(idle);
                 return Err(error);
@@ -213,7 +231,7 @@ impl<H, D> Transfer<H, D> {
     ///
     /// What CUDA answers.
     pub fn is_done(&self) -> Result<bool> {
-        self.done.is_done()
+        waiting(|| self.done.is_done())
     }
 
     /// The mark behind the copy, for other streams to wait for.
@@ -230,7 +248,7 @@ impl<H, D> Transfer<H, D> {
     /// under way.
     pub fn wait(self) -> Result<(H, D)> {
         let mut this = ManuallyDrop::new(self);
-        let waited = this.done.synchronize();
+        let waited = waiting(|| this.done.synchronize());
         // SAFETY: `this` is never dropped nor used again, so the event is dropped once.
         unsafe { core::ptr::drop_in_place(&raw mut this.done) };
         waited?;
@@ -244,7 +262,7 @@ impl<H, D> Drop for Transfer<H, D> {
         if self.lost {
             return;
         }
-        match self.done.synchronize() {
+        match waiting(|| self.done.synchronize()) {
             // SAFETY: dropped once, here; the copy has finished.
             Ok(()) => unsafe { ManuallyDrop::drop(&mut self.sides) },
             // The copy may still be under way: both sides are leaked.

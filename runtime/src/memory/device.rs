@@ -15,6 +15,20 @@ use crate::pointer::Address;
 /// Device memory for elements of one type.
 ///
 /// Runtime API: `cudaMalloc`, and `cudaFree` on drop. A buffer of no elements owns nothing.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::memory::{DeviceBuffer, DeviceMemory};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut buffer = DeviceBuffer::<u32>::zeroed(&device, 8)?;
+/// cuwhy_runtime::copy::upload(&mut buffer.slice_mut(2..4)?, &[7, 9])?;
+/// assert_eq!(buffer.to_vec()?, [0, 0, 7, 9, 0, 0, 0, 0]);
+/// buffer.free()?; // Or dropped: then a failure goes to the hook.
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct DeviceBuffer<T> {
     device: Device,
     address: Address,

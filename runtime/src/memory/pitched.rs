@@ -13,6 +13,22 @@ use crate::pointer::Address;
 ///
 /// Runtime API: `cudaMallocPitch`, and `cudaFree` on drop. It is not one run of elements: between
 /// rows lie bytes that belong to nobody, so only [`copy::Copy2d`](crate::copy::Copy2d) takes it.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::copy;
+/// use cuwhy_runtime::memory::{PitchedBuffer, Pitch};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut rows = PitchedBuffer::<u8>::new(&device, 3, 2)?;
+/// copy::upload_2d(&mut rows, &[1, 2, 3, 4, 5, 6], Pitch::packed::<u8>(3)?)?;
+/// let mut first = [0; 6];
+/// copy::download_2d(&mut first, Pitch(3), &rows)?;
+/// assert_eq!(first, [1, 2, 3, 4, 5, 6]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct PitchedBuffer<T> {
     device: Device,
     address: Address,

@@ -94,7 +94,8 @@ pub trait Ask {
         Access::Unknown
     }
 
-    /// What an array is.
+    /// What an array is. A driver follows the handle: it is only asked for arrays that are known to
+    /// be alive, or whose handle can be read at least.
     fn array(&self, handle: u64) -> Option<ArrayFacts> {
         let _ = handle;
         None

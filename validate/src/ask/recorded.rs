@@ -66,6 +66,7 @@ impl Recorded {
     #[must_use]
     pub fn with_array(mut self, array: ArrayFacts) -> Self {
         self.arrays.insert(array.handle, array);
+        self.words.insert(array.handle & !7, 0);
         self
     }
 

@@ -37,7 +37,11 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     }
     if let Action::Copy3D(copy) = &call.action {
         let array = |place: &Place| match *place {
-            Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),
+            Place::Array { handle, .. } | Place::Both { handle, .. } => {
+                let alive = registry.and_then(|registry| registry.array(handle));
+                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some());
+                usable.then(|| ask.array(handle))?
+            }
             _ => None,
         };
         facts.arrays = [array(&copy.dst), array(&copy.src)];
@@ -165,7 +169,7 @@ impl Sources<'_> {
         };
         match entry {
             Some(Entry::Live(seen)) => merge(&mut owner, seen),
-            Some(Entry::Dead(dead)) if owner.class.is_nothing() => bury(&mut owner, dead),
+            Some(Entry::Dead(dead)) if owner.is_nowhere() => bury(&mut owner, dead),
             Some(Entry::Dead(_)) | None => {}
         }
         owner
@@ -339,6 +343,8 @@ impl Sources<'_> {
 
 /// What the registry saw is added to what the driver confirmed.
 fn merge(owner: &mut Owner, seen: Owner) {
+    // A registration that the registry saw as read-only is, whatever an older driver says of it.
+    let read_only = seen.access == Access::Read && owner.access != Access::None;
     let same_start = match (owner.range, seen.range) {
         (Some(one), Some(two)) => one.start == two.start || seen.class == Class::Virtual,
         _ => true,
@@ -357,6 +363,9 @@ fn merge(owner: &mut Owner, seen: Owner) {
     if refines {
         owner.class = seen.class;
         owner.permissions = seen.permissions.or(owner.permissions);
+    }
+    if read_only {
+        owner.access = Access::Read;
     }
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;

@@ -2,7 +2,7 @@
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Demand};
-use crate::facts::Class;
+use crate::facts::{Class, Owner};
 use crate::predict::{array_called_host, array_source_called_host};
 use crate::{Api, Kind, Prediction, Role};
 
@@ -83,6 +83,7 @@ fn contradicted(case: &Case<'_>) -> Vec<Role> {
         .filter(|facts| {
             facts.operand.demand == Demand::Cuda
                 && matches!(facts.class(), Class::Pageable | Class::Foreign)
+                && !facts.head().is_some_and(Owner::is_nowhere)
         })
         .map(|facts| facts.operand.role)
         .collect()

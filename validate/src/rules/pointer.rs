@@ -66,7 +66,12 @@ pub(super) static UNKNOWN: Rule = Rule {
 fn unknown(case: &Case<'_>, out: &mut Vec<Found>) {
     for facts in case.moved().chain(case.registered()) {
         let freed = facts.class() == Class::Freed && facts.operand.role == Role::Subject;
-        if facts.class() != Class::Unmapped && !freed {
+        // Closed address space where CUDA demands memory of its own; elsewhere other rules speak.
+        let closed = facts.class() == Class::Pageable
+            && facts.operand.demand == Demand::Cuda
+            && case.environment().pageable_access != Some(true)
+            && facts.head().is_some_and(Owner::is_nowhere);
+        if facts.class() != Class::Unmapped && !freed && !closed {
             continue;
         }
         let role = facts.operand.role;

@@ -2,7 +2,7 @@
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Demand, Shape};
-use crate::facts::{Class, Segment};
+use crate::facts::{Class, Owner, Segment};
 use crate::predict::first_untouchable;
 use crate::{OperandFacts, Prediction, Role};
 
@@ -183,13 +183,15 @@ pub(super) static BEFORE_START: Rule = Rule {
         "pointer.unknown",
         "kind.contradicts",
         "range.host-not-writable",
+        "range.host-not-readable",
     ],
     find: before_start,
 };
 
 fn before_start(case: &Case<'_>, out: &mut Vec<Found>) {
     for facts in case.moved() {
-        if facts.class() != Class::Unmapped {
+        let nowhere = facts.head().is_some_and(Owner::is_nowhere);
+        if !nowhere || !matches!(facts.class(), Class::Unmapped | Class::Pageable) {
             continue;
         }
         let next = facts
