@@ -254,9 +254,10 @@ macro_rules! of_major {
                     assert!(properties.major >= 3, "a compute capability");
                     assert!(properties.totalGlobalMem > 1 << 26, "a size of memory");
                 }
+                // Not every library takes a kernel that it loaded itself for a function.
                 let kernel = kernel(asked);
-                if !asked.device || !kernel.is_null() {
-                    asked.filled("cudaFuncGetAttributes", |out| {
+                if asked.device == Device::None || !kernel.is_null() {
+                    fill("cudaFuncGetAttributes", |out| {
                         call!(table.cudaFuncGetAttributes(out, kernel))
                     });
                 }

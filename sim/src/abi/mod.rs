@@ -17,6 +17,7 @@ mod gate;
 mod graph;
 mod graph_exec;
 mod graph_memory;
+mod graph_query;
 mod guard;
 mod init;
 mod library;

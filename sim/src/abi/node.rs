@@ -168,6 +168,16 @@ pub(super) fn fill_params(spec: &FillSpec) -> CUDA_MEMSET_NODE_PARAMS {
     }
 }
 
+/// A function as C writes it.
+pub(super) fn host_params(function: usize, data: usize) -> CUDA_HOST_NODE_PARAMS {
+    let function = core::ptr::with_exposed_provenance::<()>(function);
+    CUDA_HOST_NODE_PARAMS {
+        // SAFETY: the program gave this address as a function of this type.
+        fn_: unsafe { core::mem::transmute::<*const (), CUhostFn>(function) },
+        userData: core::ptr::with_exposed_provenance_mut(data),
+    }
+}
+
 /// The newest way to describe any node.
 pub(super) fn any(params: &CUgraphNodeParams) -> Outcome<Option<Action>> {
     use super::graph::{child, event};

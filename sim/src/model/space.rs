@@ -192,7 +192,12 @@ impl Space {
                 (start, bytes)
             }
             Class::Pinned | Class::Combined | Class::Managed => {
-                let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
+                let purpose = if class == Class::Managed {
+                    Use::Managed
+                } else {
+                    Use::Shared
+                };
+                let bytes = Arc::new(Mapping::new(purpose, length, BLOCK)?);
                 (bytes.start(), bytes)
             }
         };
