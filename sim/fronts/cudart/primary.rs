@@ -183,6 +183,7 @@ impl Call {
     fn forget(&self, index: usize) {
         let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
         if !context.is_null() {
+            super::register::forget(context);
             FORMER[index].store(context, Ordering::Release);
             ANY_FORMER.store(true, Ordering::Release);
         }

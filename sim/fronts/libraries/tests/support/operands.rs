@@ -16,7 +16,7 @@ use super::c;
 const PAGE: usize = 4096;
 
 /// The variable that a compiler would keep on the host for one on the device.
-static SHADOW: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+pub(crate) static SHADOW: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
 
 pub(crate) type Operands = BTreeMap<&'static str, *mut c_void>;
 
@@ -99,7 +99,7 @@ fn guarded() -> *mut c_void {
 }
 
 /// Announces the variable as a compiled program does before `main`.
-fn announce(major: Major) {
+pub(crate) fn announce(major: Major) {
     type Begin = unsafe extern "C" fn(*mut c_void) -> *mut *mut c_void;
     type Variable = unsafe extern "C" fn(
         *mut *mut c_void,
