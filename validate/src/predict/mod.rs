@@ -146,6 +146,17 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
+    if call.api == Api::Runtime
+        && let Action::Copy3D(_) = call.action
+        && !call.function.contains("Array")
+    {
+        let sides = plane::unclear_sides(call).or_else(|| kind(call));
+        let host = plane::array_source_called_host(call);
+        let refused = host.then_some(Prediction::Status(codes::INVALID_VALUE));
+        if sides.is_some() || refused.is_some() {
+            return sides.or(refused);
+        }
+    }
     let narrow = plane::too_narrow(call);
     let refused = narrow.map(|(_, _, code)| Prediction::Status(code));
     if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
