@@ -50,7 +50,7 @@ pub struct Fleet {
 }
 
 /// A call may take this long, and no longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Making a context may take longer while others do.
 const START: Duration = Duration::from_secs(60);
 const MOST_FAILURES: u32 = 4;

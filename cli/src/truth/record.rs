@@ -115,7 +115,11 @@ pub(super) fn agree(said: &Said, answer: &Answer) -> bool {
         (Said::Crash, None) => answer.status.is_none() && answer.ended.is_some(),
         (Said::Fault(_), None) | (_, Some(_)) => false,
         (Said::Status(code), None) => answer.status == Some(*code) && answer.sync == 0,
-        (Said::Dies(code), None) => answer.status == Some(0) && answer.sync == *code,
+        // A call that waits may bring the news itself.
+        (Said::Dies(code), None) => {
+            matches!(answer.status, Some(status) if status == 0 || status == *code)
+                && answer.sync == *code
+        }
     }
 }
 

@@ -98,7 +98,13 @@ pub fn predict(call: &Call, facts: &Facts) -> Prediction {
     // A capture records the copy and touches nothing.
     let recorded = facts.environment.capture == Capture::ThisStream;
     match answer {
-        Prediction::Fault { .. } if recorded => Prediction::Success,
+        answer if recorded && answer.is_deadly() => Prediction::Success,
+        // Measured: a fill's operand is not looked at until the graph runs.
+        Prediction::Status(codes::INVALID_VALUE)
+            if recorded && matches!(call.action, Action::Fill(_)) =>
+        {
+            Prediction::Success
+        }
         answer => answer,
     }
 }
@@ -124,6 +130,11 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if call.api == Api::Runtime && is_empty(call) {
         return Some(Prediction::Success);
     }
+    // A batch on the legacy stream is refused before anybody asks for a context.
+    let legacy = call.stream() == Stream::Legacy;
+    if legacy && matches!(call.action, Action::Batch(_)) {
+        return Some(Prediction::Status(codes::INVALID_VALUE));
+    }
     // Work in a created stream goes by the stream's own context.
     let created = matches!(call.stream(), Stream::Handle(_));
     if call.api == Api::Driver && environment.current == Current::None && !created {
@@ -135,18 +146,17 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     None
 }
 
-/// What is refused before anybody asks whether a stream captures: a batch on the legacy stream;
-/// pitches that the runtime checks, before the kind; the kind; ordinals; pitches that the driver
+/// What is refused before anybody asks whether a stream captures: a batch's attributes; pitches that the runtime checks, before the kind; the kind; ordinals; pitches that the driver
 /// checks.
 fn early(call: &Call, facts: &Facts) -> Stopped {
-    if let Action::Batch(_) = call.action {
-        let legacy = call.stream() == Stream::Legacy;
-        return legacy.then_some(Prediction::Status(codes::INVALID_VALUE));
+    if let Action::Batch(batch) = &call.action {
+        let bad = batch.entries.is_empty() || other::bad_attributes(batch).is_some();
+        return bad.then_some(Prediction::Status(codes::INVALID_VALUE));
     }
     if is_empty(call) {
         return None;
     }
-    let narrow = plane::too_narrow(call).map(|(_, _, code)| code);
+    let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| code);
     let refused = narrow.map(Prediction::Status);
     // The functions for arrays look at the kind first.
     if narrow == Some(codes::INVALID_PITCH) && !call.function.contains("Array") {
