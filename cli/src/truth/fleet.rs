@@ -303,6 +303,7 @@ impl Crew<'_> {
                     Ok(Next::End) | Err(_) => break,
                 };
                 match line.split_at_checked(2) {
+                    Some(("P ", rest)) => begun = Begun::unpredicted(rest),
                     Some(("B ", rest)) => begun = serde_json::from_str(rest).ok(),
                     Some(("E ", rest)) => {
                         if let (Some(one), Ok(answer)) = (begun.take(), serde_json::from_str(rest))

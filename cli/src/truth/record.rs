@@ -63,6 +63,28 @@ pub(super) struct Begun {
     pub(super) alone: Option<Said>,
 }
 
+impl Begun {
+    /// A case that is being predicted: its number and its function.
+    pub(super) fn unpredicted(text: &str) -> Option<Self> {
+        let (case, function) = text.split_once(' ')?;
+        let none = || "-".to_owned();
+        Some(Self {
+            case: case.parse().ok()?,
+            function: function.into(),
+            kind: none(),
+            dst: none(),
+            src: none(),
+            stream: none(),
+            around: String::new(),
+            intent: none(),
+            how: none(),
+            text: "the process died while the call was predicted".into(),
+            said: Said::CannotTell("died".into()),
+            alone: None,
+        })
+    }
+}
+
 /// What came of the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {

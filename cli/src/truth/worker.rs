@@ -175,6 +175,8 @@ impl Worker<'_> {
             world.registry.stream_destroyed(drawn.stream);
         }
         self.surround(&drawn);
+        output.line(&format!("P {case} {}", drawn.entry.name))?;
+        output.flush()?;
         let begun = self.predict(case, world, &drawn);
         let line =
             serde_json::to_string(&begun).map_err(|error| Failure::Bug(error.to_string()))?;
@@ -230,7 +232,11 @@ impl Worker<'_> {
                 drawn.call.action,
                 Action::Register(_) | Action::Unregister { .. }
             );
-        let alone = self.say(drawn, None);
+        let alone = if untold {
+            said.clone()
+        } else {
+            self.say(drawn, None)
+        };
         let kind = drawn
             .call
             .action
@@ -260,7 +266,7 @@ impl Worker<'_> {
             intent: drawn.intent.name().into(),
             how: drawn.how.into(),
             text: text(drawn),
-            alone: (alone != said && !untold).then_some(alone),
+            alone: (alone != said).then_some(alone),
             said,
         }
     }
