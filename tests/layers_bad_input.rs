@@ -352,6 +352,33 @@ const MAKERS: [&str; 15] = [
 ];
 
 #[test]
+fn asking_for_a_version_initialises_nothing() {
+    for house in [House::Driver, House::Runtime(13)] {
+        let Some(child) = child(here!(), house, "version", "") else {
+            continue;
+        };
+        let body = || {
+            match house {
+                House::Driver => assert!(cuwhy_driver::version().expect("a driver").major() > 0),
+                House::Runtime(_) => {
+                    assert!(cuwhy_runtime::version().expect("a runtime").major() > 0)
+                }
+            }
+            let error =
+                cuwhy_driver::pointer::attributes(&raw const house).expect_err("not initialised");
+            assert_eq!(error.status().map(|status| status.0), Some(3), "{error}");
+            assert_eq!(
+                cuwhy_driver::context::Context::current()
+                    .expect_err("not initialised")
+                    .call(),
+                Some("cuCtxGetCurrent")
+            );
+        };
+        child.run(body).must_succeed();
+    }
+}
+
+#[test]
 fn a_context_of_ones_own_ends_with_its_last_clone() {
     let Some(child) = child(here!(), House::Driver, "own", "") else {
         return;

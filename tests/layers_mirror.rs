@@ -8,11 +8,15 @@ use std::path::Path;
 use cuwhy_tests::{House, house};
 
 /// What only the driver's layer has; a context stands as the device that it is in the other.
-const ONLY_DRIVER: [(&str, &str); 8] = [
+const ONLY_DRIVER: [(&str, &str); 12] = [
     (
         "device DeviceFlags",
         "how a context of one's own is created",
     ),
+    ("device AUTOMATIC", "one of those"),
+    ("device BLOCKING", "one of those"),
+    ("device SPIN", "one of those"),
+    ("device YIELD", "one of those"),
     ("device Device::api_version", "contexts only"),
     ("device Device::create", "contexts only"),
     (

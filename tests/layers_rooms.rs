@@ -21,7 +21,7 @@ macro_rules! bodies {
             use $krate::error::{self, Result};
             use $krate::event::{Event, EventOptions};
             use $krate::graph::Graph;
-            use $krate::ipc::{EventHandle, MemoryHandle};
+            use $krate::ipc::{EventHandle, MemoryHandle, OpenedMemory};
             use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
             use $krate::memory::{
                 Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
@@ -249,6 +249,9 @@ macro_rules! bodies {
                 let volume = Array::new(&place, Shape::volume(4, 3, 2, Format::F32, 4))?;
                 assert_eq!(volume.shape().elements(), Some(24));
                 drop(volume);
+                let (address, pitch) = pitched.into_raw();
+                // SAFETY: given away just now.
+                let pitched = unsafe { PitchedBuffer::<u32>::from_raw_parts(&place, address, pitch, 7, 5) };
                 let (address, pitch) = pitched.into_raw();
                 assert!(pitch.0 > 0);
                 let entered = place.enter()?;
@@ -742,6 +745,48 @@ macro_rules! bodies {
                 }
                 Ok(())
             }
+
+            /// Shares memory and an event with `reader`, which is given both handles.
+            pub(super) fn lends(reader: impl FnOnce(&str)) -> Result<()> {
+                let place = place()?;
+                let buffer = DeviceBuffer::from_slice(&place, &[42_u8; 4096])?;
+                let event = Event::new(&place, EventOptions::INTERPROCESS)?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                event.record(&stream)?;
+                stream.synchronize()?;
+                let event = match EventHandle::of(&event) {
+                    Err(error) if error.status().is_some_and(|status| status.0 == 801) => {
+                        cuwhy_tests::skip("the simulator shares nothing between processes");
+                        return Ok(());
+                    }
+                    handle => handle?,
+                };
+                let bytes = MemoryHandle::of(&buffer)?.0.into_iter().chain(event.0);
+                reader(&bytes.map(|byte| format!("{byte:02x}")).collect::<String>());
+                assert_eq!(buffer.to_vec()?, [43; 4096]);
+                Ok(())
+            }
+
+            /// Reads and writes what another process lent.
+            pub(super) fn borrows(handles: &str) -> Result<()> {
+                let byte = |index: usize| u8::from_str_radix(&handles[index * 2..index * 2 + 2], 16).expect("hex");
+                let memory = MemoryHandle(std::array::from_fn(byte));
+                let event = EventHandle(std::array::from_fn(|index| byte(64 + index)));
+                let place = place()?;
+                // SAFETY: the other process waits for this one before it ends either.
+                let event = unsafe { event.open(&place) }?;
+                event.synchronize()?;
+                // SAFETY: as above.
+                let mut memory = unsafe { OpenedMemory::open(&place, memory) }?;
+                let mut bytes = [0; 4096];
+                copy::download(&mut bytes, &memory.typed::<u8>())?;
+                assert_eq!(bytes, [42; 4096]);
+                copy::fill(&mut memory, 43)?;
+                place.synchronize()?;
+                drop((memory, event));
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
         }
     };
 }
@@ -791,6 +836,42 @@ fn two_devices_keep_to_themselves() {
             houses::House::Runtime(_) => {
                 runtime::two_devices_keep_to_themselves().expect("no error")
             }
+        };
+        child.run(body).must_succeed();
+    }
+}
+
+#[test]
+fn another_process_reads_and_writes_what_is_lent() {
+    const HANDLES: &str = "CUWHY_TEST_HANDLES";
+    for house in houses::HOUSES {
+        let test = cuwhy_tests::here!();
+        if let Ok(handles) = std::env::var(HANDLES) {
+            // The process that borrows, which the one that lends has started.
+            let borrower = cuwhy_tests::Child::new(test, &format!("{house:?} borrows"));
+            let body = || match house {
+                houses::House::Driver => driver::borrows(&handles).expect("no error"),
+                houses::House::Runtime(_) => runtime::borrows(&handles).expect("no error"),
+            };
+            borrower.run(body).must_succeed();
+            continue;
+        }
+        let Some(child) = houses::child(test, house, "lends", "") else {
+            continue;
+        };
+        let reader = |handles: &str| {
+            let program = std::env::current_exe().expect("the system tells this program's file");
+            let status = std::process::Command::new(program)
+                .args([test, "--exact", "--nocapture", "--test-threads=1"])
+                .env(HANDLES, handles)
+                .env("CUWHY_TEST_CHILD", format!("{test}#{house:?} borrows"))
+                .status()
+                .expect("this program starts again");
+            assert_eq!(status.code(), Some(86), "the borrower came to its end");
+        };
+        let body = || match house {
+            houses::House::Driver => driver::lends(reader).expect("no error"),
+            houses::House::Runtime(_) => runtime::lends(reader).expect("no error"),
         };
         child.run(body).must_succeed();
     }

@@ -372,6 +372,28 @@ pub struct GraphExec {
 unsafe impl Send for GraphExec {}
 
 impl GraphExec {
+    /// Owns a graph that something else made ready.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live, its nodes belong to `context`, and nobody else destroys it.
+    #[must_use]
+    pub unsafe fn from_raw(context: &Context, raw: CUgraphExec) -> Self {
+        Self {
+            context: context.clone(),
+            raw,
+        }
+    }
+
+    /// Gives the graph away: the caller destroys it.
+    #[must_use = "nobody else destroys the graph"]
+    pub fn into_raw(self) -> CUgraphExec {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { ptr::drop_in_place(&raw mut this.context) };
+        this.raw
+    }
+
     /// The raw handle.
     #[must_use]
     pub fn as_raw(&self) -> CUgraphExec {

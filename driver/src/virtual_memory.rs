@@ -5,6 +5,7 @@
 //! [`Mapping::set_access`] says who.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use std::sync::Arc;
 
@@ -283,6 +284,15 @@ impl Physical {
             raw,
             size,
         }
+    }
+
+    /// Gives the handle away: the caller releases it.
+    #[must_use = "nobody else releases the handle"]
+    pub fn into_raw(self) -> CUmemGenericAllocationHandle {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut this.context) };
+        this.raw
     }
 
     /// The raw handle.

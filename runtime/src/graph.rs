@@ -371,6 +371,26 @@ pub struct GraphExec {
 unsafe impl Send for GraphExec {}
 
 impl GraphExec {
+    /// Owns a graph that something else made ready.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live, its nodes belong to `device`, and nobody else destroys it.
+    #[must_use]
+    pub unsafe fn from_raw(device: &Device, raw: cudaGraphExec_t) -> Self {
+        Self {
+            device: *device,
+            raw,
+        }
+    }
+
+    /// Gives the graph away: the caller destroys it.
+    #[must_use = "nobody else destroys the graph"]
+    pub fn into_raw(self) -> cudaGraphExec_t {
+        let this = ManuallyDrop::new(self);
+        this.raw
+    }
+
     /// The raw handle.
     #[must_use]
     pub fn as_raw(&self) -> cudaGraphExec_t {

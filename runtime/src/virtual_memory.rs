@@ -7,6 +7,7 @@
 //! The runtime has no such calls: this room calls the driver, in the primary context of the device.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use std::sync::Arc;
 
@@ -301,6 +302,13 @@ impl Physical {
             raw,
             size,
         }
+    }
+
+    /// Gives the handle away: the caller releases it.
+    #[must_use = "nobody else releases the handle"]
+    pub fn into_raw(self) -> CUmemGenericAllocationHandle {
+        let this = ManuallyDrop::new(self);
+        this.raw
     }
 
     /// The raw handle.

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::copy;
 use crate::error::{Result, report_drop};
 use crate::pointer::Address;
+use crate::stream::Stream;
 
 /// Device memory for elements of one type.
 ///
@@ -67,7 +68,7 @@ impl<T: Copy> DeviceBuffer<T> {
         Ok(buffer)
     }
 
-    /// Allocates and fills with zero bytes.
+    /// Allocates and fills with zero bytes; every stream may use them when this returns.
     ///
     /// # Errors
     ///
@@ -79,10 +80,13 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         let mut buffer = Self::new(context, len)?;
         copy::zero(&mut buffer)?;
+        if buffer.size().0 > 0 {
+            settle(context)?;
+        }
         Ok(buffer)
     }
 
-    /// Allocates and uploads.
+    /// Allocates and uploads; every stream may use the elements when this returns.
     ///
     /// # Errors
     ///
@@ -94,6 +98,9 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         let mut buffer = Self::new(context, elements.len())?;
         buffer.upload(elements)?;
+        if buffer.size().0 > 0 {
+            settle(context)?;
+        }
         Ok(buffer)
     }
 
@@ -132,6 +139,14 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         copy::to_vec(self)
     }
+}
+
+/// Waits until fills and copies of the legacy stream have reached the device.
+///
+/// CUDA returns from a fill, and from the upload of pageable memory, before they have; streams that do not
+/// wait for the legacy stream would see what was there before.
+fn settle(context: &Context) -> Result<()> {
+    Stream::legacy(context).synchronize()
 }
 
 impl<T> DeviceBuffer<T> {

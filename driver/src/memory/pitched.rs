@@ -83,6 +83,35 @@ fn access<T>() -> Bytes {
 }
 
 impl<T> PitchedBuffer<T> {
+    /// Owns rows that something else allocated.
+    ///
+    /// # Safety
+    ///
+    /// `address` was returned by an allocation in `context` of at least `height` rows of `width` elements at
+    /// that pitch which `cuMemFree` frees, nobody else frees it, and no Rust reference points there; or
+    /// there are no elements.
+    #[track_caller]
+    #[must_use]
+    pub unsafe fn from_raw_parts(
+        context: &Context,
+        address: Address,
+        pitch: Pitch,
+        width: usize,
+        height: usize,
+    ) -> Self {
+        let location = Location::caller();
+        let context = context.clone();
+        Self {
+            context,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        }
+    }
+
     /// Where it was allocated.
     #[must_use]
     pub fn context(&self) -> &Context {

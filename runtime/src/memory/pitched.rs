@@ -74,6 +74,35 @@ impl<T: Copy> PitchedBuffer<T> {
 }
 
 impl<T> PitchedBuffer<T> {
+    /// Owns rows that something else allocated.
+    ///
+    /// # Safety
+    ///
+    /// `address` was returned by an allocation in `device` of at least `height` rows of `width` elements at
+    /// that pitch which `cudaFree` frees, nobody else frees it, and no Rust reference points there; or
+    /// there are no elements.
+    #[track_caller]
+    #[must_use]
+    pub unsafe fn from_raw_parts(
+        device: &Device,
+        address: Address,
+        pitch: Pitch,
+        width: usize,
+        height: usize,
+    ) -> Self {
+        let location = Location::caller();
+        let device = *device;
+        Self {
+            device,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        }
+    }
+
     /// Where it was allocated.
     #[must_use]
     pub fn device(&self) -> &Device {

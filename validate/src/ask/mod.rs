@@ -31,6 +31,8 @@ pub struct Attributes {
     pub device_pointer: Option<u64>,
     /// `RANGE_START_ADDR` and `RANGE_SIZE`.
     pub range: Option<Span>,
+    /// `MAPPING_BASE_ADDR` and `MAPPING_SIZE`.
+    pub mapping: Option<Span>,
     /// `MAPPED`.
     pub mapped: Option<bool>,
     /// `CONTEXT`.

@@ -54,11 +54,9 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let waits = matches!(call.order, Order::Synchronous(_));
     // The copy runs through the whole address space. Where the host does it, it dies on the way;
     // where the device does, the context.
+    let by_host = !touched.is_empty() || waits && facts.operands.iter().any(host_reaches);
     match host(&touched) {
-        Prediction::Success if wraps < facts.operands.len() => Prediction::Crash,
-        Prediction::Success if waits && facts.operands.iter().any(host_reaches) => {
-            Prediction::Crash
-        }
+        Prediction::Success if by_host => Prediction::Crash,
         Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
         fault => fault,
     }

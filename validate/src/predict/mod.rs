@@ -156,15 +156,15 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
-    let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| code);
-    let refused = narrow.map(Prediction::Status);
-    // The functions for arrays look at the kind first.
-    if narrow == Some(codes::INVALID_PITCH) && !call.function.contains("Array") {
+    let narrow = plane::too_narrow(call, facts);
+    let refused = narrow.map(|(_, _, code)| Prediction::Status(code));
+    if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
         return refused;
     }
+    let later = plane::is_checked_late(call, narrow.map(|(_, what, _)| what));
     kind(call)
         .or_else(|| other::ordinals(call, facts))
-        .or(refused)
+        .or(refused.filter(|_| !later))
 }
 
 /// What stops a call because of a capture.
@@ -195,6 +195,9 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     }
     if is_empty(call) {
         return Some(Prediction::Success);
+    }
+    if let Some((_, _, code)) = plane::too_narrow(call, facts) {
+        return Some(Prediction::Status(code));
     }
     let null = facts
         .operands

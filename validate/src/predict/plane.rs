@@ -110,6 +110,15 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> O
     }
 }
 
+/// Whether a pitch is checked only after captures are: that of a fill, and that of a part of a row
+/// that begins at an offset.
+pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
+    match (&call.action, what) {
+        (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
+        (action, _) => matches!(action, Action::Fill(_)),
+    }
+}
+
 /// The side that is an array and that the kind calls the host, where the function minds.
 ///
 /// Measured: the functions for arrays answer 21, on either side; `cudaMemcpy3D` accepts every kind
