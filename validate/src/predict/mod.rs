@@ -146,8 +146,8 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     None
 }
 
-/// What is refused before anybody asks whether a stream captures: a batch's attributes; pitches that the runtime checks, before the kind; the kind; ordinals; pitches that the driver
-/// checks.
+/// What is refused before anybody asks whether a stream captures: a batch's attributes; pitches that
+/// the runtime checks, before the kind; the kind; ordinals; pitches that the driver checks.
 fn early(call: &Call, facts: &Facts) -> Stopped {
     if let Action::Batch(batch) = &call.action {
         let bad = batch.entries.is_empty() || other::bad_attributes(batch).is_some();
@@ -155,6 +155,17 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     }
     if is_empty(call) {
         return None;
+    }
+    if call.api == Api::Runtime
+        && let Action::Copy3D(_) = call.action
+        && !call.function.contains("Array")
+    {
+        let sides = plane::unclear_sides(call).or_else(|| kind(call));
+        let host = plane::array_source_called_host(call);
+        let refused = host.then_some(Prediction::Status(codes::INVALID_VALUE));
+        if sides.is_some() || refused.is_some() {
+            return sides.or(refused);
+        }
     }
     let narrow = plane::too_narrow(call, facts);
     let refused = narrow.map(|(_, _, code)| Prediction::Status(code));

@@ -115,8 +115,23 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> O
 pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
     match (&call.action, what) {
         (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
+        (Action::Copy3D(_), Some(Narrow::Slice { .. })) => call.api == Api::Driver,
         (action, _) => matches!(action, Action::Fill(_)),
     }
+}
+
+/// A side of `cudaMemcpy3D` that is both an array and a pointer, or neither: a null pointer.
+pub(super) fn unclear_sides(call: &Call) -> Stopped {
+    let Action::Copy3D(copy) = &call.action else {
+        return None;
+    };
+    let unclear = |place: &Place| match place {
+        Place::Both { .. } | Place::Neither => true,
+        Place::Memory { address, .. } => *address == 0,
+        Place::Array { .. } => false,
+    };
+    let any = unclear(&copy.dst) || unclear(&copy.src);
+    any.then_some(Prediction::Status(codes::INVALID_VALUE))
 }
 
 /// The side that is an array and that the kind calls the host, where the function minds.
