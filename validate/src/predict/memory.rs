@@ -7,7 +7,7 @@
 use super::{Missing, Prediction, codes};
 use crate::call::{Action, Demand};
 use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
-use crate::{Call, OperandFacts, Order, Role};
+use crate::{Call, OperandFacts, Role};
 use smallvec::SmallVec;
 
 const PAGE: u64 = 4096;
@@ -51,12 +51,13 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if wraps == 0 {
         return host(&touched);
     }
-    let waits = matches!(call.order, Order::Synchronous(_));
     // The copy runs through the whole address space. Where the host does it, it dies on the way;
-    // where the device does, the context.
-    let by_host = !touched.is_empty() || waits && facts.operands.iter().any(host_reaches);
+    // where the device does, the context. Measured: the host does it as soon as one side is host
+    // memory, page-locked or not, and never does a fill.
+    let fill = matches!(call.action, Action::Fill(_));
+    let by_host = !touched.is_empty() || facts.operands.iter().any(host_reaches);
     match host(&touched) {
-        Prediction::Success if by_host => Prediction::Crash,
+        Prediction::Success if by_host && !fill => Prediction::Crash,
         Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
         fault => fault,
     }
@@ -178,8 +179,12 @@ fn in_owner(facts: &OperandFacts) -> Opinion {
     if facts.class() == Class::Virtual && facts.operand.address.checked_add(extent).is_none() {
         return Opinion::Wraps;
     }
-    // Rows that lie elsewhere than their sum says. Measured: a distance of exactly 2^64 is accepted.
-    let astray = shape.extent().is_none() && extent != shape.width;
+    // Rows that lie elsewhere than their sum says: before the first one, and out of the allocation.
+    let back = shape
+        .pitch
+        .wrapping_neg()
+        .saturating_mul(shape.rows.saturating_sub(1));
+    let astray = shape.extent().is_none() && extent != shape.width && back > offset;
     let wrapped = offset.wrapping_add(extent);
     match offset.checked_add(extent) {
         Some(end) if end <= range.bytes() && astray => Opinion::Wraps,

@@ -147,7 +147,7 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
 }
 
 /// What is refused before anybody asks whether a stream captures: a batch's attributes; pitches that
-/// the runtime checks, before the kind; the kind; ordinals; pitches that the driver checks.
+/// the runtime checks, before the kind; the kind; ordinals. What the driver checks comes later.
 fn early(call: &Call, facts: &Facts) -> Stopped {
     if let Action::Batch(batch) = &call.action {
         let bad = batch.entries.is_empty() || other::bad_attributes(batch).is_some();
@@ -172,10 +172,7 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
         return refused;
     }
-    let later = plane::is_checked_late(call, narrow.map(|(_, what, _)| what));
-    kind(call)
-        .or_else(|| other::ordinals(call, facts))
-        .or(refused.filter(|_| !later))
+    kind(call).or_else(|| other::ordinals(call, facts))
 }
 
 /// What stops a call because of a capture.

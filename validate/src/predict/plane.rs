@@ -110,16 +110,6 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> O
     }
 }
 
-/// Whether a pitch is checked only after captures are: that of a fill, and that of a part of a row
-/// that begins at an offset.
-pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
-    match (&call.action, what) {
-        (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
-        (Action::Copy3D(_), Some(Narrow::Slice { .. })) => call.api == Api::Driver,
-        (action, _) => matches!(action, Action::Fill(_)),
-    }
-}
-
 /// A side of `cudaMemcpy3D` that is both an array and a pointer, or neither: a null pointer.
 pub(super) fn unclear_sides(call: &Call) -> Stopped {
     let Action::Copy3D(copy) = &call.action else {
