@@ -274,6 +274,10 @@ macro_rules! bodies {
                 assert_eq!(names[..3], ["destination", "source", "size"]);
                 assert!(error.to_string().contains("size = 41 B"), "{error}");
                 assert!(!error.is_sticky() && !error.is_missing() && !error.is_not_ready());
+                let hardware = cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require;
+                if hardware && $krate::version::supports_error_log()? {
+                    assert!(failure.log().is_some(), "{error}");
+                }
                 if let Some(log) = failure.log() {
                     assert_eq!(log, "Copy is larger than memobj size, for destination operand");
                     assert!(error.to_string().ends_with(log), "{error}");

@@ -27,6 +27,7 @@ macro_rules! bodies {
                 Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
                 MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
             };
+            use $krate::module::{Launch, Module};
             use $krate::pointer::{self, Access, Address, MemoryType};
             use $krate::pool::{Pool, PoolOptions, PooledBuffer};
             use $krate::stream::{CaptureMode, CaptureStatus, Stream, StreamOptions};
@@ -746,6 +747,39 @@ macro_rules! bodies {
                 Ok(())
             }
 
+            pub(super) fn code_is_loaded_and_looked_up() -> Result<()> {
+                const PTX: &str = ".version 6.0\n.target sm_50\n.address_size 64\n\
+                                   .visible .global .align 4 .b8 table[256];\n\
+                                   .visible .entry nothing()\n{\nret;\n}\n";
+                let place = place()?;
+                let module = match Module::from_ptx(&place, PTX) {
+                    Err(error) if error.is_missing() => return Ok(()),
+                    module => module?,
+                };
+                let table = module.global("table")?;
+                assert_eq!(table.size, Bytes(256));
+                assert_eq!(pointer::attributes(table.base)?.memory_type, MemoryType::Device);
+                let error = module.global("no such thing").unwrap_err();
+                assert_eq!(error.status().map(|status| status.0), Some(500), "{error}");
+                assert!(error.to_string().contains("no such thing"), "{error}");
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                // SAFETY: the kernel takes nothing and does nothing.
+                let launched = module.function("nothing").and_then(|nothing| unsafe {
+                    nothing.launch(Launch::threads(100, 32), &stream, &[])
+                });
+                if let Err(error) = launched {
+                    let hardware = cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require;
+                    // The simulator runs none; its runtime does not know this one either.
+                    let status = error.status().map(|status| status.0);
+                    assert!(!hardware && [Some(801), Some(400)].contains(&status), "{error}");
+                    cuwhy_tests::skip("the simulator runs no kernels");
+                }
+                stream.synchronize()?;
+                drop(module);
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
             /// Shares memory and an event with `reader`, which is given both handles.
             pub(super) fn lends(reader: impl FnOnce(&str)) -> Result<()> {
                 let place = place()?;
@@ -817,6 +851,7 @@ in_every_house! {
     every_thread_may_use_everything,
     observers_hear_of_everything,
     planes_go_in_a_stream,
+    code_is_loaded_and_looked_up,
 }
 
 #[test]

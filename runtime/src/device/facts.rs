@@ -34,7 +34,6 @@ impl Device {
         // SAFETY: `count` is a live out parameter.
         let status = unsafe { api.cudaGetDeviceCount(&raw mut count) };
         check!(api, cudaGetDeviceCount, status)?;
-        crate::logs::start();
         Ok(u32::try_from(count).unwrap_or(0))
     }
 
