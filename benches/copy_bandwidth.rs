@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use cuwhy_benches::{Class, Copy, Gpu, Layer, Suite};
+use cuwhy_benches::{Class, Copy, Direction, Gpu, Layer, Stream, Suite};
 use cuwhy_validate::Registry;
 use cuwhy_validate::ask::Live;
 use cuwhy_validate::checker::Checker;
@@ -87,6 +87,10 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
                             gpu.wait(stream).expect("the copy is made");
                         } else {
                             copy.wait(layer);
+                        }
+                        if copy.direction() == Direction::OnDevice {
+                            // CUDA returns from such a copy before it is done.
+                            gpu.wait(Stream::LEGACY).expect("the copy is made");
                         }
                     });
                 });

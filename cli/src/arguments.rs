@@ -58,6 +58,7 @@ pub enum Command {
     Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
     Truth(commands::truth::Arguments),
+    Rules(commands::rules::Arguments),
     Sim(commands::sim::Arguments),
     Ask(commands::ask::Arguments),
 }
@@ -77,6 +78,7 @@ impl Command {
             Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
             Self::Truth(arguments) => commands::truth::run(&arguments, output),
+            Self::Rules(arguments) => commands::rules::run(&arguments, output),
             Self::Sim(arguments) => commands::sim::run(&arguments, output),
             Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }

@@ -413,7 +413,7 @@ fn driver(
     let runtime = libraries
         .iter()
         .filter(|library| library.name == "libcudart")
-        .filter_map(|library| library.version.as_deref())
+        .filter_map(|library| library.version.as_deref().or(number_of(library)))
         .filter_map(major_minor)
         .max();
     let driver = Driver {
@@ -424,7 +424,10 @@ fn driver(
         nvml_version: nvml.nvml_version.clone(),
         cuda: cuda_number.map(version_text),
         cuda_number,
-        runtime: runtime.map(|(major, minor)| format!("{major}.{minor}")),
+        runtime: runtime.map(|(major, minor)| match minor {
+            Some(minor) => format!("{major}.{minor}"),
+            None => major.to_string(),
+        }),
         nvml_devices: nvml.count,
         cuda_devices: cuda.count,
         libcuda_mapped: cuda.mapped.clone(),
@@ -457,19 +460,29 @@ pub fn version_text(number: i32) -> String {
     format!("{}.{}", number / 1000, number % 1000 / 10)
 }
 
-fn major_minor(version: &str) -> Option<(u32, u32)> {
+fn major_minor(version: &str) -> Option<(u32, Option<u32>)> {
     let mut parts = version.split('.');
     let major = parts.next()?.parse().ok()?;
-    let minor = parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
-    Some((major, minor))
+    Some((major, parts.next().and_then(|part| part.parse().ok())))
+}
+
+/// The number in a library's own name: the major version, if nothing else is known.
+fn number_of(library: &Library) -> Option<&str> {
+    let name = library.soname.as_deref()?;
+    let (_, number) = name.split_once(".so.")?;
+    number.split('.').next()
 }
 
 fn notes(devices: &[Device], host: &Host, driver: &Driver) -> Vec<String> {
     let mut notes = Vec::new();
     if orders_differ(devices) {
-        let order = match host.environment.get("CUDA_DEVICE_ORDER") {
-            Some(order) => format!("CUDA_DEVICE_ORDER is {order}"),
-            None => "CUDA_DEVICE_ORDER is not set".into(),
+        let order = match (
+            host.environment.get("CUDA_VISIBLE_DEVICES"),
+            host.environment.get("CUDA_DEVICE_ORDER"),
+        ) {
+            (Some(visible), _) => format!("CUDA_VISIBLE_DEVICES is {visible}"),
+            (None, Some(order)) => format!("CUDA_DEVICE_ORDER is {order}"),
+            (None, None) => "CUDA_DEVICE_ORDER is not set".into(),
         };
         notes.push(format!(
             "nvml and cuda count these devices in different orders ({order})"

@@ -76,6 +76,15 @@ fn a_child_of_a_program_that_uses_cuda_gets_errors() {
             i32::from(refused != [3; 5])
         });
         assert_eq!(grandchild, End::Exit(0));
+        let mut managed = 0;
+        assert_eq!(cu!(driver.cuMemAllocManaged(&raw mut managed, 64, 1)), 0);
+        let mut pinned = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 64)), 0);
+        let managed = core::ptr::with_exposed_provenance::<u8>(usize::try_from(managed).unwrap());
+        // SAFETY: none: whether a child may read these is what is tested.
+        let read = |place: *const u8| in_child(|| i32::from(unsafe { place.read_volatile() }));
+        assert_eq!(read(managed), End::Signal(libc::SIGSEGV));
+        assert_eq!(read(pinned.cast()), End::Exit(0));
         assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
         0
     });

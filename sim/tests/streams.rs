@@ -211,3 +211,38 @@ fn a_batch_is_refused_in_a_capture_and_on_the_legacy_stream() {
     assert_eq!(cu!(driver.cuStreamEndCapture(stream, &raw mut graph)), 0);
     assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
 }
+
+#[test]
+fn a_graph_allocates_for_itself() {
+    let (driver, context) = alone();
+    let stream = stream(driver, 1);
+    let mut pinned: *mut c_void = core::ptr::null_mut();
+    assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 8)), 0);
+    let host = pinned.cast::<u64>();
+    let relaxed = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_RELAXED;
+    assert_eq!(cu!(driver.cuStreamBeginCapture_v2(stream, relaxed)), 0);
+    let mut memory = 0;
+    assert_eq!(cu!(driver.cuMemAllocAsync(&raw mut memory, 8, stream)), 0);
+    assert_eq!(cu!(driver.cuMemsetD8Async(memory, 7, 8, stream)), 0);
+    assert_eq!(
+        cu!(driver.cuMemcpyDtoHAsync_v2(pinned, memory, 8, stream)),
+        0
+    );
+    assert_eq!(cu!(driver.cuMemFreeAsync(memory, stream)), 0);
+    let (mut graph, mut exec) = (core::ptr::null_mut(), core::ptr::null_mut());
+    assert_eq!(cu!(driver.cuStreamEndCapture(stream, &raw mut graph)), 0);
+    assert_eq!(
+        cu!(driver.cuGraphInstantiateWithFlags(&raw mut exec, graph, 0)),
+        0
+    );
+    for _ in 0..2 {
+        // SAFETY: pinned memory of 8 bytes that no stream is using now.
+        unsafe { host.write_volatile(0) };
+        assert_eq!(cu!(driver.cuGraphLaunch(exec, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        // SAFETY: as above.
+        assert_eq!(unsafe { host.read_volatile() }, 0x0707_0707_0707_0707);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory, 0, 8)), 1);
+    }
+    assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
+}

@@ -721,6 +721,7 @@ fn two_devices(current: i32, peers: bool) -> Recorded {
             ordinal: device,
             device_pointer: Some(if seen { start } else { 0 }),
             range: Some(Span::sized(start, 4096)),
+            mapping: None,
             mapped: Some(true),
             context: Some(context),
             pool: Some(pool),

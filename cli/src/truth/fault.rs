@@ -104,7 +104,9 @@ pub(super) fn seen() -> Option<Fault> {
 
 extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel hands a complete description over.
-    let address = unsafe { (*info).si_addr() } as u64;
+    let info = unsafe { &*info };
+    // SAFETY: both signals that come here carry an address.
+    let address = unsafe { info.si_addr() }.expose_provenance() as u64;
     // SIGSEGV of the kernel's own (a non-canonical address) has no address.
     if SIGNAL.swap(signal, Ordering::Relaxed) == 0 {
         FIRST.store(address, Ordering::Relaxed);
@@ -130,15 +132,15 @@ fn mend(address: u64) -> bool {
             continue;
         }
         let rights = libc::PROT_READ | libc::PROT_WRITE;
-        let place: *mut c_void = ptr::with_exposed_provenance_mut(page as usize);
+        let place: *mut c_void = super::execute::pointer(page);
         let done = if RIGHTS[zone].load(Ordering::Relaxed) == -1 {
             let how = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
             // SAFETY: nothing is replaced: the kernel refuses where something is.
-            let got = unsafe { libc::mmap(place, PAGE as usize, rights, how, -1, 0) };
+            let got = unsafe { libc::mmap(place, super::execute::size(PAGE), rights, how, -1, 0) };
             got == place
         } else {
             // SAFETY: the page belongs to a mapping that the world made for this.
-            let status = unsafe { libc::mprotect(place, PAGE as usize, rights) };
+            let status = unsafe { libc::mprotect(place, super::execute::size(PAGE), rights) };
             status == 0
         };
         if done {

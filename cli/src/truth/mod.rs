@@ -10,6 +10,7 @@ mod execute;
 mod fault;
 mod fleet;
 mod journal;
+mod known;
 mod libraries;
 mod line;
 mod random;

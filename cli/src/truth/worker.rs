@@ -14,6 +14,7 @@ use cuwhy_validate::{Registry, predict};
 use super::draw::{Drawer, Drawn};
 use super::execute::{Hands, cuda, size};
 use super::fault;
+use super::known::Known;
 use super::random::Random;
 use super::record::{Answer, Begun, Said};
 use super::world::{Base, World};
@@ -206,7 +207,11 @@ impl Worker<'_> {
     /// The prediction; a panic is one that says nothing.
     fn say(&self, drawn: &Drawn, registry: Option<&Registry>) -> Said {
         let predicted = catch_unwind(AssertUnwindSafe(|| {
-            let facts = collect(&drawn.call, &self.live, registry, Depth::Full);
+            let ask = Known {
+                live: &self.live,
+                arrays: &self.base.arrays,
+            };
+            let facts = collect(&drawn.call, &ask, registry, Depth::Full);
             predict(&drawn.call, &facts)
         }));
         predicted.map_or_else(|_| Said::CannotTell("a panic".into()), Said::from)
@@ -214,8 +219,12 @@ impl Worker<'_> {
 
     fn predict(&self, case: u64, world: &World, drawn: &Drawn) -> Begun {
         let said = self.say(drawn, Some(&world.registry));
-        // Streams that are dead, and what is registered, only the registry knows.
+        // Whether a stream is alive, so that it may be asked about, and what is registered, only
+        // the registry knows.
         let untold = drawn.stream_name == "dead"
+            || drawn
+                .capturing
+                .is_some_and(|one| one.stream == drawn.stream)
             || matches!(
                 drawn.call.action,
                 Action::Register(_) | Action::Unregister { .. }

@@ -30,7 +30,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn enter(mode: Mode) -> Result<Self, cudaError_t> {
+    /// Every call but those that only name things begins so: with the driver loaded and initialised.
+    pub(crate) fn enter(mode: Mode) -> Result<Self, cudaError_t> {
         let insufficient = cudaError_t::cudaErrorInsufficientDriver;
         let loaded = loaded::driver().ok_or(insufficient)?;
         if loaded.version / 1000 < super::MAJOR {
@@ -40,6 +41,7 @@ impl Call {
             table: &loaded.table,
             mode,
         };
+        call.ready()?;
         Ok(call)
     }
 

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int};
 
 use cuda_sys::runtime::cudaError_t;
 
-use super::entry::{Answer, enter, keep, last, put};
+use super::entry::{Answer, Call, Mode, enter, keep, last, put};
 use super::loaded;
 use super::texts::{TEXTS, UNKNOWN};
 
@@ -55,6 +55,8 @@ pub(crate) unsafe fn cudaGetErrorName(code: cudaError_t) -> *const c_char {
 /// The version of the driver, 0 when there is none: that is no error.
 pub(crate) unsafe fn cudaDriverGetVersion(place: *mut c_int) -> cudaError_t {
     let version = loaded::driver().map_or(0, |loaded| loaded.version);
+    // Asking for the version initialises the driver; how that ends is not what was asked.
+    drop(Call::enter(Mode::Legacy));
     // SAFETY: the caller's place.
     kept(unsafe { put(place, c_int::try_from(version).unwrap_or_default()) })
 }

@@ -62,6 +62,20 @@ pub(crate) unsafe fn cudaMallocHost(call: &Call, place: *mut *mut c_void, size: 
     })
 }
 
+/// The device's address of host memory; without an address there is nothing to answer.
+pub(crate) unsafe fn cudaHostGetDevicePointer(
+    call: &Call,
+    place: *mut *mut c_void,
+    host: *mut c_void,
+    flags: c_uint,
+) -> Answer {
+    call.context()?;
+    if host.is_null() {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    driver!(call.cuMemHostGetDevicePointer_v2(place.cast(), host, flags))
+}
+
 pub(crate) unsafe fn cudaHostAlloc(
     call: &Call,
     place: *mut *mut c_void,

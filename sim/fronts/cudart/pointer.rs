@@ -16,7 +16,6 @@ pub(crate) unsafe fn cudaPointerGetAttributes(
     attributes: *mut own::cudaPointerAttributes,
     asked: *const c_void,
 ) -> Answer {
-    call.ready()?;
     let mut kind: c_uint = 0;
     let mut on_device: CUdeviceptr = 0;
     let mut on_host: *mut c_void = ptr::null_mut();

@@ -28,7 +28,17 @@ pub(super) fn viewer() -> Viewer {
 }
 
 fn facts(dptr: CUdeviceptr) -> Outcome<Facts> {
-    Ok(machine()?.space().facts(address(dptr), &viewer()))
+    let facts = machine()?.space().facts(address(dptr), &viewer());
+    // Without a current context there is no device to have an address on.
+    let device_pointer = if thread::current().is_some() {
+        facts.device_pointer
+    } else {
+        0
+    };
+    Ok(Facts {
+        device_pointer,
+        ..facts
+    })
 }
 
 /// Writes an attribute in its own C type.

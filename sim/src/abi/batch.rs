@@ -95,10 +95,14 @@ struct Rows {
 }
 
 fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> Outcome {
-    check_stream(call, stream)?;
+    // No stream at all is refused before anything is written.
+    if stream == 0 && !call.per_thread {
+        return Err(Code::INVALID_VALUE);
+    }
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
+    check_stream(call, stream)?;
     if rows.count == 0 {
         return Err(Code::INVALID_VALUE);
     }
@@ -195,10 +199,14 @@ fn boxes(
     flags: c_ulonglong,
     stream: usize,
 ) -> Outcome {
-    check_stream(call, stream)?;
+    // No stream at all is refused before anything is written.
+    if stream == 0 && !call.per_thread {
+        return Err(Code::INVALID_VALUE);
+    }
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
+    check_stream(call, stream)?;
     if count == 0 || flags != 0 {
         return Err(Code::INVALID_VALUE);
     }

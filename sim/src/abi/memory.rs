@@ -169,16 +169,16 @@ export! {
     }
 
     ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
-        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_));
+        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_) | Kind::Graph);
         free(call, address(dptr), sort)
     }
 
     ready fn cuMemGetAddressRange_v2(base: *mut CUdeviceptr, size: *mut usize, dptr: CUdeviceptr) |call| {
+        base.put_if_wanted(0);
+        size.put_if_wanted(0);
         call.context()?;
         let facts = machine()?.space().facts(address(dptr), &super::attributes::viewer());
         // What the current device cannot reach has no range there.
-        base.put_if_wanted(0);
-        size.put_if_wanted(0);
         if facts.device_pointer == 0 {
             return Err(Code::NOT_FOUND);
         }
@@ -204,6 +204,7 @@ export! {
     }
 
     ready fn cuMemHostGetDevicePointer_v2(out: *mut CUdeviceptr, p: *mut c_void, flags: c_uint) |call| {
+        out.put_if_wanted(0);
         let context = call.context()?;
         let place = match machine()?.space().find(p.address()) {
             _ if flags != 0 => None,

@@ -16,6 +16,8 @@ mod extra;
 mod gate;
 mod graph;
 mod graph_exec;
+mod graph_memory;
+mod graph_query;
 mod guard;
 mod init;
 mod library;

@@ -89,6 +89,8 @@ pub(super) const fn kind(action: &Action) -> CUgraphNodeType_enum {
         Action::Child(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_GRAPH,
         Action::Record(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_EVENT_RECORD,
         Action::Wait(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_WAIT_EVENT,
+        Action::Allocate(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_ALLOC,
+        Action::Free(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_FREE,
     }
 }
 
@@ -163,6 +165,16 @@ pub(super) fn fill_params(spec: &FillSpec) -> CUDA_MEMSET_NODE_PARAMS {
         elementSize: c_uint::try_from(spec.pattern.width()).unwrap_or(0),
         width: spec.width,
         height: spec.height,
+    }
+}
+
+/// A function as C writes it.
+pub(super) fn host_params(function: usize, data: usize) -> CUDA_HOST_NODE_PARAMS {
+    let function = core::ptr::with_exposed_provenance::<()>(function);
+    CUDA_HOST_NODE_PARAMS {
+        // SAFETY: the program gave this address as a function of this type.
+        fn_: unsafe { core::mem::transmute::<*const (), CUhostFn>(function) },
+        userData: core::ptr::with_exposed_provenance_mut(data),
     }
 }
 

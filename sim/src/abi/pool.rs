@@ -13,6 +13,7 @@ use super::memory::pointer;
 use super::vmm::device_at;
 use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
+use crate::model::graph::Action;
 use crate::model::machine::{Device, machine};
 use crate::model::object::Kind;
 use crate::model::pool::Pool;
@@ -44,8 +45,12 @@ fn allocate(
     let device = machine.device(stream.context()?.device)?;
     able(device)?;
     if let Some(capture) = guard::asynchronous_use(&stream)? {
-        capture.break_off();
-        return Err(call.unsupported());
+        let memory = machine
+            .space_mut()
+            .graph_allocate(size, stream.context()?.device)?;
+        let base = memory.object.base;
+        capture.add(&stream, Action::Allocate(memory))?;
+        return out.put(pointer(base));
     }
     if stream.kind == StreamKind::Legacy {
         guard::no_unsafe_call()?;
@@ -72,6 +77,17 @@ fn free(call: Call, base: usize, stream: usize) -> Outcome {
     match object.kind {
         // Allocated outside of the capture, so it cannot be freed in it.
         Kind::Pool(_) | Kind::Device if capture.is_some() => Err(Code::INVALID_VALUE),
+        Kind::Graph => match capture {
+            Some(capture) => capture.add(&stream, Action::Free(base)).map(drop),
+            None => {
+                stream.drain();
+                machine
+                    .space_mut()
+                    .remove(base)
+                    .map(drop)
+                    .ok_or(Code::INVALID_VALUE)
+            }
+        },
         Kind::Pool(_) => {
             let when = stream.enqueue(|| Ok(()))?;
             machine.space_mut().pool_free(base, stream.handle, when)

@@ -95,6 +95,7 @@ export! {
             return Capture::wait(&stream, &mark);
         }
         if let Some(capture) = guard::asynchronous_use(&stream)? {
+            // Documented, not measured.
             capture.break_off();
             return Err(Code::STREAM_CAPTURE_ISOLATION);
         }

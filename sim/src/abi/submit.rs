@@ -107,7 +107,7 @@ fn behind(stream: &Arc<Stream>, transfer: Transfer) -> Outcome {
         .map(drop)
 }
 
-/// Carries a memset out.
+/// Carries a memset out. On memory of a device nobody waits for it (measured), on other memory the caller does (documented).
 pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
     let machine = machine()?;
     let (stream, capture) = enter(call, when)?;

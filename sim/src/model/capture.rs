@@ -243,7 +243,8 @@ impl Capture {
         }
     }
 
-    /// Whether every other stream's last work is before the origin's last work.
+    /// Whether every other stream's last work is before the origin's last work. What follows when it is not is
+    /// documented, not measured.
     fn is_joined(&self, state: &State) -> bool {
         let nodes = lock(&self.graph.nodes);
         let mut reached: Vec<usize> = state

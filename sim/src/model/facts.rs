@@ -167,7 +167,7 @@ impl Space {
         match object.kind {
             Kind::Pinned(_) | Kind::Registered(_) | Kind::Managed => true,
             Kind::Device => own || viewer.peers.contains(&object.device),
-            Kind::Global => own,
+            Kind::Global | Kind::Graph => own,
             Kind::Pool(pool) => self
                 .pool(pool)
                 .map_or(own, |pool| pool.access(viewer.device) != Protection::None),

@@ -234,7 +234,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Destroys what the primary context owns; whoever retains it afterwards gets a new one under the same handle.
+    /// Destroys what the primary context owns and forgets who retained it (the latter documented, not measured); whoever
+    /// retains it afterwards gets a new one under the same handle.
     pub(crate) fn reset_primary(&self, device: Ordinal) -> Outcome {
         let mut primary = lock(&self.device(device)?.primary);
         let old = primary.context.take();

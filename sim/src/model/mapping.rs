@@ -11,8 +11,10 @@ pub(crate) enum Use {
     Reserved,
     /// The bytes behind device addresses: readable and writable by the simulator alone, not copied into children.
     Shadow,
-    /// Memory that the program itself reads and writes: pinned and managed memory.
+    /// Memory that the program itself reads and writes: pinned memory.
     Shared,
+    /// The same for managed memory, which children of the program do not have.
+    Managed,
 }
 
 /// A range of pages.
@@ -31,7 +33,7 @@ impl Mapping {
         let (protection, flags) = match purpose {
             Use::Reserved => (libc::PROT_NONE, libc::MAP_NORESERVE),
             Use::Shadow => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_NORESERVE),
-            Use::Shared => (libc::PROT_READ | libc::PROT_WRITE, 0),
+            Use::Shared | Use::Managed => (libc::PROT_READ | libc::PROT_WRITE, 0),
         };
         let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
@@ -44,7 +46,7 @@ impl Mapping {
         unmap(found, start - found);
         unmap(start + length, found + total - (start + length));
         let mapping = Self { start, length };
-        if purpose == Use::Shadow {
+        if matches!(purpose, Use::Shadow | Use::Managed) {
             mapping.advise(libc::MADV_DONTFORK);
         }
         Ok(mapping)

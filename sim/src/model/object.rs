@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Global,
     /// Stream-ordered memory of the pool with this handle.
     Pool(usize),
+    /// Memory that a graph allocates while it runs.
+    Graph,
     /// `cuMemHostAlloc` and `cuMemAllocHost`, with the flags given.
     Pinned(u32),
     /// `cuMemHostRegister`, with the flags given.

@@ -197,7 +197,7 @@ impl Space {
         Ok(())
     }
 
-    /// What a synchronisation does to pools: free what has left, keep what the threshold says.
+    /// What a synchronisation does to pools (documented, not measured): free what has left, keep what the threshold says.
     pub(crate) fn settle_pools(&mut self, device: Ordinal) {
         let handles: Vec<_> = self
             .pools

@@ -28,6 +28,8 @@ enum Class {
     Device,
     Variables,
     Pinned,
+    /// Pinned, and combined when written: never in a block with other pinned memory.
+    Combined,
     Managed,
 }
 
@@ -35,8 +37,18 @@ impl Class {
     const fn slab(self) -> Slab {
         match self {
             Self::Variables => Slab::variables(),
-            Self::Device | Self::Pinned | Self::Managed => Slab::plain(),
+            Self::Device | Self::Pinned | Self::Combined | Self::Managed => Slab::plain(),
         }
+    }
+}
+
+/// Where memory of the host is placed.
+const fn host_class(kind: Kind) -> Class {
+    const WRITE_COMBINED: u32 = 4;
+    match kind {
+        Kind::Managed => Class::Managed,
+        Kind::Pinned(flags) if flags & WRITE_COMBINED != 0 => Class::Combined,
+        _ => Class::Pinned,
     }
 }
 
@@ -130,12 +142,7 @@ impl Space {
         kind: Kind,
         owner: Owner,
     ) -> Outcome<Arc<Object>> {
-        let class = if kind == Kind::Managed {
-            Class::Managed
-        } else {
-            Class::Pinned
-        };
-        self.allocate_in(class, size, kind, owner)
+        self.allocate_in(host_class(kind), size, kind, owner)
     }
 
     fn allocate_in(
@@ -167,7 +174,7 @@ impl Space {
         let (bytes, offset) = (taken.bytes, taken.offset);
         let place = match class {
             Class::Device | Class::Variables => Place::Behind { bytes, offset },
-            Class::Pinned | Class::Managed => Place::There { bytes, offset },
+            Class::Pinned | Class::Combined | Class::Managed => Place::There { bytes, offset },
         };
         Ok(self.insert(taken.at, size, kind, owner, place, taken.block))
     }
@@ -184,8 +191,13 @@ impl Space {
                 self.charges.insert(start, charge);
                 (start, bytes)
             }
-            Class::Pinned | Class::Managed => {
-                let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
+            Class::Pinned | Class::Combined | Class::Managed => {
+                let purpose = if class == Class::Managed {
+                    Use::Managed
+                } else {
+                    Use::Shared
+                };
+                let bytes = Arc::new(Mapping::new(purpose, length, BLOCK)?);
                 (bytes.start(), bytes)
             }
         };
@@ -269,15 +281,19 @@ impl Space {
         Ok(())
     }
 
+    /// Makes an object known that was known before.
+    pub(crate) fn revive(&mut self, object: &Arc<Object>) {
+        self.objects.insert(object.base, Arc::clone(object));
+    }
+
     /// Forgets an object; its memory goes when the last copy in flight has ended.
     pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
         let object = self.objects.remove(&base)?;
         let class = match object.kind {
             Kind::Device => Class::Device,
             Kind::Global => Class::Variables,
-            Kind::Pinned(_) => Class::Pinned,
-            Kind::Managed => Class::Managed,
-            Kind::Registered(_) | Kind::Pool(_) => return Some(object),
+            kind @ (Kind::Pinned(_) | Kind::Managed) => host_class(kind),
+            Kind::Registered(_) | Kind::Pool(_) | Kind::Graph => return Some(object),
         };
         let owner = Owner {
             device: object.device,

@@ -145,6 +145,7 @@ impl Corner {
         let start = self.address.wrapping_add(before).wrapping_add(self.x);
         let extent = shape.extent(pitch, slice);
         let operand = machine.space().operand(start, extent, self.view, role)?;
+        // With HMM devices reach pageable memory: documented, not measured.
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
@@ -219,6 +220,7 @@ impl FillSpec {
         self.permit(&operand, machine)?;
         Ok(Some(Filling {
             poisonous: operand.wraps,
+            registered: operand.known && operand.pieces.iter().any(|piece| piece.keep.is_none()),
             dst: Side::of(operand, pitch, 0),
             pattern: self.pattern,
             shape,

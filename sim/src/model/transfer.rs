@@ -253,6 +253,8 @@ pub(crate) struct Filling {
     pub(crate) shape: Shape,
     /// As for a copy.
     pub(crate) poisonous: bool,
+    /// Registered memory: the device holds its pages and stores into them even where the program has let them go.
+    pub(crate) registered: bool,
 }
 
 impl Filling {
@@ -265,6 +267,10 @@ impl Filling {
         } = self.shape;
         if self.poisonous {
             return Err(Fault);
+        }
+        if self.registered {
+            let _pages_that_are_gone_are_the_devices_alone = self.by_copies();
+            return Ok(());
         }
         if self.dst.pieces.iter().any(|piece| piece.keep.is_none()) && thread == Thread::Worker {
             return self.by_copies();

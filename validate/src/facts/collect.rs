@@ -39,7 +39,8 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
         let array = |place: &Place| match *place {
             Place::Array { handle, .. } | Place::Both { handle, .. } => {
                 let alive = registry.and_then(|registry| registry.array(handle));
-                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some());
+                let mapped = || matches!(ask.host(handle), Host::Mapped(_));
+                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some() || mapped());
                 usable.then(|| ask.array(handle))?
             }
             _ => None,
@@ -75,8 +76,8 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     facts
 }
 
-/// Adds what is known of the call's stream. A dead handle must not be asked about: the driver
-/// follows it.
+/// Adds what is known of the call's stream. Only a stream that is known to be alive is asked about:
+/// the driver follows the handle, and a dead one would kill the process in our question.
 fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut Environment) {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
@@ -162,7 +163,7 @@ impl Sources<'_> {
                 };
             }
             Pointer::Known(attributes) => match super::classify(&attributes) {
-                Some(owner) => self.known(owner, at, environment),
+                Some(owner) => self.known(owner, at, environment, attributes.mapping.is_some()),
                 None if depth == Depth::Quick => Owner::of(Class::Foreign),
                 None => self.host(at, rest),
             },
@@ -176,15 +177,17 @@ impl Sources<'_> {
     }
 
     /// Adds to CUDA memory what the pointer's attributes leave open.
-    fn known(&self, mut owner: Owner, at: u64, environment: &Environment) -> Owner {
+    fn known(&self, mut owner: Owner, at: u64, environment: &Environment, exact: bool) -> Owner {
         if !matches!(owner.class, Class::Virtual | Class::NoAccess) {
             return owner;
         }
-        // The attributes describe the reservation; this says what of it is mapped. It needs a
+        // Older drivers describe the reservation; this says what of it is mapped. It needs a
         // current context, and access.
-        let mapped = self.ask.mapped_range(at);
-        if mapped.is_some() || owner.class == Class::Virtual {
-            owner.range = mapped;
+        if !exact {
+            let mapped = self.ask.mapped_range(at);
+            if mapped.is_some() || owner.class == Class::Virtual {
+                owner.range = mapped;
+            }
         }
         if environment.current == super::Current::None {
             owner.reachable = None;
@@ -274,7 +277,9 @@ impl Sources<'_> {
         };
         let owner = super::classify(&attributes)?;
         let start = match self.ask.mapped_range(at) {
-            Some(mapped) if owner.class == Class::Virtual => mapped.start,
+            Some(mapped) if owner.class == Class::Virtual && attributes.mapping.is_none() => {
+                mapped.start
+            }
             _ => owner.range?.start,
         };
         Some(start.clamp(part.start + 1, at))

@@ -176,11 +176,12 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
             ),
             format!("pass {:#x}, where it begins", range.start),
         ),
-        (Class::Pageable | Class::Foreign, _) => (
-            "the address is not registered".to_owned(),
-            "unregister what was registered, once".to_owned(),
+        (Class::Pinned, _) if owner.origin.call.is_some() => (
+            "the address is page-locked memory that was allocated, not registered".to_owned(),
+            "free it with the function that belongs to its allocation".to_owned(),
         ),
-        (class, _) if class.is_cuda() && !matches!(class, Class::Registered | Class::Pinned) => (
+        (Class::Registered | Class::Pinned | Class::Unknown | Class::Null, _) => return,
+        (class, _) if class.is_cuda() || class == Class::NoAccess => (
             format!(
                 "the address is {}, which was never registered",
                 words::class(class)
@@ -188,7 +189,10 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
             "unregister host memory that was registered; free this with its own function"
                 .to_owned(),
         ),
-        _ => return,
+        _ => (
+            "the address is not registered".to_owned(),
+            "unregister what was registered, once".to_owned(),
+        ),
     };
     out.push(
         Found::new(&NOT_BASE, says)

@@ -128,6 +128,7 @@ pub(crate) fn attributes(line: &Line, pointer: u64) -> Attributes {
         ordinal: line.text("DEVICE_ORDINAL").parse().unwrap(),
         device_pointer: Some(handle("DEVICE_POINTER")),
         range: (size > 0).then(|| Span::sized(base, size)),
+        mapping: None,
         mapped: Some(line.number("MAPPED") == 1),
         context: Some(handle("CONTEXT")),
         pool: Some(handle("MEMPOOL_HANDLE")),

@@ -2,9 +2,8 @@
 
 use cuwhy_device_state::Report;
 
-use super::words::missing;
 use super::{devices, health, libraries, memory, overview, processes, topology};
-use crate::table::{Align, Table, Tone};
+use crate::table::{Align, Cell, Table, Tone};
 
 /// Every section under its name.
 pub fn all(report: &Report) -> String {
@@ -42,7 +41,10 @@ pub fn chosen(report: &Report, names: &[String]) -> String {
                 .map(|name| {
                     let value = row.iter().find(|(known, _)| known == name);
                     match value.map(|(_, value)| value) {
-                        None | Some(serde_json::Value::Null) => missing(&device.absent, name),
+                        None | Some(serde_json::Value::Null) => {
+                            let why = crate::inspect::flat::why(device, name);
+                            Cell::toned(format!("- ({why})"), Tone::Faint)
+                        }
                         Some(serde_json::Value::String(text)) => text.clone().into(),
                         Some(value) => value.to_string().into(),
                     }

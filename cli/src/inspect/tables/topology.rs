@@ -82,6 +82,21 @@ pub fn topology(report: &Report) -> String {
     text.push_str(&matrix("performance rank (CUDA)", &|link| {
         link.cuda_performance_rank.map(|rank| rank.to_string())
     }));
+    let nodes: Vec<String> = whole
+        .iter()
+        .enumerate()
+        .filter_map(|(place, device)| {
+            let attributes = device.cuda.attributes.as_ref()?;
+            let node = attributes.get("CU_DEVICE_ATTRIBUTE_HOST_NUMA_ID")?;
+            (*node >= 0).then(|| format!("{} at {node}", name(place)))
+        })
+        .collect();
+    if !nodes.is_empty() {
+        text.push_str(&format!(
+            "\nnearest NUMA node of the host (CUDA): {}\n",
+            nodes.join(", ")
+        ));
+    }
     text.push_str(
         "\nNV18: 18 NVLink connections. Then, nearest first: PIX PXB PHB NODE SYS. ?: not told.\n",
     );

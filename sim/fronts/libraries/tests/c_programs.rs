@@ -1,5 +1,12 @@
 //! C programs on the runtime fronts: linked to them, linked to the real library, and opening them by name.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that cannot unwrap has failed, and says what it left out"
+)]
+
 mod support;
 
 use std::ffi::OsStr;

@@ -3,6 +3,13 @@
 //! The fronts' answers are computed; the table is only compared with them. A child makes the operands and copies line
 //! by line; where a copy kills it, the next child goes on behind that line.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that cannot unwrap has failed, and says what it left out"
+)]
+
 mod support;
 
 use core::ffi::c_void;

@@ -1,5 +1,12 @@
 //! NVML beside CUDA: the same devices, and memory that follows what is allocated.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that cannot unwrap has failed, and says what it left out"
+)]
+
 mod support;
 
 use core::ptr;

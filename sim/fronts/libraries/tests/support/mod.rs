@@ -174,3 +174,27 @@ pub(crate) fn has_driver() -> bool {
     });
     end != End::Exit(0)
 }
+
+/// The name of the first device.
+pub(crate) fn device_name(runtime: &Runtime) -> String {
+    use cuda_sys::runtime::DeviceProperties;
+    let (status, found) = runtime.device_properties(0);
+    assert_eq!(status.0, 0);
+    let name = match &found {
+        DeviceProperties::V11(found) => &found.name,
+        DeviceProperties::V12(found) => &found.name,
+        DeviceProperties::V13(found) => &found.name,
+        _ => panic!("a major that is not known here"),
+    };
+    let bytes = name.iter().take_while(|byte| **byte != 0);
+    bytes.map(|byte| char::from(byte.cast_unsigned())).collect()
+}
+
+/// Asks for the properties of the first device, to be written into so much room.
+pub(crate) fn raw_properties(runtime: &Runtime, room: *mut core::ffi::c_void) -> u32 {
+    if let Some(own) = runtime.v12() {
+        return c!(own.cudaGetDeviceProperties_v2(room.cast(), 0));
+    }
+    let own = runtime.v13().unwrap();
+    c!(own.cudaGetDeviceProperties(room.cast(), 0))
+}
