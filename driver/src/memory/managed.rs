@@ -58,6 +58,7 @@ impl ManagedVisibility {
 /// assert_eq!(buffer.as_slice()?, [5, 0, 0, 0]);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemAllocManaged")]
 pub struct ManagedBuffer<T> {
     context: Context,
     elements: NonNull<T>,

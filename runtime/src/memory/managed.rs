@@ -58,6 +58,7 @@ impl ManagedVisibility {
 /// assert_eq!(buffer.as_slice()?, [5, 0, 0, 0]);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMallocManaged")]
 pub struct ManagedBuffer<T> {
     device: Device,
     elements: NonNull<T>,
