@@ -179,6 +179,14 @@ macro_rules! bodies {
                 assert!(pointer::attributes(managed.address())?.is_managed);
                 let buffer = DeviceBuffer::from_slice(&place, managed.as_slice()?)?;
                 assert_eq!(buffer.to_vec()?[3], 9);
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                if let Err(error) = managed.prefetch(&place, &stream) {
+                    // Where host and device do not share at once, or nobody simulates it.
+                    let status = error.status().map(|status| status.0);
+                    assert!([Some(101), Some(801)].contains(&status), "{error}");
+                }
+                stream.synchronize()?;
+                assert_eq!(managed.as_slice()?[3], 9);
                 let address = managed.into_raw();
                 // SAFETY: given away just now.
                 unsafe { ManagedBuffer::<u32>::from_raw_parts(&place, address, 64) }?.free()
