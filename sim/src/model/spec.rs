@@ -114,13 +114,16 @@ impl Corner {
                 Ok(())
             };
         }
-        if self.address == 0 || self.pitch != 0 && shape.width > self.pitch {
+        let too_wide = self.pitch != 0 && shape.width > self.pitch;
+        let too_high = self.height != 0 && shape.height > self.height;
+        if self.address == 0 || too_wide || too_high {
             return Err(Code::INVALID_VALUE);
         }
         let row = self.x.checked_add(shape.width);
         let too_narrow = self.pitch != 0 && row.is_none_or(|row| row > self.pitch);
         let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height;
-        // Seen on hardware: where the memory is virtual or a pool's, nobody looks at these.
+        // Seen on hardware: where the memory is virtual or a pool's, nobody looks at where the
+        // corner lies, only at the sizes.
         if (too_narrow || too_low || self.sort == Sort::Unknown) && !self.is_lenient(machine) {
             return Err(Code::INVALID_VALUE);
         }
