@@ -50,7 +50,7 @@ pub struct Fleet {
 }
 
 /// A call may take this long, and no longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Making a context may take longer while others do.
 const START: Duration = Duration::from_secs(60);
 const MOST_FAILURES: u32 = 4;
@@ -303,6 +303,7 @@ impl Crew<'_> {
                     Ok(Next::End) | Err(_) => break,
                 };
                 match line.split_at_checked(2) {
+                    Some(("P ", rest)) => begun = Begun::unpredicted(rest),
                     Some(("B ", rest)) => begun = serde_json::from_str(rest).ok(),
                     Some(("E ", rest)) => {
                         if let (Some(one), Ok(answer)) = (begun.take(), serde_json::from_str(rest))
