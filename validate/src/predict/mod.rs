@@ -83,6 +83,10 @@ type Stopped = Option<Prediction>;
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
     let stopped = surroundings(call, facts)
         .or_else(|| early(call, facts))
+        .or_else(|| {
+            let dead = facts.environment.stream_dead == Some(true);
+            dead.then_some(Prediction::Crash)
+        })
         .or_else(|| capture(call, facts))
         .or_else(|| arguments(call, facts));
     if let Some(stopped) = stopped {
@@ -140,9 +144,6 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if call.api == Api::Driver && environment.current == Current::None && !created {
         return Some(Prediction::Status(codes::INVALID_CONTEXT));
     }
-    if environment.stream_dead == Some(true) {
-        return Some(Prediction::Crash);
-    }
     None
 }
 
@@ -156,23 +157,22 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
-    if call.api == Api::Runtime
-        && let Action::Copy3D(_) = call.action
-        && !call.function.contains("Array")
-    {
-        let sides = plane::unclear_sides(call).or_else(|| kind(call));
-        let host = plane::array_source_called_host(call);
-        let refused = host.then_some(Prediction::Status(codes::INVALID_VALUE));
-        if sides.is_some() || refused.is_some() {
-            return sides.or(refused);
+    let volume = matches!(call.action, Action::Copy3D(_)) && !call.function.contains("Array");
+    if call.api == Api::Runtime && volume {
+        let unclear = plane::unclear_sides(call).or_else(|| kind(call));
+        if unclear.is_some() {
+            return unclear;
         }
     }
-    let narrow = plane::too_narrow(call, facts);
-    let refused = narrow.map(|(_, _, code)| Prediction::Status(code));
-    if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
-        return refused;
+    // Of pitches only what the runtime itself refuses is refused this early.
+    let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| Prediction::Status(code));
+    if narrow == Some(Prediction::Status(codes::INVALID_PITCH)) {
+        return narrow;
     }
-    kind(call).or_else(|| other::ordinals(call, facts))
+    let host = plane::array_source_called_host(call);
+    kind(call)
+        .or_else(|| other::ordinals(call, facts))
+        .or(host.then_some(Prediction::Status(codes::INVALID_VALUE)))
 }
 
 /// What stops a call because of a capture.
