@@ -1,6 +1,7 @@
 //! Several workers at work, each replaced when it dies.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -30,7 +31,7 @@ pub struct Plan {
     /// Processes at work.
     pub workers: usize,
     /// Variables for the workers.
-    pub variables: Vec<(&'static str, PathBuf)>,
+    pub variables: Vec<(&'static str, OsString)>,
     /// Where finished parts are kept.
     pub journal: Option<PathBuf>,
     /// When to stop although cases are left.
