@@ -23,8 +23,7 @@ fn stage() -> Option<Stage> {
 #[test]
 fn no_rule_is_forgotten() {
     let forgotten: Vec<&str> = forgotten().into_iter().map(|rule| rule.id).collect();
-    let known = ["kind.impossible-for-array", "array.ambiguous"];
-    assert_eq!(forgotten, known, "these need arrays at the runtime");
+    assert!(forgotten.is_empty(), "{forgotten:?}");
 }
 
 /// What a status says about a prediction.

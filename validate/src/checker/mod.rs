@@ -7,7 +7,7 @@ mod quick;
 
 pub use audience::{Audience, Event};
 pub use error::{CheckedError, Reason};
-pub use policy::{Ignore, Policy};
+pub use policy::{Ignore, NoSuchRule, Policy};
 
 use crate::ask::Ask;
 use crate::facts::{Depth, collect};

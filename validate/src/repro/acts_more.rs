@@ -74,6 +74,54 @@ fn into_array(stage: &Stage, x: u64, y: u64) -> Result<Call, Skip> {
     Ok(rows(place, 256, 64, 2))
 }
 
+/// `cudaMemcpy2DToArray` from the heap.
+fn runtime_array(stage: &Stage, kind: Kind) -> Result<Call, Skip> {
+    let handle = stage.array()?;
+    let dst = Place::Array {
+        handle,
+        x: 0,
+        y: 0,
+        z: 0,
+    };
+    Ok(runtime("cudaMemcpy2DToArray", dst, kind))
+}
+
+/// `cudaMemcpy3D` into an array and a pointer at once, or the right thing.
+fn unclear(stage: &Stage) -> Result<Call, Skip> {
+    let dst = Place::Both {
+        handle: stage.array()?,
+        address: stage.device(PAGE)?,
+    };
+    Ok(runtime("cudaMemcpy3D", dst, Kind::HostToDevice))
+}
+
+fn runtime(function: &'static str, dst: Place, kind: Kind) -> Call {
+    let action = Action::Copy3D(Volume {
+        dst,
+        src: Place::Memory {
+            side: Side::ByKind,
+            address: heap(PAGE),
+            pitch: 256,
+            rows: 2,
+            x: 0,
+            y: 0,
+            z: 0,
+        },
+        width: 256,
+        height: 2,
+        depth: 1,
+        is_plane: function != "cudaMemcpy3D",
+        kind,
+    });
+    Call {
+        function,
+        api: Api::Runtime,
+        action,
+        order: Order::Synchronous(Stream::Legacy),
+        site: Site::here(),
+    }
+}
+
 fn entries(stage: &Stage, sizes: [u64; 2]) -> Result<Vec<BatchEntry>, Skip> {
     let entry = |bytes| {
         Ok(BatchEntry {
@@ -206,6 +254,14 @@ pub(super) static ACTS: &[Reproducer] = &[
         "array.misaligned",
         |stage| into_array(stage, 2, 0),
         |stage| into_array(stage, 4, 0),
+    ),
+    of("array.ambiguous", unclear, |stage| {
+        runtime_array(stage, Kind::HostToDevice)
+    }),
+    of(
+        "kind.impossible-for-array",
+        |stage| runtime_array(stage, Kind::DeviceToHost),
+        |stage| runtime_array(stage, Kind::HostToDevice),
     ),
     of(
         "batch.entry",

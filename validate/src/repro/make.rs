@@ -9,7 +9,9 @@ use cuda_sys::driver::{
     CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUmemcpyAttributes,
     CUmemcpySrcAccessOrder_enum, CUmemorytype, CUmemorytype_enum, CUstream,
 };
-use cuda_sys::runtime::{Runtime, cudaMemcpyKind};
+use cuda_sys::runtime::{
+    Runtime, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind, cudaPitchedPtr, cudaPos,
+};
 
 fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -36,6 +38,7 @@ impl Stage {
             (Action::Copy(copy), Api::Runtime) => runtime_line(self.runtime()?, call, copy),
             (Action::Copy2D(copy), Api::Runtime) => runtime_plane(self.runtime()?, copy),
             (Action::Copy3D(copy), Api::Driver) => self.volume(copy),
+            (Action::Copy3D(copy), Api::Runtime) => runtime_volume(self.runtime()?, call, copy),
             (Action::Batch(batch), Api::Driver) => self.batch(call, batch),
             (Action::Fill(fill), Api::Driver) => self.fill(fill),
             (Action::Register(register), Api::Driver) => {
@@ -259,6 +262,65 @@ fn runtime_plane(runtime: &Runtime, copy: &Plane) -> Result<u32, Skip> {
         )
     };
     Ok(status.0)
+}
+
+/// `cudaMemcpy2DToArray`, and `cudaMemcpy3D` into what is both an array and a pointer.
+fn runtime_volume(runtime: &Runtime, call: &Call, copy: &Volume) -> Result<u32, Skip> {
+    let Place::Memory { address, pitch, .. } = copy.src else {
+        return Err(Skip::Needs("another way to make this call"));
+    };
+    let kind = cudaMemcpyKind(copy.kind.raw().cast_unsigned());
+    match (call.function, copy.dst) {
+        ("cudaMemcpy2DToArray", Place::Array { handle, x, y, .. }) => {
+            // SAFETY: the array is alive; whatever the rest is, the runtime's answer is wanted.
+            let status = unsafe {
+                runtime.cudaMemcpy2DToArray(
+                    pointer(handle).cast(),
+                    size(x),
+                    size(y),
+                    pointer(address),
+                    size(pitch),
+                    size(copy.width),
+                    size(copy.height),
+                    kind,
+                )
+            };
+            Ok(status.0)
+        }
+        (
+            "cudaMemcpy3D",
+            Place::Both {
+                handle,
+                address: to,
+            },
+        ) => {
+            let rows = |address, pitch: u64| cudaPitchedPtr {
+                ptr: pointer(address),
+                pitch: size(pitch),
+                xsize: size(copy.width),
+                ysize: size(copy.height),
+            };
+            let start = cudaPos { x: 0, y: 0, z: 0 };
+            let parameters = cudaMemcpy3DParms {
+                srcArray: core::ptr::null_mut(),
+                srcPos: start,
+                srcPtr: rows(address, pitch),
+                dstArray: pointer(handle).cast(),
+                dstPos: start,
+                dstPtr: rows(to, pitch),
+                extent: cudaExtent {
+                    width: size(copy.width / 4),
+                    height: size(copy.height),
+                    depth: size(copy.depth),
+                },
+                kind,
+            };
+            // SAFETY: `parameters` is alive; whatever it says, the runtime's answer is wanted.
+            let status = unsafe { runtime.cudaMemcpy3D(&raw const parameters) };
+            Ok(status.0)
+        }
+        _ => Err(Skip::Needs("another way to make this call")),
+    }
 }
 
 /// One side of a copy structure.
