@@ -105,7 +105,8 @@ pub(crate) fn run(release: bool) -> Result<()> {
     let benches = if packages.iter().any(has_bench) {
         // `call_link` is bound when it is linked, which only a machine with a driver can run.
         let features = ["--features", "cuwhy-benches/link-time"];
-        let benches = ["bench", "--no-run", "--workspace", "--bench", "*"];
+        // As `cargo bench` would, with the crates that the command was just built from.
+        let benches = ["build", "--release", "--workspace", "--bench", "*"];
         cargo(&workspace, &benches, &features)?
     } else {
         Vec::new()
