@@ -98,7 +98,7 @@ impl Runtime {
             |handle: Handle, path| {
                 // SAFETY: the names are libcudart's, these functions have one signature in
                 // every major, and the library is never closed.
-                let table = unsafe { Table::bind(&mut |name| handle.symbol(name)) };
+                let table = unsafe { Table::of(handle) };
                 let Some(major) =
                     major::of(handle, &table).map_err(|major| LoadError::UnsupportedMajor {
                         path: path.to_path_buf(),
