@@ -77,7 +77,7 @@ fn samples(driver: &Driver, runtime: &Runtime) -> Vec<Sample> {
         made!(runtime.cudaHostAlloc(&raw mut pinned, 4096, flags));
         add(what, pinned);
     }
-    let page = std::alloc::Layout::from_size_align(8192, 4096).unwrap();
+    let page = std::alloc::Layout::from_size_align(8192, 4096).expect("two pages");
     // SAFETY: the layout has a size.
     let page: *mut c_void = unsafe { std::alloc::alloc(page) }.cast();
     made!(runtime.cudaHostRegister(page, 4096, 0));
@@ -136,8 +136,8 @@ fn virtual_memory(driver: &Driver) -> Vec<Sample> {
 }
 
 fn compare() {
-    let driver = Driver::get().unwrap();
-    let runtime = Runtime::get().unwrap();
+    let driver = Driver::get().expect("there is a driver");
+    let runtime = Runtime::get().expect("there is a runtime");
     made!(driver.cuInit(0));
     made!(runtime.cudaSetDevice(0));
     let mut unused = ptr::null_mut();

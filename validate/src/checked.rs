@@ -6,14 +6,14 @@
 
 /// The same room over either layer.
 macro_rules! room {
-    ($layer:ident, $api:expr, $copy:expr, $copy_async:expr, $synchronous:ident, $asynchronous:ident) => {
-        use crate::call::{Action, Linear, Order};
+    ($layer:ident, $api:expr, $copy:expr, $copy_async:expr, $synchronous:ident, $asynchronous:ident, $fill:ident) => {
+        use crate::call::{Action, Fill, Linear, Order};
         use crate::checker::{CheckedError, Checker};
         use crate::facts::{Access, Owner};
         use crate::registry::{Freed, Registry};
         use crate::{Call, Class, Kind, Site, Span, Stream as Queue};
         use core::fmt;
-        use $layer::copy::{Direction, raw};
+        use $layer::copy::{Direction, Pattern, raw};
         use $layer::memory::Bytes;
         use $layer::memory::observe::{Event, Kind as What, Observer, set_observer};
         use $layer::pointer::Address;
@@ -163,6 +163,56 @@ macro_rules! room {
             })
         }
 
+        fn filling(destination: Address, pattern: Pattern, count: usize, order: Order) -> Call {
+            let (value, element) = match pattern {
+                Pattern::Bits8(bits) => (u32::from(bits), 1),
+                Pattern::Bits16(bits) => (u32::from(bits), 2),
+                Pattern::Bits32(bits) => (bits, 4),
+            };
+            let queued = matches!(order, Order::Async(_));
+            let action = Action::Fill(Fill {
+                dst: destination.0,
+                pitch: 0,
+                value,
+                element,
+                width: count as u64,
+                height: 1,
+            });
+            Call {
+                function: $fill(element, queued),
+                api: $api,
+                action,
+                order,
+                site: Site::Unknown,
+            }
+        }
+
+        /// Fills a range with a pattern, checked; `count` is in elements of the pattern's size.
+        ///
+        /// # Errors
+        ///
+        /// As for [`copy`].
+        ///
+        /// # Safety
+        ///
+        /// As for the layer's raw fill.
+        #[track_caller]
+        pub unsafe fn fill(
+            checker: &Checker<'_>,
+            destination: impl Into<Address>,
+            pattern: Pattern,
+            count: usize,
+        ) -> Result<(), Error> {
+            let destination = destination.into();
+            let order = Order::Synchronous(Queue::Legacy);
+            let mut call = filling(destination, pattern, count, order);
+            call.site = Site::here();
+            between(checker, &call, || {
+                // SAFETY: the caller answers for the range.
+                unsafe { raw::fill(destination, pattern, count) }
+            })
+        }
+
         /// Feeds a registry with everything that the layer allocates, frees and registers.
         #[derive(Debug)]
         pub struct Watch(&'static Registry);
@@ -225,7 +275,8 @@ pub mod driver {
         "Driver API: `cuMemcpyHtoD`, `cuMemcpyDtoH`, `cuMemcpyDtoD`, `cuMemcpy`.",
         "Driver API: `cuMemcpyHtoDAsync`, `cuMemcpyDtoHAsync`, `cuMemcpyDtoDAsync`, `cuMemcpyAsync`.",
         synchronous,
-        asynchronous
+        asynchronous,
+        fill_name
     );
 
     const fn synchronous(direction: Direction) -> &'static str {
@@ -245,6 +296,17 @@ pub mod driver {
             Direction::HostToHost | Direction::Automatic => "cuMemcpyAsync",
         }
     }
+
+    const fn fill_name(element: u64, queued: bool) -> &'static str {
+        match (element, queued) {
+            (1, false) => "cuMemsetD8",
+            (2, false) => "cuMemsetD16",
+            (_, false) => "cuMemsetD32",
+            (1, true) => "cuMemsetD8Async",
+            (2, true) => "cuMemsetD16Async",
+            (_, true) => "cuMemsetD32Async",
+        }
+    }
 }
 
 /// Over `cuwhy-runtime`.
@@ -256,7 +318,8 @@ pub mod runtime {
         "Runtime API: `cudaMemcpy`.",
         "Runtime API: `cudaMemcpyAsync`.",
         synchronous,
-        asynchronous
+        asynchronous,
+        fill_name
     );
 
     const fn synchronous(_direction: Direction) -> &'static str {
@@ -265,5 +328,13 @@ pub mod runtime {
 
     const fn asynchronous(_direction: Direction) -> &'static str {
         "cudaMemcpyAsync"
+    }
+
+    const fn fill_name(_element: u64, queued: bool) -> &'static str {
+        if queued {
+            "cudaMemsetAsync"
+        } else {
+            "cudaMemset"
+        }
     }
 }

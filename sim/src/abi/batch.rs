@@ -82,10 +82,17 @@ fn run(call: Call, specs: &[CopySpec], stream: usize, failed: Option<Out<usize>>
         } else {
             submit::copy(call, spec, When::Asynchronous(stream))
         };
-        if let (Err(_), Some(failed)) = (outcome, failed) {
-            failed.put_if_wanted(index);
+        match outcome {
+            Ok(()) => {}
+            // An entry that wraps may have killed the context by now; the call was under way and succeeds.
+            Err(Code::ILLEGAL_ADDRESS) if index > 0 => return Ok(()),
+            Err(code) => {
+                if let Some(failed) = failed {
+                    failed.put_if_wanted(index);
+                }
+                return Err(code);
+            }
         }
-        outcome?;
     }
     Ok(())
 }

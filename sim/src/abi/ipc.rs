@@ -81,15 +81,14 @@ export! {
         Err(Code::INVALID_VALUE)
     }
 
-    ready fn cuIpcGetEventHandle(out: *mut CUipcEventHandle, event: CUevent) |_| {
+    // Nobody could open it, so it is better not made: this is where programs ask first whether sharing works.
+    ready fn cuIpcGetEventHandle(out: *mut CUipcEventHandle, event: CUevent) |call| {
         out.wanted()?;
         if event.is_null() {
             return Err(Code::INVALID_VALUE);
         }
-        if !machine()?.events.follow(event.address())?.is_for_other_processes() {
-            return Err(Code::INVALID_HANDLE);
-        }
-        out.put(CUipcEventHandle { reserved: written(event.address()) })
+        let shared = machine()?.events.follow(event.address())?.is_for_other_processes();
+        Err(if shared { call.unsupported() } else { Code::INVALID_HANDLE })
     }
 
     ready fn cuIpcOpenEventHandle(out: *mut CUevent, handle: CUipcEventHandle) |call| {
