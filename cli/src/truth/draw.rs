@@ -261,6 +261,10 @@ impl Drawer<'_> {
                 if mapped && offset && operand.address >= end_of {
                     return None;
                 }
+                // Rows of host memory that are spread over the whole address space.
+                if object.fence.is_some() && !operand.shape.is_line() && end.is_none() {
+                    return None;
+                }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
                     && operand.shape.rows > 1
