@@ -261,6 +261,10 @@ impl Drawer<'_> {
                 if mapped && offset && operand.address >= end_of {
                     return None;
                 }
+                // Rows of host memory that are spread over the whole address space.
+                if object.fence.is_some() && !operand.shape.is_line() && end.is_none() {
+                    return None;
+                }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
                     && operand.shape.rows > 1
@@ -1032,15 +1036,15 @@ impl Drawer<'_> {
         match self.random.below(8) {
             0 => {
                 sides.how = "array x past";
-                *x = array.row - width + element;
+                *x = (array.row + element).saturating_sub(width);
             }
             1 => {
                 sides.how = "array y past";
-                *y = array.height - height + 1;
+                *y = (array.height + 1).saturating_sub(height);
             }
             2 if !copy.is_plane => {
                 sides.how = "array z past";
-                *z = array.depth - depth + 1;
+                *z = (array.depth + 1).saturating_sub(depth);
             }
             3 => {
                 sides.how = "array width past";
@@ -1065,7 +1069,9 @@ impl Drawer<'_> {
             6 => {
                 sides.how = "memory past";
                 let other = if into { sides.src } else { sides.dst };
-                let past = other.object.base.wrapping_add(other.object.bytes) - 1;
+                let past = (other.object.base)
+                    .wrapping_add(other.object.bytes)
+                    .wrapping_sub(1);
                 let memory = if into { &mut copy.src } else { &mut copy.dst };
                 set(memory, |address, _, _, _| *address = past);
                 let moved = Pick {
