@@ -368,7 +368,12 @@ fn asking_for_a_version_initialises_nothing() {
             match house {
                 House::Driver => assert!(cuwhy_driver::version().expect("a driver").major() > 0),
                 House::Runtime(_) => {
-                    assert!(cuwhy_runtime::version().expect("a runtime").major() > 0)
+                    let version = cuwhy_runtime::version().expect("a runtime");
+                    assert!(version.major() > 0);
+                    // The real library of CUDA 11 initialises the driver to say its version.
+                    if version.major() == 11 {
+                        return;
+                    }
                 }
             }
             let error =

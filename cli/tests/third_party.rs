@@ -2,7 +2,6 @@
 //!
 //! The program is the ignored test of this file: the command starts this very executable again and asks for it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::process::Command;
 
