@@ -31,7 +31,7 @@ pub mod v13 {
     pub use crate::generated::runtime_v13::types::*;
 }
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 use core::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -96,11 +96,8 @@ impl Runtime {
             candidates,
             c"cudaMemcpy",
             |handle: Handle, path| {
-                // SAFETY: the names are libcudart's, these functions have one signature in
-                // every major, and the library is never closed.
-                let table = unsafe { Table::bind(&mut |name| handle.symbol(name)) };
                 let Some(major) =
-                    major::of(handle, &table).map_err(|major| LoadError::UnsupportedMajor {
+                    major::of(handle).map_err(|major| LoadError::UnsupportedMajor {
                         path: path.to_path_buf(),
                         major,
                     })?
@@ -110,6 +107,16 @@ impl Runtime {
                         major: None,
                     });
                 };
+                // A library keeps old functions under names that mean others in a later major:
+                // `cudaSignalExternalSemaphoresAsync` of 11 and 12 takes the structs of 11.1.
+                let mut symbols = Table::SYMBOLS.iter();
+                let mut resolve = |name: &CStr| match symbols.next() {
+                    Some(symbol) if major.has(symbol) => handle.symbol(name),
+                    _ => core::ptr::null(),
+                };
+                // SAFETY: the names are libcudart's, these functions have one signature in
+                // every major that has them, and the library is never closed.
+                let table = unsafe { Table::bind(&mut resolve) };
                 Ok((table, OfMajor::bind(major, handle)))
             },
         )?;
