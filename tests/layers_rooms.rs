@@ -14,12 +14,14 @@ macro_rules! bodies {
             use std::sync::{Arc, Mutex, mpsc};
 
             use $krate::array::{Array, Format, Shape};
-            use $krate::copy::{self, Batch, Copy3d, Direction, Pattern, Side, Transfer};
+            use $krate::copy::{
+                self, Batch, Copy3d, Direction, Pattern, Position, Side, SourceOrder, Transfer,
+            };
             use $krate::device::Device;
             use $krate::error::{self, Result};
             use $krate::event::{Event, EventOptions};
             use $krate::graph::Graph;
-            use $krate::ipc::{EventHandle, MemoryHandle};
+            use $krate::ipc::{EventHandle, MemoryHandle, OpenedMemory};
             use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
             use $krate::memory::{
                 Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
@@ -34,7 +36,10 @@ macro_rules! bodies {
             type Place = $type;
 
             fn place() -> Result<Place> {
-                let device = Device::new(0)?;
+                place_on(Device::new(0)?)
+            }
+
+            fn place_on(device: Device) -> Result<Place> {
                 ($place)(device)
             }
 
@@ -138,7 +143,7 @@ macro_rules! bodies {
                 let mut pinned = PinnedBuffer::<u32>::zeroed(&place, 100, flags)?;
                 assert!(pinned.iter().all(|number| *number == 0));
                 pinned[99] = 5;
-                assert_eq!(pinned.flags()? & 7, flags.bits());
+                assert_eq!(pinned.flags()? & 4, flags.bits() & 4, "write-combined; 'portable' is not kept");
                 assert_eq!(pinned.device_address()?, pinned.address());
                 assert_eq!(
                     pointer::attributes(pinned.address())?.memory_type,
@@ -245,6 +250,9 @@ macro_rules! bodies {
                 assert_eq!(volume.shape().elements(), Some(24));
                 drop(volume);
                 let (address, pitch) = pitched.into_raw();
+                // SAFETY: given away just now.
+                let pitched = unsafe { PitchedBuffer::<u32>::from_raw_parts(&place, address, pitch, 7, 5) };
+                let (address, pitch) = pitched.into_raw();
                 assert!(pitch.0 > 0);
                 let entered = place.enter()?;
                 // SAFETY: given away just now, and used by nobody.
@@ -332,8 +340,9 @@ macro_rules! bodies {
                 assert!(later.elapsed_since(&event)?.as_secs() < 100);
                 stream.host_function(|| panic!("ends in the stream"))?;
                 stream.synchronize()?;
-                for default in [Stream::legacy(&place), Stream::per_thread(&place)] {
+                for mut default in [Stream::legacy(&place), Stream::per_thread(&place)] {
                     default.synchronize()?;
+                    assert!(default.begin_capture(CaptureMode::Relaxed).is_err());
                     assert_eq!(default.capture_status()?, CaptureStatus::None);
                 }
                 let raw = stream.into_raw();
@@ -372,16 +381,13 @@ macro_rules! bodies {
                 let mut graph = Graph::new(&place)?;
                 let fill = graph.add_fill(&[], to, Pitch(16), Pattern::Bits32(9), 2, 1)?;
                 let empty = graph.add_empty(&[fill])?;
-                // SAFETY: the buffer outlives the graph, and so does the host memory.
-                unsafe {
-                    graph.add_copy(
-                        &[empty],
-                        Address(to.0 + 12),
-                        from,
-                        Bytes(4),
-                        Direction::HostToDevice,
-                    )
-                }?;
+                graph.add_copy(
+                    &[empty],
+                    Address(to.0 + 12),
+                    from,
+                    Bytes(4),
+                    Direction::HostToDevice,
+                )?;
                 assert_eq!(graph.nodes()?.len(), 3);
                 let mut ready = graph.instantiate()?;
                 // SAFETY: the buffers are alive until the stream is idle.
@@ -623,6 +629,164 @@ macro_rules! bodies {
                 assert_eq!(ledger.heard.load(Ordering::Relaxed), 8);
                 Ok(())
             }
+
+            pub(super) fn two_devices_keep_to_themselves() -> Result<()> {
+                if Device::count()? < 2 {
+                    return Ok(());
+                }
+                let (first, second) = (Device::new(0)?, Device::new(1)?);
+                assert_ne!(first.uuid()?, second.uuid()?);
+                let there = place_on(second)?;
+                let one = DeviceBuffer::from_slice(&there, &[1_u32, 2, 3])?;
+                let stream = Stream::new(&there, StreamOptions::NON_BLOCKING)?;
+                let event = Event::new(&there, EventOptions::WITHOUT_TIMING)?;
+                event.record(&stream)?;
+                stream.synchronize()?;
+                let pinned = PinnedBuffer::from_slice(&there, &[4_u32, 5, 6], HostFlags::PLAIN)?;
+                let mut array = Array::new(&there, Shape::row(3, Format::U32, 1))?;
+                array.upload(&pinned)?;
+                if version::supports_virtual_memory(&second)? {
+                    let page = virtual_memory::granularity(&there)?.minimum;
+                    let physical = Physical::new(&there, page, Export::None)?;
+                    let mut mapping = Reservation::new(&there, page)?.map(Bytes(0), &physical)?;
+                    mapping.set_access(&there, Access::ReadWrite)?;
+                    copy::zero(&mut mapping)?;
+                }
+                drop((pinned, array, stream, event));
+                assert_eq!(one.to_vec()?, [1, 2, 3]);
+                assert!(second.is_primary_active()?);
+                assert!(
+                    !first.is_primary_active()?,
+                    "nobody asked for a context there"
+                );
+
+                let here = place()?;
+                let mut two = DeviceBuffer::<u32>::zeroed(&here, 3)?;
+                copy::device_to_device(&mut two, &one)?;
+                here.synchronize()?;
+                there.synchronize()?;
+                assert_eq!(two.to_vec()?, [1, 2, 3]);
+                assert_eq!(pointer::attributes(two.address())?.device, Some(0));
+                let stream = Stream::new(&here, StreamOptions::NON_BLOCKING)?;
+                copy::fill(&mut two, 7)?;
+                here.synchronize()?;
+                copy::scope(|scope| scope.device_to_device(&stream, &one, &two))?;
+                assert_eq!(one.to_vec()?, [7; 3]);
+                if first.can_access_peer(&second)? {
+                    here.enable_peer_access(&there)?;
+                    let again = here.enable_peer_access(&there).unwrap_err();
+                    assert_eq!(again.status().map(|status| status.0), Some(704));
+                    here.disable_peer_access(&there)?;
+                }
+                drop((one, two));
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
+            pub(super) fn planes_go_in_a_stream() -> Result<()> {
+                let place = place()?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                let numbers: Vec<u16> = (0..35).collect();
+                let pitched = PitchedBuffer::<u16>::new(&place, 7, 5)?;
+                let (packed, mut back) = (Pitch::packed::<u16>(7)?, vec![0_u16; 35]);
+                copy::scope(|scope| {
+                    scope.upload_2d(&stream, &pitched, &numbers, packed)?;
+                    scope.download_2d(&stream, &mut back, packed, &pitched)
+                })?;
+                assert_eq!(back, numbers);
+                let short =
+                    copy::scope(|scope| scope.upload_2d(&stream, &pitched, &numbers[1..], packed));
+                assert!(short.is_err());
+
+                let buffer = DeviceBuffer::<u16>::zeroed(&place, 35)?;
+                let row = |number: usize| Copy3d {
+                    destination: Side::device(
+                        Address(buffer.address().0 + 14 * number as u64),
+                        Pitch(14),
+                    ),
+                    source: Side::device(pitched.address(), pitched.pitch()).at(Position {
+                        y: number,
+                        ..Position::default()
+                    }),
+                    width: Bytes(14),
+                    height: 1,
+                    depth: 1,
+                };
+                let rows: Vec<_> = (0..5).map(row).collect();
+                let _entered = place.enter()?;
+                let order = SourceOrder::Stream;
+                // SAFETY: both buffers are alive until the stream is idle.
+                let outcome = unsafe { copy::raw::copy_3d_batch_async(&rows, order, &stream) };
+                stream.synchronize()?;
+                match outcome {
+                    Ok(()) => assert_eq!(buffer.to_vec()?, numbers),
+                    Err(error) if error.is_missing() => {}
+                    // The simulator has none yet.
+                    Err(error) => {
+                        assert_eq!(error.status().map(|status| status.0), Some(801), "{error}")
+                    }
+                }
+                let (to, from) = (buffer.address(), pitched.address());
+                let outcome =
+                    // SAFETY: both buffers are alive until the stream is idle.
+                    unsafe { copy::raw::copy_with_order_async(to, from, Bytes(2), order, &stream) };
+                stream.synchronize()?;
+                if let Err(error) = outcome {
+                    let not_yet = error.status().is_some_and(|status| status.0 == 801);
+                    assert!(error.is_missing() || not_yet, "{error}");
+                }
+                let outcome =
+                    // SAFETY: both buffers are alive until the stream is idle.
+                    unsafe { copy::raw::copy_3d_with_order_async(&rows[0], order, &stream) };
+                stream.synchronize()?;
+                if let Err(error) = outcome {
+                    let not_yet = error.status().is_some_and(|status| status.0 == 801);
+                    assert!(error.is_missing() || not_yet, "{error}");
+                }
+                Ok(())
+            }
+
+            /// Shares memory and an event with `reader`, which is given both handles.
+            pub(super) fn lends(reader: impl FnOnce(&str)) -> Result<()> {
+                let place = place()?;
+                let buffer = DeviceBuffer::from_slice(&place, &[42_u8; 4096])?;
+                let event = Event::new(&place, EventOptions::INTERPROCESS)?;
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                event.record(&stream)?;
+                stream.synchronize()?;
+                let event = match EventHandle::of(&event) {
+                    Err(error) if error.status().is_some_and(|status| status.0 == 801) => {
+                        cuwhy_tests::skip("the simulator shares nothing between processes");
+                        return Ok(());
+                    }
+                    handle => handle?,
+                };
+                let bytes = MemoryHandle::of(&buffer)?.0.into_iter().chain(event.0);
+                reader(&bytes.map(|byte| format!("{byte:02x}")).collect::<String>());
+                assert_eq!(buffer.to_vec()?, [43; 4096]);
+                Ok(())
+            }
+
+            /// Reads and writes what another process lent.
+            pub(super) fn borrows(handles: &str) -> Result<()> {
+                let byte = |index: usize| u8::from_str_radix(&handles[index * 2..index * 2 + 2], 16).expect("hex");
+                let memory = MemoryHandle(std::array::from_fn(byte));
+                let event = EventHandle(std::array::from_fn(|index| byte(64 + index)));
+                let place = place()?;
+                // SAFETY: the other process waits for this one before it ends either.
+                let event = unsafe { event.open(&place) }?;
+                event.synchronize()?;
+                // SAFETY: as above.
+                let mut memory = unsafe { OpenedMemory::open(&place, memory) }?;
+                let mut bytes = [0; 4096];
+                copy::download(&mut bytes, &memory.typed::<u8>())?;
+                assert_eq!(bytes, [42; 4096]);
+                copy::fill(&mut memory, 43)?;
+                place.synchronize()?;
+                drop((memory, event));
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
         }
     };
 }
@@ -652,4 +816,63 @@ in_every_house! {
     other_processes_get_a_handle,
     every_thread_may_use_everything,
     observers_hear_of_everything,
+    planes_go_in_a_stream,
+}
+
+#[test]
+fn two_devices_keep_to_themselves() {
+    for house in houses::HOUSES {
+        // On the machine's CUDA as many devices as there are; on the simulator two.
+        let options = if cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require {
+            ""
+        } else {
+            "devices=2"
+        };
+        let Some(child) = houses::child(cuwhy_tests::here!(), house, "two", options) else {
+            continue;
+        };
+        let body = || match house {
+            houses::House::Driver => driver::two_devices_keep_to_themselves().expect("no error"),
+            houses::House::Runtime(_) => {
+                runtime::two_devices_keep_to_themselves().expect("no error")
+            }
+        };
+        child.run(body).must_succeed();
+    }
+}
+
+#[test]
+fn another_process_reads_and_writes_what_is_lent() {
+    const HANDLES: &str = "CUWHY_TEST_HANDLES";
+    for house in houses::HOUSES {
+        let test = cuwhy_tests::here!();
+        if let Ok(handles) = std::env::var(HANDLES) {
+            // The process that borrows, which the one that lends has started.
+            let borrower = cuwhy_tests::Child::new(test, &format!("{house:?} borrows"));
+            let body = || match house {
+                houses::House::Driver => driver::borrows(&handles).expect("no error"),
+                houses::House::Runtime(_) => runtime::borrows(&handles).expect("no error"),
+            };
+            borrower.run(body).must_succeed();
+            continue;
+        }
+        let Some(child) = houses::child(test, house, "lends", "") else {
+            continue;
+        };
+        let reader = |handles: &str| {
+            let program = std::env::current_exe().expect("the system tells this program's file");
+            let status = std::process::Command::new(program)
+                .args([test, "--exact", "--nocapture", "--test-threads=1"])
+                .env(HANDLES, handles)
+                .env("CUWHY_TEST_CHILD", format!("{test}#{house:?} borrows"))
+                .status()
+                .expect("this program starts again");
+            assert_eq!(status.code(), Some(86), "the borrower came to its end");
+        };
+        let body = || match house {
+            houses::House::Driver => driver::lends(reader).expect("no error"),
+            houses::House::Runtime(_) => runtime::lends(reader).expect("no error"),
+        };
+        child.run(body).must_succeed();
+    }
 }

@@ -57,6 +57,9 @@ pub enum Command {
     Completions(commands::completions::Arguments),
     Demo(commands::demo::Arguments),
     Man(commands::man::Arguments),
+    Truth(commands::truth::Arguments),
+    Rules(commands::rules::Arguments),
+    Sim(commands::sim::Arguments),
     Ask(commands::ask::Arguments),
 }
 
@@ -74,6 +77,9 @@ impl Command {
             Self::Completions(arguments) => commands::completions::run(&arguments, output),
             Self::Demo(arguments) => commands::demo::run(&arguments, output),
             Self::Man(arguments) => commands::man::run(&arguments, output),
+            Self::Truth(arguments) => commands::truth::run(&arguments, output),
+            Self::Rules(arguments) => commands::rules::run(&arguments, output),
+            Self::Sim(arguments) => commands::sim::run(&arguments, output),
             Self::Ask(arguments) => commands::ask::run(&arguments, output),
         }
     }

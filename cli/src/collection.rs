@@ -2,7 +2,7 @@
 //! part of the report and nothing else.
 
 use std::env;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -157,7 +157,7 @@ pub fn ask<T: DeserializeOwned>(
         Depth::Overview => "overview",
         Depth::Everything => "everything",
     };
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(["ask", part.word(), depth])
         .args(more)
         .stdin(Stdio::null())
@@ -165,25 +165,22 @@ pub fn ask<T: DeserializeOwned>(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| crashed(format!("this program cannot start itself: {error}")))?;
-    let (answer, complaints, status) = finish(&mut child, limit).ok_or(Status::TimedOut {
-        limit_milliseconds: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-    })?;
-    if !status.success() {
-        let last = complaints.trim().lines().last().unwrap_or("").to_owned();
-        let how = ending(status);
-        return Err(crashed(if last.is_empty() {
-            how
-        } else {
-            format!("{how}: {last}")
-        }));
+    match finish(child, limit) {
+        Ending::Answer(answer) => serde_json::from_str(&answer)
+            .map_err(|error| crashed(format!("its answer cannot be read: {error}"))),
+        Ending::TimedOut => Err(Status::TimedOut {
+            limit_milliseconds: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+        }),
+        Ending::Died { complaints, status } => {
+            let last = complaints.trim().lines().last().unwrap_or("").to_owned();
+            let how = ending(status);
+            Err(crashed(if last.is_empty() {
+                how
+            } else {
+                format!("{how}: {last}")
+            }))
+        }
     }
-    // Whatever a library prints of its own accord stands before our line.
-    let line = answer
-        .split(|byte| *byte == b'\n')
-        .rfind(|line| !line.is_empty())
-        .unwrap_or_default();
-    serde_json::from_slice(line)
-        .map_err(|error| crashed(format!("its answer cannot be read: {error}")))
 }
 
 /// Says how a process ended.
@@ -199,25 +196,48 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// Waits for a child that writes to both its streams; after the limit it is killed and `None` comes.
-fn finish(child: &mut Child, limit: Duration) -> Option<(Vec<u8>, String, ExitStatus)> {
+/// How asking in another process ended.
+#[derive(Debug)]
+enum Ending {
+    /// It answered.
+    Answer(String),
+    /// It did not answer in time.
+    TimedOut,
+    /// It ended without an answer.
+    Died {
+        complaints: String,
+        status: ExitStatus,
+    },
+}
+
+/// What stands before an answer: libraries may print lines of their own accord.
+const MARK: &str = "cuwhy answers: ";
+
+/// Waits for the answer of a child; after the limit it is killed.
+///
+/// Whoever has answered is not waited for: a driver takes its time to let a process go.
+fn finish(mut child: Child, limit: Duration) -> Ending {
     let end = Instant::now() + limit;
-    let data = read_to_end(child.stdout.take());
-    let complaints = read_to_end(child.stderr.take());
     let left = || end.saturating_duration_since(Instant::now());
-    let answer = data.recv_timeout(left());
-    let said = complaints.recv_timeout(left());
-    let status = match (&answer, &said) {
-        (Ok(_), Ok(_)) => wait_until(child, end),
-        _ => None,
+    let answer = answer_in(child.stdout.take());
+    let complaints = all_of(child.stderr.take());
+    let ending = match answer.recv_timeout(left()) {
+        Ok(Some(answer)) => Ending::Answer(answer),
+        Ok(None) => {
+            let complaints = complaints.recv_timeout(left()).unwrap_or_default();
+            match wait_until(&mut child, end) {
+                Some(status) => Ending::Died { complaints, status },
+                None => Ending::TimedOut,
+            }
+        }
+        Err(_) => Ending::TimedOut,
     };
-    if status.is_none() {
-        // A process stuck in the kernel does not die before the kernel lets go: it is not waited for.
+    if matches!(ending, Ending::TimedOut) {
         drop(child.kill());
-        wait_until(child, Instant::now() + Duration::from_millis(100));
     }
-    let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
-    Some((answer.ok()?, said, status?))
+    // A process that is stuck in the kernel ends when the kernel lets go, and that may be never.
+    thread::spawn(move || child.wait());
+    ending
 }
 
 fn wait_until(child: &mut Child, end: Instant) -> Option<ExitStatus> {
@@ -234,7 +254,26 @@ fn wait_until(child: &mut Child, end: Instant) -> Option<ExitStatus> {
     }
 }
 
-fn read_to_end(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+/// Sends the line that is an answer as soon as it is whole, or `None` when there is none.
+fn answer_in(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Option<String>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = stream.map(|stream| BufReader::new(stream).split(b'\n'));
+        let answer = lines
+            .into_iter()
+            .flatten()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                line.strip_prefix(MARK).map(str::to_owned)
+            });
+        drop(send.send(answer));
+    });
+    receive
+}
+
+/// Sends all that a stream says, at its end.
+fn all_of(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -242,55 +281,71 @@ fn read_to_end(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec
             // What could be read before a failure is still worth having.
             drop(stream.read_to_end(&mut bytes));
         }
-        drop(send.send(bytes));
+        drop(send.send(String::from_utf8_lossy(&bytes).into_owned()));
     });
     receive
 }
 
-/// Writes a part for the process that asked.
+/// Writes a part as the line that the process which asked waits for.
 ///
 /// # Errors
 ///
 /// When it cannot be written as JSON, which is a mistake in this program.
 pub fn encode(part: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json::to_string(part)
+    Ok(format!("{MARK}{}", serde_json::to_string(part)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> Option<(Vec<u8>, String, ExitStatus)> {
-        let mut child = Command::new("/bin/sh")
+    fn shell(script: &str, limit: Duration) -> Ending {
+        let child = Command::new("/bin/sh")
             .args(["-c", script])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        finish(&mut child, limit)
+        finish(child, limit)
     }
+
+    const LONG: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_child_that_sleeps_is_ended() {
         let begin = Instant::now();
-        assert!(shell("exec sleep 60", Duration::from_millis(50)).is_none());
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        let ending = shell("exec sleep 600", Duration::from_millis(50));
+        assert!(matches!(ending, Ending::TimedOut));
+        assert!(begin.elapsed() < LONG);
     }
 
     #[test]
     fn a_child_that_aborts_is_named() {
-        let (_, said, status) =
-            shell("echo oh >&2; kill -ABRT $$", Duration::from_secs(10)).unwrap();
+        let Ending::Died { complaints, status } = shell("echo oh >&2; kill -ABRT $$", LONG) else {
+            panic!("it ended otherwise");
+        };
         assert_eq!(ending(status), "signal 6 (SIGABRT)");
-        assert_eq!(said, "oh\n");
+        assert_eq!(complaints, "oh\n");
+    }
+
+    #[test]
+    fn an_answer_is_found_among_other_lines_and_is_enough() {
+        let begin = Instant::now();
+        let script = "echo noise; echo 'cuwhy answers: {}'; exec sleep 5";
+        assert!(matches!(shell(script, LONG), Ending::Answer(answer) if answer == "{}"));
+        assert!(begin.elapsed() < Duration::from_secs(5));
     }
 
     #[test]
     fn a_long_answer_arrives_whole() {
-        let (answer, _, status) =
-            shell("head -c 1000000 /dev/zero", Duration::from_secs(10)).unwrap();
-        assert!(status.success());
-        assert_eq!(answer.len(), 1_000_000);
+        let script = "printf 'cuwhy answers: '; head -c 1000000 /dev/zero | tr '\\0' x; echo";
+        assert!(matches!(shell(script, LONG), Ending::Answer(answer) if answer.len() == 1_000_000));
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let ending = shell("exit 3", LONG);
+        assert!(matches!(ending, Ending::Died { .. }));
     }
 }

@@ -17,5 +17,6 @@ pub mod probe;
 pub mod quantity;
 mod start;
 pub mod table;
+pub mod truth;
 
 pub use start::start;

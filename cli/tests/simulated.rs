@@ -2,25 +2,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use cuwhy_sim_libraries::{Folder, Libraries, Unversioned};
 use serde_json::Value;
 
-/// The simulated driver that cargo built with this test.
-fn driver() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().join("libcuwhy_sim.so")
+/// The simulated libraries that cargo built with this test.
+fn libraries() -> Folder {
+    let libraries = Libraries::find().unwrap();
+    libraries.folder(Unversioned::V13).unwrap()
 }
 
-fn cuwhy(arguments: &[&str]) -> Command {
+/// The command with every simulated library.
+fn whole(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
     command
         .args(arguments)
-        .env("CUWHY_LIBCUDA", driver())
-        .env("CUWHY_LIBNVML", "/nonexistent/libnvidia-ml.so.1")
+        .envs(libraries().environment())
         .env_remove("CUDA_VISIBLE_DEVICES")
+        .env_remove("CUDA_DEVICE_ORDER")
         .env_remove("CUWHY_SIM");
+    command
+}
+
+/// The command with a simulated driver and no NVML.
+fn cuwhy(arguments: &[&str]) -> Command {
+    let mut command = whole(arguments);
+    command.env("CUWHY_LIBNVML", "/nonexistent/libnvidia-ml.so.1");
     command
 }
 
@@ -151,4 +159,105 @@ fn identifiers_leave_a_saved_file_unless_wanted() {
             .to_owned();
     assert!(!read(&[], "without.json").contains(&uuid[4..]));
     assert!(read(&["--identifiers"], "with.json").contains(&uuid));
+}
+
+#[test]
+fn chosen_values_that_are_missing_have_their_own_reason() {
+    let fields = "temperature_celsius,probed_managed,capability_managed,nvlinks_active";
+    let output = cuwhy(&["inspect", "--format", "json", "--fields", fields])
+        .output()
+        .unwrap();
+    let report = json(&output);
+    let device = &report["devices"][0];
+    assert_eq!(device["capability_managed"], true);
+    assert_eq!(device["absent"]["probed_managed"], "not_probed");
+    assert_eq!(device["absent"]["temperature_celsius"], "library_missing");
+    assert_eq!(device["absent"]["nvlinks_active"], "library_missing");
+}
+
+#[test]
+fn nvml_and_cuda_are_joined() {
+    let output = whole(&["inspect", "--format", "json"])
+        .env("CUWHY_SIM", "devices=4")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = json(&output);
+    assert_eq!(report["problems"], Value::Array(Vec::new()));
+    let devices = report["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 4);
+    for (place, device) in devices.iter().enumerate() {
+        assert_eq!(device["nvml_index"], place);
+        assert_eq!(device["cuda_index"], place);
+        assert!(device["memory_total_bytes"].is_u64());
+        assert!(device["attributes"].is_object());
+    }
+    assert_eq!(report["links"].as_array().unwrap().len(), 12);
+    for link in report["links"].as_array().unwrap() {
+        assert_eq!(link["cuda_access"], true);
+    }
+}
+
+#[test]
+fn variables_that_hide_and_reorder_are_understood() {
+    let output = whole(&["inspect", "--format", "json"])
+        .env("CUWHY_SIM", "devices=4")
+        .env("CUDA_VISIBLE_DEVICES", "2,0")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = json(&output);
+    let indices: Vec<&Value> = report["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| &device["cuda_index"])
+        .collect();
+    assert_eq!(
+        indices,
+        [&Value::from(1), &Value::Null, &Value::from(0), &Value::Null]
+    );
+    assert_eq!(report["devices"][1]["absent"]["cuda_index"], "not_listed");
+    let notes = report["notes"].to_string();
+    assert!(
+        notes.contains("different orders") && notes.contains("hides"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_with_a_whole_machine() {
+    let output = whole(&["doctor", "--probe", "--deny-warnings"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let output = whole(&["doctor", "--only", "cuda.visible"])
+        .env("CUDA_VISIBLE_DEVICES", "0,9")
+        .output()
+        .unwrap();
+    assert!(
+        text(&output.stdout).contains("warn  cuda.visible"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn one_way_that_fails_is_told_from_one_that_works() {
+    let output = whole(&["doctor", "--probe", "--only", "memory.managed"])
+        .env("CUWHY_SIM", "fail=cuMemAllocManaged:*:801")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("warn  memory.managed"), "{said}");
+    assert!(said.contains("CUDA_ERROR_NOT_SUPPORTED (801)"), "{said}");
+    let output = whole(&["doctor", "--probe", "--only", "memory.pool"])
+        .env("CUWHY_SIM", "fail=cuMemAllocAsync:*:2")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("pass  memory.pool"),
+        "no memory left says nothing about the claim: {said}"
+    );
 }

@@ -103,22 +103,7 @@ pub fn join(
     problems.extend(nvml.problems.iter().chain(&cuda.problems).cloned());
 
     let devices = join_devices(&nvml, &cuda, &nvml_reason, &cuda_reason);
-    for device in &devices {
-        let failed: Vec<String> = device
-            .absent
-            .0
-            .iter()
-            .filter(|(_, reason)| reason.is_failure())
-            .map(|(key, reason)| format!("{key} {reason}"))
-            .collect();
-        if !failed.is_empty() {
-            problems.push(Problem {
-                part: "device".into(),
-                device: Some(device.uuid.clone()),
-                message: failed.join(", "),
-            });
-        }
-    }
+    problems.extend(failed_fields(&nvml, &cuda));
     let links = join_links(
         &devices,
         &nvml,
@@ -164,15 +149,41 @@ pub fn join(
     }
 }
 
+/// One problem for each device of which a source could not tell everything that it should.
+fn failed_fields(nvml: &NvmlPart, cuda: &CudaPart) -> Vec<Problem> {
+    let by_nvml = nvml
+        .devices
+        .iter()
+        .map(|device| ("nvml", Some(device.uuid.clone()), &device.absent));
+    let by_cuda = cuda
+        .devices
+        .iter()
+        .map(|device| ("cuda", device.uuid.clone(), &device.absent));
+    by_nvml
+        .chain(by_cuda)
+        .filter_map(|(part, device, absent)| {
+            let failed: Vec<String> = absent
+                .0
+                .iter()
+                .filter(|(_, reason)| reason.is_failure())
+                .map(|(key, reason)| format!("{key} {reason}"))
+                .collect();
+            (!failed.is_empty()).then(|| Problem {
+                part: part.into(),
+                device,
+                message: failed.join(", "),
+            })
+        })
+        .collect()
+}
+
 /// Why everything that a source would have told is missing.
 fn missing_because(status: Option<&Status>) -> Reason {
     match status {
         None | Some(Status::NotAsked) => Reason::NotCollected,
         Some(Status::Answered) => Reason::NotListed,
-        Some(Status::NotLoaded { .. } | Status::Stub { .. }) => Reason::LibraryMissing,
-        Some(Status::Refused { name, .. }) => Reason::Failed(name.clone()),
         Some(Status::TimedOut { .. }) => Reason::TimedOut,
-        Some(Status::Crashed { .. }) => Reason::Failed("crashed".into()),
+        Some(_) => Reason::LibraryMissing,
     }
 }
 
@@ -350,8 +361,10 @@ fn join_links(
     links
 }
 
-/// The same file found in two ways is one library; what was loaded knows more than what was found.
+/// The same file found in two ways is one library: what was opened by name knows more than what was
+/// found on the disk, and stands before it.
 fn drop_repetitions(libraries: &mut Vec<Library>) {
+    libraries.sort_by_key(|library| !library.chosen);
     let mut kept: Vec<Library> = Vec::new();
     for library in libraries.drain(..) {
         let twin = kept.iter_mut().find(|known| {
@@ -360,14 +373,31 @@ fn drop_repetitions(libraries: &mut Vec<Library>) {
                 && known.real_path == library.real_path
         });
         match twin {
-            Some(known) if library.functions_found.is_some() && known.functions_found.is_none() => {
-                *known = library;
-            }
-            Some(_) => {}
+            Some(known) => complete(known, library),
             None => kept.push(library),
         }
     }
     *libraries = kept;
+}
+
+/// Takes from the second what the first does not know.
+fn complete(known: &mut Library, other: Library) {
+    if known.version.is_none() {
+        known.version = other.version;
+        known.version_source = other.version_source;
+    }
+    if known.functions_found.is_none() {
+        known.functions_wanted = other.functions_wanted;
+        known.functions_found = other.functions_found;
+        known.functions_absent = other.functions_absent;
+    }
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&*known) else {
+        return;
+    };
+    known
+        .absent
+        .0
+        .retain(|key, _| fields.get(key).is_some_and(serde_json::Value::is_null));
 }
 
 fn driver(
@@ -383,7 +413,7 @@ fn driver(
     let runtime = libraries
         .iter()
         .filter(|library| library.name == "libcudart")
-        .filter_map(|library| library.version.as_deref())
+        .filter_map(|library| library.version.as_deref().or(number_of(library)))
         .filter_map(major_minor)
         .max();
     let driver = Driver {
@@ -394,7 +424,10 @@ fn driver(
         nvml_version: nvml.nvml_version.clone(),
         cuda: cuda_number.map(version_text),
         cuda_number,
-        runtime: runtime.map(|(major, minor)| format!("{major}.{minor}")),
+        runtime: runtime.map(|(major, minor)| match minor {
+            Some(minor) => format!("{major}.{minor}"),
+            None => major.to_string(),
+        }),
         nvml_devices: nvml.count,
         cuda_devices: cuda.count,
         libcuda_mapped: cuda.mapped.clone(),
@@ -427,19 +460,29 @@ pub fn version_text(number: i32) -> String {
     format!("{}.{}", number / 1000, number % 1000 / 10)
 }
 
-fn major_minor(version: &str) -> Option<(u32, u32)> {
+fn major_minor(version: &str) -> Option<(u32, Option<u32>)> {
     let mut parts = version.split('.');
     let major = parts.next()?.parse().ok()?;
-    let minor = parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
-    Some((major, minor))
+    Some((major, parts.next().and_then(|part| part.parse().ok())))
+}
+
+/// The number in a library's own name: the major version, if nothing else is known.
+fn number_of(library: &Library) -> Option<&str> {
+    let name = library.soname.as_deref()?;
+    let (_, number) = name.split_once(".so.")?;
+    number.split('.').next()
 }
 
 fn notes(devices: &[Device], host: &Host, driver: &Driver) -> Vec<String> {
     let mut notes = Vec::new();
     if orders_differ(devices) {
-        let order = match host.environment.get("CUDA_DEVICE_ORDER") {
-            Some(order) => format!("CUDA_DEVICE_ORDER is {order}"),
-            None => "CUDA_DEVICE_ORDER is not set".into(),
+        let order = match (
+            host.environment.get("CUDA_VISIBLE_DEVICES"),
+            host.environment.get("CUDA_DEVICE_ORDER"),
+        ) {
+            (Some(visible), _) => format!("CUDA_VISIBLE_DEVICES is {visible}"),
+            (None, Some(order)) => format!("CUDA_DEVICE_ORDER is {order}"),
+            (None, None) => "CUDA_DEVICE_ORDER is not set".into(),
         };
         notes.push(format!(
             "nvml and cuda count these devices in different orders ({order})"

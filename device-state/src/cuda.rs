@@ -121,7 +121,8 @@ fn everything(driver: &'static Driver, depth: Depth) -> CudaPart {
         let status = unsafe { driver.cuDeviceGet(&raw mut device, ordinal) };
         match check(status) {
             Ok(()) => {
-                let described = describe(driver, device, u32::try_from(ordinal).unwrap_or(0));
+                let described =
+                    describe(driver, device, u32::try_from(ordinal).unwrap_or(0), depth);
                 handles.push((device, described.uuid.clone()));
                 part.devices.push(described);
             }
@@ -138,7 +139,7 @@ fn everything(driver: &'static Driver, depth: Depth) -> CudaPart {
     part
 }
 
-fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
+fn describe(driver: &Driver, device: CUdevice, ordinal: u32, depth: Depth) -> CudaDevice {
     let mut absent = Absent::default();
     let name = absent.keep("name", name(driver, device));
     let uuid = uuid(driver, device).ok();
@@ -152,7 +153,7 @@ fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
     );
     let fields = CudaFields {
         cuda_memory_total_bytes: total,
-        attributes: Some(attributes(driver, device, &mut absent)),
+        attributes: Some(attributes(driver, device, depth, &mut absent)),
         ..CudaFields::default()
     };
     CudaDevice {
@@ -165,6 +166,13 @@ fn describe(driver: &Driver, device: CUdevice, ordinal: u32) -> CudaDevice {
     }
 }
 
+/// The attributes that the overview shows.
+const OVERVIEW: [CUdevice_attribute; 3] = [
+    CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
+    CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+    CUdevice_attribute::CU_DEVICE_ATTRIBUTE_INTEGRATED,
+];
+
 /// The C name of an attribute. Where there are two, the one that is not deprecated.
 fn attribute_name(attribute: CUdevice_attribute) -> Option<&'static str> {
     match attribute {
@@ -175,13 +183,22 @@ fn attribute_name(attribute: CUdevice_attribute) -> Option<&'static str> {
     }
 }
 
-fn attributes(driver: &Driver, device: CUdevice, absent: &mut Absent) -> BTreeMap<String, i32> {
+fn attributes(
+    driver: &Driver,
+    device: CUdevice,
+    depth: Depth,
+    absent: &mut Absent,
+) -> BTreeMap<String, i32> {
     let mut known = BTreeMap::new();
     for number in 1..CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX.0 {
         let attribute = CUdevice_attribute_enum(number);
         let Some(name) = attribute_name(attribute) else {
             continue;
         };
+        if depth == Depth::Overview && !OVERVIEW.contains(&attribute) {
+            absent.set(name, Reason::NotCollected);
+            continue;
+        }
         let mut value: c_int = 0;
         // SAFETY: `value` is a live `c_int` and the driver writes nothing past it.
         let status = unsafe { driver.cuDeviceGetAttribute(&raw mut value, attribute, device) };

@@ -192,8 +192,8 @@ pub struct NvLink {
     pub link: u32,
     /// Whether it is up.
     pub active: bool,
-    /// The version of the protocol.
-    pub version: Option<u32>,
+    /// The version of NVLink: `4.0`.
+    pub version: Option<String>,
     /// The PCI address of the other end.
     pub remote_pci: Option<String>,
     /// What the other end is: `gpu`, `switch`, `other`, `unknown`.

@@ -6,6 +6,7 @@
 //! except the module [`probe`].
 
 mod absent;
+mod cache;
 mod capability;
 mod chain;
 mod collect;
@@ -22,6 +23,7 @@ pub mod nvml;
 mod parts;
 pub mod pci;
 pub mod probe;
+mod provenance;
 mod report;
 mod search;
 mod visible;

@@ -12,6 +12,7 @@ use crate::elf::{self, Exports};
 use crate::library::{AbsentFunction, Attempt, Library, Origin};
 use crate::machine::Surroundings;
 use crate::parts::Depth;
+use crate::provenance;
 use crate::search::{self, WantedFunction};
 
 /// Describes a library that could not be opened.
@@ -260,13 +261,13 @@ fn place(library: &mut Library, path: &Path, surroundings: &Surroundings) {
     library.loaded_from = Some(surroundings.name(path));
     library.real_path = Some(surroundings.name(&real));
     library.soname = object.soname;
-    library.origin = search::origin(
+    library.origin = provenance::origin(
         &library.name,
         &surroundings.name(path),
         &surroundings.name(&real),
         &real,
     );
-    if let Some((version, source)) = search::version(&library.name, &real) {
+    if let Some((version, source)) = provenance::version(&library.name, &real) {
         library.version = Some(version);
         library.version_source = Some(source.to_owned());
     }

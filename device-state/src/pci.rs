@@ -35,6 +35,7 @@ mod tests {
         for spelling in ["00000000:3B:00.0", "0000:3b:00.0", "3b:00.0", "3B:00"] {
             assert_eq!(normal(spelling), "0000:3b:00.0");
         }
+        assert_eq!(normal("FFFFFFFF:FFFF:FF.0"), "ffffffff:ffff:ff.0");
         assert_eq!(normal("garbage"), "garbage");
     }
 }

@@ -55,7 +55,12 @@ impl Visible {
                 visible.entries.push(Entry::Uuid(entry.to_owned()));
                 continue;
             }
-            let digits: String = entry.chars().take_while(char::is_ascii_digit).collect();
+            let digits: String = entry
+                .strip_prefix('+')
+                .unwrap_or(entry)
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
             if digits.is_empty() {
                 visible.cut = cut(if entry.starts_with('-') {
                     "a negative number ends the list"
@@ -100,10 +105,11 @@ impl Visible {
                     position
                 }
                 Entry::Uuid(wanted) => {
+                    // The prefix alone names nothing.
                     let mut fits = uuids
                         .iter()
                         .enumerate()
-                        .filter(|(_, uuid)| uuid.starts_with(wanted.as_str()));
+                        .filter(|(_, uuid)| wanted.len() > 4 && uuid.starts_with(wanted.as_str()));
                     match (fits.next(), fits.next()) {
                         (Some((position, _)), None) => position,
                         (Some(_), Some(_)) => {
@@ -119,12 +125,18 @@ impl Visible {
                 }
             };
             if shown.contains(&position) {
-                // CUDA takes a list with a repetition for a mistake and shows no device at all.
+                // CUDA takes a list with a repetition for a mistake: cuInit answers 101.
                 let name = match entry {
                     Entry::Index(index) => index.to_string(),
                     Entry::Uuid(uuid) => uuid.clone(),
                 };
-                return (Vec::new(), cut(name, "this device is named twice".into()));
+                return (
+                    Vec::new(),
+                    cut(
+                        name,
+                        "this device is named twice, for which cuInit answers 101".into(),
+                    ),
+                );
             }
             shown.push(position);
         }
@@ -176,5 +188,34 @@ mod tests {
     fn a_device_named_twice_hides_everything() {
         assert_eq!(shown("0,0"), (vec![], Some("0".into())));
         assert_eq!(shown("0,GPU-aaaa"), (vec![], Some("GPU-aaaa".into())));
+    }
+
+    /// What a driver for CUDA 13.0 showed of two devices.
+    #[test]
+    fn the_reading_is_the_one_that_was_measured() {
+        let pair = ["GPU-aaaa-1", "GPU-bbbb-2"].map(str::to_owned);
+        for (text, expected) in [
+            ("0", 1),
+            ("", 0),
+            ("-1", 0),
+            ("0,0", 0),
+            ("1", 1),
+            ("0,1", 2),
+            ("foo", 0),
+            ("0x0", 1),
+            (" 0", 1),
+            ("GPU-", 0),
+            ("00", 1),
+            ("0,-1", 1),
+            ("-1,0", 0),
+            ("99", 0),
+            (",0", 0),
+            ("0,foo", 1),
+            ("+0", 1),
+            ("GPU-aa", 1),
+        ] {
+            let (shown, _) = Visible::parse(text).apply(&pair);
+            assert_eq!(shown.len(), expected, "{text:?}");
+        }
     }
 }

@@ -152,6 +152,21 @@ impl Shape {
 /// An array.
 ///
 /// Driver API: `cuArray3DCreate_v2`, and `cuArrayDestroy` on drop.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::array::{Array, Format, Shape};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut array = Array::new(&context, Shape::plane(3, 2, Format::F32, 1))?;
+/// array.upload(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// let mut back = [0.0_f32; 6];
+/// array.download(&mut back)?;
+/// assert_eq!(back[5], 6.0);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Array {
     context: Context,
     raw: CUarray,

@@ -442,6 +442,17 @@ impl fmt::Debug for Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContextFlags(pub u32);
 
+impl ContextFlags {
+    /// The driver chooses how a thread waits.
+    pub const AUTOMATIC: Self = Self(0);
+    /// A thread that waits spins.
+    pub const SPIN: Self = Self(1);
+    /// A thread that waits gives its turn away.
+    pub const YIELD: Self = Self(2);
+    /// A thread that waits sleeps.
+    pub const BLOCKING: Self = Self(4);
+}
+
 /// Free and total memory of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryInfo {

@@ -18,6 +18,25 @@ use crate::api::{Api, SUCCESS};
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a call did not do what it was asked to do.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::error::Error;
+/// use cuwhy_driver::memory::DeviceBuffer;
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// match DeviceBuffer::<u8>::new(&context, 1 << 50) {
+///     Err(error) if error.is_out_of_memory() => {
+///         // cuMemAlloc_v2(size = 1125899906842624 B) failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory
+///         assert!(error.to_string().contains("size = 1125899906842624 B"));
+///     }
+///     Err(Error::MissingFunction { call, missing }) => panic!("{call}: {missing}"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -354,6 +373,43 @@ pub fn is_sticky(status: Status) -> bool {
     )
 }
 
+/// What the most frequent statuses mean, where the library has no words for them.
+const MEANINGS: [(u32, &str); 24] = [
+    (1, "an argument is not acceptable"),
+    (2, "there is not enough memory"),
+    (3, "CUDA is not initialised"),
+    (4, "the process is ending and CUDA with it"),
+    (34, "the loaded library is the toolkit's stub and no driver"),
+    (35, "the driver is older than the runtime"),
+    (36, "the call needs a newer driver"),
+    (46, "the device is busy or unavailable"),
+    (100, "there is no device"),
+    (101, "there is no such device"),
+    (200, "the image of the code is invalid"),
+    (201, "no context is current, or it is not valid"),
+    (209, "there is no code for this device"),
+    (218, "the PTX does not compile"),
+    (304, "the operating system refused"),
+    (400, "the handle is not valid"),
+    (500, "there is nothing of that name or at that address"),
+    (600, "earlier work has not finished"),
+    (
+        700,
+        "code on the device used an address that is not allocated",
+    ),
+    (709, "the context was destroyed"),
+    (712, "the memory is registered already"),
+    (713, "the memory is not registered"),
+    (719, "code on the device failed"),
+    (801, "it is not supported here"),
+];
+
+/// What a status means, in our words.
+fn meaning(number: u32) -> Option<String> {
+    let found = MEANINGS.iter().find(|(known, _)| *known == number);
+    found.map(|(_, meaning)| (*meaning).to_owned())
+}
+
 /// Turns a status into a result.
 ///
 /// # Errors
@@ -391,6 +447,7 @@ pub(crate) fn fail(
         };
     }
     let (name, description) = crate::api::words(api, status);
+    let description = description.or_else(|| meaning(status.0));
     let log = crate::logs::latest(api, status);
     crate::api::reported(api, status);
     Error::Status(Box::new(Failure {
@@ -473,5 +530,72 @@ pub(crate) fn report_drop(result: Result<()>) {
         drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
             || hook(&error),
         )));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_that_outlive_their_call_are_sticky_and_others_are_not() {
+        let status = |number| {
+            let mut status = SUCCESS;
+            status.0 = number;
+            status
+        };
+        for sticky in [214, 700, 710, 716, 719] {
+            assert!(is_sticky(status(sticky)), "{sticky}");
+        }
+        for passing in [0, 1, 2, 201, 600, 701, 704, 709, 712, 720, 801, 900, 999] {
+            assert!(!is_sticky(status(passing)), "{passing}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_call_arguments_status_and_meaning() {
+        let mut status = SUCCESS;
+        status.0 = 12_345;
+        let argument = |name, value| Argument { name, value };
+        let failure = Failure {
+            call: "aCall",
+            status,
+            name: None,
+            description: meaning(709),
+            arguments: vec![
+                argument("address", Value::Address(0x1000)),
+                argument("size", Value::Bytes(40)),
+                argument("count", 3_u32.into()),
+                argument("name", "x".into()),
+            ],
+            log: Some("because".to_owned()),
+        };
+        let error = Error::Status(Box::new(failure));
+        assert_eq!(
+            error.to_string(),
+            "aCall(address = 0x1000, size = 40 B, count = 3, name = x) failed: unknown status (12345), \
+             the context was destroyed; the driver says: because"
+        );
+        assert_eq!(
+            (error.call(), error.status().map(|s| s.0)),
+            (Some("aCall"), Some(12_345))
+        );
+    }
+
+    #[test]
+    fn a_misuse_has_no_status() {
+        let error = misuse(
+            "aCall",
+            Misuse::LengthsDiffer {
+                destination: 1,
+                source_: 2,
+            },
+        );
+        assert_eq!(error.status(), None);
+        assert!(!error.is_sticky() && !error.is_missing());
+        assert_eq!(
+            error.to_string(),
+            "aCall was not called: the destination has 1 elements and the source 2"
+        );
     }
 }

@@ -12,6 +12,24 @@ use crate::error::{Result, check, report_drop};
 use crate::stream::Stream;
 
 /// A mark that can be set in a stream.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::event::{Event, EventOptions};
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Stream::new(&context, StreamOptions::BLOCKING)?;
+/// let (start, end) = (Event::new(&context, EventOptions::TIMING)?, Event::new(&context, EventOptions::TIMING)?);
+/// start.record(&stream)?;
+/// end.record(&stream)?;
+/// end.synchronize()?;
+/// let time = end.elapsed_since(&start)?;
+/// # assert!(time.as_secs() < 60);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Event {
     context: Context,
     raw: CUevent,

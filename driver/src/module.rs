@@ -3,6 +3,7 @@
 use core::ffi::{c_uint, c_void};
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -130,6 +131,28 @@ impl Module {
             context: context.clone(),
             raw,
         })
+    }
+
+    /// Owns code that something else loaded.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live, was loaded for `context`, and nobody else unloads it.
+    #[must_use]
+    pub unsafe fn from_raw(context: &Context, raw: CUmodule) -> Self {
+        Self {
+            context: context.clone(),
+            raw,
+        }
+    }
+
+    /// Gives the code away: the caller unloads it.
+    #[must_use = "nobody else unloads the code"]
+    pub fn into_raw(self) -> CUmodule {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { ptr::drop_in_place(&raw mut this.context) };
+        this.raw
     }
 
     /// The raw handle.

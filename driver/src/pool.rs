@@ -398,6 +398,23 @@ impl fmt::Debug for Pool {
 /// The methods here use the buffer's own stream. Whoever gives it to another stream puts that one in
 /// order first ([`PooledBuffer::lend_to`]), and before the drop puts the buffer's stream behind it
 /// ([`PooledBuffer::await_stream`]); forgetting either gives wrong numbers or a failed context.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use std::sync::Arc;
+///
+/// use cuwhy_driver::pool::PooledBuffer;
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Arc::new(Stream::new(&context, StreamOptions::NON_BLOCKING)?);
+/// let mut buffer = PooledBuffer::<u16>::new(&stream, 100)?;
+/// buffer.fill(3)?;
+/// assert_eq!(buffer.to_vec()?, [3; 100]);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct PooledBuffer<T> {
     stream: Arc<Stream>,
     address: Address,

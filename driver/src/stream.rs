@@ -15,6 +15,20 @@ use crate::event::Event;
 use crate::graph::Graph;
 
 /// A stream, owned or borrowed.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
+/// stream.host_function(|| { /* on a thread of CUDA's, after everything before */ })?;
+/// stream.synchronize()?;
+/// assert!(stream.is_done()?);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Stream {
     context: Context,
     raw: CUstream,
@@ -25,6 +39,11 @@ pub struct Stream {
 unsafe impl Send for Stream {}
 // SAFETY: as above; what is enqueued from several threads at once comes in some order.
 unsafe impl Sync for Stream {}
+
+/// The handle of the legacy default stream.
+const LEGACY: usize = 1;
+/// The handle of the calling thread's default stream.
+const PER_THREAD: usize = 2;
 
 /// How a stream is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,7 +154,7 @@ impl Stream {
     pub fn legacy(context: &Context) -> Self {
         Self {
             context: context.clone(),
-            raw: ptr::without_provenance_mut(1),
+            raw: ptr::without_provenance_mut(LEGACY),
             owned: false,
         }
     }
@@ -146,7 +165,7 @@ impl Stream {
     pub fn per_thread(context: &Context) -> Self {
         Self {
             context: context.clone(),
-            raw: ptr::without_provenance_mut(2),
+            raw: ptr::without_provenance_mut(PER_THREAD),
             owned: false,
         }
     }
@@ -169,7 +188,8 @@ impl Stream {
     ///
     /// # Safety
     ///
-    /// `raw` is a live stream of `context`, or one of the two default ones, and outlives the result.
+    /// `raw` is a live stream of `context`, or one of the two default ones, and outlives the result. No capture
+    /// begins on it while a [`copy::scope`](crate::copy::scope) uses another value of the same stream.
     #[must_use]
     pub unsafe fn borrow_raw(context: &Context, raw: CUstream) -> Self {
         Self {
@@ -358,9 +378,13 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// What CUDA answers: 900 for the legacy stream.
+    /// What CUDA answers: 900 for the legacy stream; [`Misuse::Unsupported`] for the per-thread stream,
+    /// of which there may be another value with a copy under way.
     #[doc(alias = "cuStreamBeginCapture")]
     pub fn begin_capture(&mut self, mode: CaptureMode) -> Result<()> {
+        if self.raw.addr() == PER_THREAD {
+            return Err(misuse("cuStreamBeginCapture_v2", Misuse::Unsupported));
+        }
         let api = self.context.api();
         let entered = self.context.enter()?;
         // SAFETY: the stream is alive.
@@ -428,6 +452,16 @@ pub fn exchange_capture_mode(mode: CaptureMode) -> Result<CaptureMode> {
         CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED => CaptureMode::Relaxed,
         _ => CaptureMode::Global,
     })
+}
+
+/// Waits in a way that no capture forbids: waiting for earlier work disturbs none.
+pub(crate) fn waiting<T>(wait: impl FnOnce() -> Result<T>) -> Result<T> {
+    let old = exchange_capture_mode(CaptureMode::Relaxed).ok();
+    let result = wait();
+    if let Some(old) = old {
+        report_drop(exchange_capture_mode(old).map(drop));
+    }
+    result
 }
 
 /// Runs the function that `host_function` packed.

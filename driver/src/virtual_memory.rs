@@ -5,6 +5,7 @@
 //! [`Mapping::set_access`] says who.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use std::sync::Arc;
 
@@ -285,6 +286,15 @@ impl Physical {
         }
     }
 
+    /// Gives the handle away: the caller releases it.
+    #[must_use = "nobody else releases the handle"]
+    pub fn into_raw(self) -> CUmemGenericAllocationHandle {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut this.context) };
+        this.raw
+    }
+
     /// The raw handle.
     #[must_use]
     pub fn as_raw(&self) -> CUmemGenericAllocationHandle {
@@ -322,6 +332,24 @@ impl fmt::Debug for Physical {
 /// Physical memory behind addresses.
 ///
 /// To copies it is device memory of bytes; [`Mapping::typed`] makes elements of them.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::Bytes;
+/// use cuwhy_driver::pointer::Access;
+/// use cuwhy_driver::virtual_memory::{Export, Physical, Reservation, granularity};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let page = granularity(&context)?.minimum;
+/// let addresses = Reservation::new(&context, Bytes(page.0 * 2))?;
+/// let memory = Physical::new(&context, page, Export::None)?;
+/// let mut mapping = addresses.map(Bytes(0), &memory)?;
+/// mapping.set_access(&context, Access::ReadWrite)?;
+/// cuwhy_driver::copy::zero(&mut mapping)?;
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Mapping {
     reservation: Arc<Reserved>,
     address: Address,

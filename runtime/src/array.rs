@@ -157,6 +157,21 @@ impl Shape {
 /// An array.
 ///
 /// Runtime API: `cudaMalloc3DArray`, and `cudaFreeArray` on drop.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::array::{Array, Format, Shape};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut array = Array::new(&device, Shape::plane(3, 2, Format::F32, 1))?;
+/// array.upload(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// let mut back = [0.0_f32; 6];
+/// array.download(&mut back)?;
+/// assert_eq!(back[5], 6.0);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Array {
     device: Device,
     raw: cudaArray_t,

@@ -12,6 +12,24 @@ use crate::error::{Result, check, report_drop};
 use crate::stream::Stream;
 
 /// A mark that can be set in a stream.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::event::{Event, EventOptions};
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::BLOCKING)?;
+/// let (start, end) = (Event::new(&device, EventOptions::TIMING)?, Event::new(&device, EventOptions::TIMING)?);
+/// start.record(&stream)?;
+/// end.record(&stream)?;
+/// end.synchronize()?;
+/// let time = end.elapsed_since(&start)?;
+/// # assert!(time.as_secs() < 60);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Event {
     device: Device,
     raw: cudaEvent_t,

@@ -5,6 +5,7 @@
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -153,6 +154,26 @@ impl Module {
             device: *device,
             raw,
         })
+    }
+
+    /// Owns code that something else loaded.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live, was loaded for `device`, and nobody else unloads it.
+    #[must_use]
+    pub unsafe fn from_raw(device: &Device, raw: cudaLibrary_t) -> Self {
+        Self {
+            device: *device,
+            raw,
+        }
+    }
+
+    /// Gives the code away: the caller unloads it.
+    #[must_use = "nobody else unloads the code"]
+    pub fn into_raw(self) -> cudaLibrary_t {
+        let this = ManuallyDrop::new(self);
+        this.raw
     }
 
     /// The raw handle.

@@ -444,6 +444,23 @@ impl fmt::Debug for Pool {
 /// The methods here use the buffer's own stream. Whoever gives it to another stream puts that one in
 /// order first ([`PooledBuffer::lend_to`]), and before the drop puts the buffer's stream behind it
 /// ([`PooledBuffer::await_stream`]); forgetting either gives wrong numbers or a failed device.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use std::sync::Arc;
+///
+/// use cuwhy_runtime::pool::PooledBuffer;
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Arc::new(Stream::new(&device, StreamOptions::NON_BLOCKING)?);
+/// let mut buffer = PooledBuffer::<u16>::new(&stream, 100)?;
+/// buffer.fill(3)?;
+/// assert_eq!(buffer.to_vec()?, [3; 100]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct PooledBuffer<T> {
     stream: Arc<Stream>,
     address: Address,

@@ -15,6 +15,20 @@ use crate::event::Event;
 use crate::graph::Graph;
 
 /// A stream, owned or borrowed.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// stream.host_function(|| { /* on a thread of CUDA's, after everything before */ })?;
+/// stream.synchronize()?;
+/// assert!(stream.is_done()?);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Stream {
     device: Device,
     raw: cudaStream_t,
@@ -25,6 +39,11 @@ pub struct Stream {
 unsafe impl Send for Stream {}
 // SAFETY: as above; what is enqueued from several threads at once comes in some order.
 unsafe impl Sync for Stream {}
+
+/// The handle of the legacy default stream.
+const LEGACY: usize = 1;
+/// The handle of the calling thread's default stream.
+const PER_THREAD: usize = 2;
 
 /// How a stream is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,7 +154,7 @@ impl Stream {
     pub fn legacy(device: &Device) -> Self {
         Self {
             device: *device,
-            raw: ptr::without_provenance_mut(1),
+            raw: ptr::without_provenance_mut(LEGACY),
             owned: false,
         }
     }
@@ -146,7 +165,7 @@ impl Stream {
     pub fn per_thread(device: &Device) -> Self {
         Self {
             device: *device,
-            raw: ptr::without_provenance_mut(2),
+            raw: ptr::without_provenance_mut(PER_THREAD),
             owned: false,
         }
     }
@@ -169,7 +188,8 @@ impl Stream {
     ///
     /// # Safety
     ///
-    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result.
+    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result. No capture
+    /// begins on it while a [`copy::scope`](crate::copy::scope) uses another value of the same stream.
     #[must_use]
     pub unsafe fn borrow_raw(device: &Device, raw: cudaStream_t) -> Self {
         Self {
@@ -356,9 +376,13 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// What CUDA answers: 900 for the legacy stream.
+    /// What CUDA answers: 900 for the legacy stream; [`Misuse::Unsupported`] for the per-thread stream,
+    /// of which there may be another value with a copy under way.
     #[doc(alias = "cudaStreamBeginCapture")]
     pub fn begin_capture(&mut self, mode: CaptureMode) -> Result<()> {
+        if self.raw.addr() == PER_THREAD {
+            return Err(misuse("cudaStreamBeginCapture", Misuse::Unsupported));
+        }
         let api = self.device.api();
         let entered = self.device.enter()?;
         // SAFETY: the stream is alive.
@@ -426,6 +450,16 @@ pub fn exchange_capture_mode(mode: CaptureMode) -> Result<CaptureMode> {
         cudaStreamCaptureMode::cudaStreamCaptureModeRelaxed => CaptureMode::Relaxed,
         _ => CaptureMode::Global,
     })
+}
+
+/// Waits in a way that no capture forbids: waiting for earlier work disturbs none.
+pub(crate) fn waiting<T>(wait: impl FnOnce() -> Result<T>) -> Result<T> {
+    let old = exchange_capture_mode(CaptureMode::Relaxed).ok();
+    let result = wait();
+    if let Some(old) = old {
+        report_drop(exchange_capture_mode(old).map(drop));
+    }
+    result
 }
 
 /// Runs the function that `host_function` packed.

@@ -7,6 +7,7 @@
 //! The runtime has no such calls: this room calls the driver, in the primary context of the device.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use std::sync::Arc;
 
@@ -303,6 +304,13 @@ impl Physical {
         }
     }
 
+    /// Gives the handle away: the caller releases it.
+    #[must_use = "nobody else releases the handle"]
+    pub fn into_raw(self) -> CUmemGenericAllocationHandle {
+        let this = ManuallyDrop::new(self);
+        this.raw
+    }
+
     /// The raw handle.
     #[must_use]
     pub fn as_raw(&self) -> CUmemGenericAllocationHandle {
@@ -340,6 +348,24 @@ impl fmt::Debug for Physical {
 /// Physical memory behind addresses.
 ///
 /// To copies it is device memory of bytes; [`Mapping::typed`] makes elements of them.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::memory::Bytes;
+/// use cuwhy_runtime::pointer::Access;
+/// use cuwhy_runtime::virtual_memory::{Export, Physical, Reservation, granularity};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let page = granularity(&device)?.minimum;
+/// let addresses = Reservation::new(&device, Bytes(page.0 * 2))?;
+/// let memory = Physical::new(&device, page, Export::None)?;
+/// let mut mapping = addresses.map(Bytes(0), &memory)?;
+/// mapping.set_access(&device, Access::ReadWrite)?;
+/// cuwhy_runtime::copy::zero(&mut mapping)?;
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct Mapping {
     reservation: Arc<Reserved>,
     address: Address,

@@ -15,6 +15,7 @@
 //! | `oom` | bytes | out of memory beyond so many bytes per device |
 //! | `quiet` | `on`, `off` (default) | no lines on stderr about what is not simulated |
 
+use crate::model::code::{Code, Outcome};
 use crate::profile::{self, Profile};
 
 /// One device as configured.
@@ -152,36 +153,36 @@ impl Config {
         (config, complaints)
     }
 
-    /// The devices that the program may see, with their numbers, in its order.
-    pub(crate) fn visible(&self) -> Vec<(usize, DeviceConfig)> {
+    /// The devices that the program may see, with their numbers, in its order. A device named twice is an error; the
+    /// first word that names none hides the rest.
+    pub(crate) fn visible(&self) -> Outcome<Vec<(usize, DeviceConfig)>> {
         let all: Vec<_> = self.devices.iter().copied().enumerate().collect();
         let Some(chosen) = &self.chosen else {
-            return all;
+            return Ok(all);
         };
         let mut seen: Vec<(usize, DeviceConfig)> = Vec::new();
         for word in chosen.split(',').map(str::trim) {
-            let found = match word.parse::<usize>() {
-                Ok(number) => all.get(number),
-                Err(_) => all.iter().find(|(number, _)| named(word, *number)),
+            let Some(device) = all.iter().find(|(number, _)| named(word, *number)) else {
+                break;
             };
-            match found {
-                Some(device) if !seen.iter().any(|(number, _)| *number == device.0) => {
-                    seen.push(*device)
-                }
-                // A device named twice leaves none; the first unknown word hides the rest.
-                Some(_) => return Vec::new(),
-                None => break,
+            if seen.iter().any(|(number, _)| *number == device.0) {
+                return Err(Code::INVALID_DEVICE);
             }
+            seen.push(*device);
         }
-        seen
+        Ok(seen)
     }
 }
 
+/// A number, decimal or hexadecimal, or the beginning of a UUID.
 fn named(word: &str, number: usize) -> bool {
-    let Some(start) = word.strip_prefix("GPU-") else {
-        return false;
-    };
-    !start.is_empty() && profile::uuid_text(&profile::uuid(number)).starts_with(start)
+    if let Some(start) = word.strip_prefix("GPU-") {
+        return !start.is_empty() && profile::uuid_text(&profile::uuid(number)).starts_with(start);
+    }
+    match word.strip_prefix("0x") {
+        Some(digits) => usize::from_str_radix(digits, 16) == Ok(number),
+        None => word.parse() == Ok(number),
+    }
 }
 
 fn number(text: &str) -> Option<usize> {
@@ -297,16 +298,16 @@ mod tests {
             config.chosen = Some(chosen.into());
             config
                 .visible()
-                .iter()
-                .map(|(number, _)| *number)
-                .collect::<Vec<_>>()
+                .map(|all| all.iter().map(|(number, _)| *number).collect::<Vec<_>>())
         };
-        assert_eq!(numbers("2,0"), [2, 0]);
-        assert_eq!(numbers("1,7,0"), [1]);
-        assert_eq!(numbers(""), []);
-        assert_eq!(numbers("-1"), []);
-        assert_eq!(numbers("1,1"), []);
+        assert_eq!(numbers("2,0"), Ok(vec![2, 0]));
+        assert_eq!(numbers("1,7,0"), Ok(vec![1]));
+        assert_eq!(numbers(" 0x1, +0"), Ok(vec![1, 0]));
+        assert_eq!(numbers(""), Ok(vec![]));
+        assert_eq!(numbers("-1,0"), Ok(vec![]));
+        assert_eq!(numbers("GPU-"), Ok(vec![]));
+        assert_eq!(numbers("1,1"), Err(Code::INVALID_DEVICE));
         let name = format!("GPU-{}", profile::uuid_text(&profile::uuid(1)));
-        assert_eq!(numbers(&name), [1]);
+        assert_eq!(numbers(&name), Ok(vec![1]));
     }
 }

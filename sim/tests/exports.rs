@@ -57,11 +57,11 @@ fn versions_and_flags_choose_among_exports() {
     assert_ne!(legacy, own);
     assert_eq!(
         look_up(driver, "cuMemcpyBatchAsync", 12040, 0),
-        (500, 0, Found::CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT)
+        (0, 0, Found::CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT)
     );
     assert_eq!(
         look_up(driver, "cuNoSuchThing", 12040, 0),
-        (500, 0, Found::CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND)
+        (0, 0, Found::CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND)
     );
 }
 
@@ -70,8 +70,9 @@ fn what_is_not_built_says_so() {
     let (driver, _) = support::ready();
     assert_eq!(cu!(driver.cuFuncLoad(core::ptr::null_mut())), 801);
     let mut table = core::ptr::null();
+    let known = cuda_sys::driver::CUuuid { bytes: [7; 16] };
     assert_eq!(
-        cu!(driver.cuGetExportTable(&raw mut table, core::ptr::null())),
+        cu!(driver.cuGetExportTable(&raw mut table, &raw const known)),
         801
     );
 }

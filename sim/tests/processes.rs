@@ -76,6 +76,15 @@ fn a_child_of_a_program_that_uses_cuda_gets_errors() {
             i32::from(refused != [3; 5])
         });
         assert_eq!(grandchild, End::Exit(0));
+        let mut managed = 0;
+        assert_eq!(cu!(driver.cuMemAllocManaged(&raw mut managed, 64, 1)), 0);
+        let mut pinned = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 64)), 0);
+        let managed = core::ptr::with_exposed_provenance::<u8>(usize::try_from(managed).unwrap());
+        // SAFETY: none: whether a child may read these is what is tested.
+        let read = |place: *const u8| in_child(|| i32::from(unsafe { place.read_volatile() }));
+        assert_eq!(read(managed), End::Signal(libc::SIGSEGV));
+        assert_eq!(read(pinned.cast()), End::Exit(0));
         assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
         0
     });
@@ -236,5 +245,82 @@ fn pageable_memory_is_within_reach_with_hmm() {
             0
         );
         assert_eq!(a, [9; 16]);
+    });
+}
+
+#[test]
+fn a_count_that_wraps_is_accepted_and_kills_the_device() {
+    configured("devices=2", |driver| {
+        let (_, context) = support::ready();
+        let (a, b) = (device_memory(driver, 64), device_memory(driver, 64));
+        // Comes out at the very start: refused.
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a + 4, b + 4, usize::MAX - 3)), 1);
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a + 8, b + 8, usize::MAX - 3)), 0);
+        assert_eq!(cu!(driver.cuCtxSynchronize()), 700);
+        let mut address = 0;
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 700);
+        assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a, b, 4)), 700);
+        assert_eq!(cu!(driver.cuDevicePrimaryCtxReset_v2(0)), 0);
+        let mut again = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuDevicePrimaryCtxRetain(&raw mut again, 0)), 700);
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 709);
+        assert_eq!(cu!(driver.cuDevicePrimaryCtxRetain(&raw mut again, 1)), 0);
+        assert_ne!(again, context);
+    });
+}
+
+#[test]
+fn a_memset_that_wraps_is_accepted_and_kills_the_device() {
+    configured("", |driver| {
+        let (_, _) = support::ready();
+        let memory = device_memory(driver, 64);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory + 8, 0, usize::MAX - 3)), 0);
+        assert_eq!(cu!(driver.cuCtxSynchronize()), 700);
+    });
+}
+
+#[test]
+fn a_registration_that_was_unmapped_is_found_by_the_stream() {
+    configured("", |driver| {
+        let (_, _) = support::ready();
+        let device = device_memory(driver, 4096);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a fresh page.
+        let page = unsafe { libc::mmap(core::ptr::null_mut(), 4096, protection, flags, -1, 0) };
+        assert_eq!(cu!(driver.cuMemHostRegister_v2(page, 4096, 0)), 0);
+        let mut stream = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 1)), 0);
+        // SAFETY: our own page, which only the driver still knows. It stays reserved, so that nothing else gets its place.
+        assert_eq!(unsafe { libc::mprotect(page, 4096, libc::PROT_NONE) }, 0);
+        assert_eq!(
+            cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
+            0
+        );
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 700);
+    });
+}
+
+#[test]
+fn the_primary_context_comes_back_under_its_handle() {
+    configured("", |driver| {
+        let (_, context) = support::ready();
+        let memory = device_memory(driver, 64);
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 1)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        assert_eq!(cu!(driver.cuDevicePrimaryCtxReset_v2(0)), 0);
+        let (mut address, mut device) = (0, 7);
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 709);
+        assert_eq!(cu!(driver.cuCtxGetDevice(&raw mut device)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 709);
+        assert_eq!(cu!(driver.cuEventQuery(event)), 709);
+        let mut again = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuDevicePrimaryCtxRetain(&raw mut again, 0)), 0);
+        assert_eq!(again, context);
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 0);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory + 4096, 0, 4)), 1);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 400);
+        assert_eq!(cu!(driver.cuEventQuery(event)), 201);
     });
 }

@@ -213,36 +213,36 @@ fn a_batch_is_refused_in_a_capture_and_on_the_legacy_stream() {
 }
 
 #[test]
-fn a_count_that_wraps_is_accepted_and_kills_the_context() {
+fn a_graph_allocates_for_itself() {
     let (driver, context) = alone();
-    let (a, b) = (device_memory(driver, 64), device_memory(driver, 64));
-    assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a + 8, b + 8, usize::MAX - 3)), 0);
-    assert_eq!(cu!(driver.cuCtxSynchronize()), 700);
-    let mut address = 0;
-    assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut address, 4)), 700);
-    assert_eq!(cu!(driver.cuMemcpyDtoD_v2(a, b, 4)), 700);
-    assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
-}
-
-#[test]
-fn a_registration_that_was_unmapped_is_found_by_the_stream() {
-    let (driver, context) = alone();
-    let device = device_memory(driver, 4096);
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a fresh page.
-    let page = unsafe { libc::mmap(core::ptr::null_mut(), 4096, protection, flags, -1, 0) };
-    assert_eq!(cu!(driver.cuMemHostRegister_v2(page, 4096, 0)), 0);
     let stream = stream(driver, 1);
-    // Gone between the call and the copy.
-    let gate = Gate::new(driver, stream);
+    let mut pinned: *mut c_void = core::ptr::null_mut();
+    assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 8)), 0);
+    let host = pinned.cast::<u64>();
+    let relaxed = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_RELAXED;
+    assert_eq!(cu!(driver.cuStreamBeginCapture_v2(stream, relaxed)), 0);
+    let mut memory = 0;
+    assert_eq!(cu!(driver.cuMemAllocAsync(&raw mut memory, 8, stream)), 0);
+    assert_eq!(cu!(driver.cuMemsetD8Async(memory, 7, 8, stream)), 0);
     assert_eq!(
-        cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
+        cu!(driver.cuMemcpyDtoHAsync_v2(pinned, memory, 8, stream)),
         0
     );
-    // SAFETY: our own page, which only the driver still knows.
-    assert_eq!(unsafe { libc::mprotect(page, 4096, libc::PROT_NONE) }, 0);
-    gate.open.send(()).unwrap();
-    assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 700);
+    assert_eq!(cu!(driver.cuMemFreeAsync(memory, stream)), 0);
+    let (mut graph, mut exec) = (core::ptr::null_mut(), core::ptr::null_mut());
+    assert_eq!(cu!(driver.cuStreamEndCapture(stream, &raw mut graph)), 0);
+    assert_eq!(
+        cu!(driver.cuGraphInstantiateWithFlags(&raw mut exec, graph, 0)),
+        0
+    );
+    for _ in 0..2 {
+        // SAFETY: pinned memory of 8 bytes that no stream is using now.
+        unsafe { host.write_volatile(0) };
+        assert_eq!(cu!(driver.cuGraphLaunch(exec, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        // SAFETY: as above.
+        assert_eq!(unsafe { host.read_volatile() }, 0x0707_0707_0707_0707);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(memory, 0, 8)), 1);
+    }
     assert_eq!(cu!(driver.cuCtxDestroy_v2(context)), 0);
 }

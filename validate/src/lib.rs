@@ -5,12 +5,14 @@
 //! decide ([`predict()`] what CUDA will answer, [`rules`] why), and a [`Finding`] comes out.
 
 pub mod ask;
+pub mod book;
 pub mod call;
 pub mod checker;
 pub mod facts;
 pub mod finding;
 pub mod predict;
 pub mod registry;
+pub mod repro;
 pub mod rules;
 mod span;
 mod verdict;

@@ -26,6 +26,7 @@ pub fn check(call: &Call, ask: &dyn Ask, registry: Option<&Registry>) -> Verdict
 /// Judges a call from facts that are there already. This performs no call.
 #[must_use]
 pub fn judge(call: &Call, facts: &Facts) -> Verdict {
+    let facts = &*facts.in_order();
     let prediction = predict(call, facts);
     let case = Case {
         call,

@@ -1,8 +1,10 @@
 //! Chores of the workspace. `cargo xtask help` lists them.
 
 mod codegen;
+mod counts;
 mod gpu_archive;
 mod packages;
+mod plots;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -22,6 +24,20 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Compare how many instructions this tree and another commit take for the paths that must stay short.
+    Counts {
+        /// The commit to compare with.
+        #[arg(long, default_value = "HEAD^", value_name = "REV")]
+        base: String,
+    },
+    /// Draw the figures and fill in the tables of docs/performance.md.
+    Plots {
+        /// The folder that criterion wrote.
+        folder: std::path::PathBuf,
+        /// Where performance.md and the folder figures are; the workspace's docs unless told.
+        #[arg(long)]
+        docs: Option<std::path::PathBuf>,
+    },
     /// Pack tests, benches, the command and real runtimes for a machine with a GPU and without Rust.
     GpuArchive {
         /// Build the tests optimised: smaller, and slower to make.
@@ -35,6 +51,8 @@ enum Chore {
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Codegen { check } => codegen::run(check),
+        Chore::Counts { base } => counts::run(&base),
+        Chore::Plots { folder, docs } => plots::run(&folder, docs),
         Chore::GpuArchive { release } => gpu_archive::run(release),
         Chore::Toolkits => packages::fetch_all().map(drop),
     }

@@ -53,5 +53,6 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     };
     let answer = answer.map_err(|error| Failure::Bug(error.to_string()))?;
     output.line(&answer)?;
+    output.flush()?;
     Ok(Exit::DONE)
 }

@@ -1,9 +1,16 @@
 //! `cuwhy demo`.
 
+use std::env;
+use std::ffi::OsString;
+
 use clap::ValueEnum;
+use cuda_sys::LoadError;
+use cuda_sys::driver::Driver;
+use cuwhy_sim_libraries::Unversioned;
 use cuwhy_validate::ask::{Ask, ByRuntime, Live};
 use cuwhy_validate::finding::{Glyphs, Style};
 
+use super::sim;
 use crate::demo::{Session, Shown, cases};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,7 +19,8 @@ use crate::output::Output;
 /// Makes three documented mistakes on the GPU and shows what CUDA answers beside what we find.
 ///
 /// The first is no mistake, although it is often called one. Every copy is judged before it is made;
-/// the command fails when CUDA's answer is not the predicted one.
+/// the command fails when CUDA's answer is not the predicted one. Where there is no libcuda at all, the
+/// copies are made on a simulated device.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// How to print.
@@ -21,6 +29,12 @@ pub struct Arguments {
     /// Which query classifies the pointers.
     #[arg(long, value_enum, default_value_t = Classify::Driver)]
     pub classify: Classify,
+    /// Use this machine's CUDA and nothing else.
+    #[arg(long, conflicts_with = "sim")]
+    pub gpu: bool,
+    /// Use a simulated device, also where there is a real one.
+    #[arg(long)]
+    pub sim: bool,
 }
 
 /// How to print.
@@ -47,7 +61,19 @@ pub enum Classify {
 ///
 /// [`Failure::NoDevice`] when the driver, the runtime or the device cannot be used.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let session = Session::open()?;
+    if arguments.sim {
+        return Err(on_the_simulator()?);
+    }
+    let session = match Session::open() {
+        Err(failure) if !arguments.gpu && there_is_no_libcuda() => {
+            output.note(
+                "cuwhy: this machine has no libcuda; these copies are made on a simulated device",
+            );
+            // Without a simulator what matters is that there is no driver.
+            return Err(on_the_simulator().unwrap_or(failure));
+        }
+        session => session?,
+    };
     if arguments.format == Format::Text {
         output.line(&session.headline())?;
     }
@@ -80,6 +106,34 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         return Ok(Exit::CHECK_FAILED);
     }
     Ok(Exit::DONE)
+}
+
+/// Whether nobody named a library and the machine has no driver of its own.
+fn there_is_no_libcuda() -> bool {
+    let named = ["CUWHY_LIBCUDA", "CUWHY_LIBCUDART", "CUWHY_LIBNVML"];
+    named
+        .iter()
+        .all(|name| env::var_os(name).is_none_or(|value| value.is_empty()))
+        && matches!(Driver::get(), Err(LoadError::NotFound { .. }))
+}
+
+/// Becomes this command on a simulated device; comes back only with the reason why not.
+fn on_the_simulator() -> Result<Failure, Failure> {
+    let folder = sim::folder(Unversioned::V13)?;
+    let program = env::current_exe().map_err(|cause| Failure::Failed {
+        what: "this program cannot find itself".into(),
+        cause: Box::new(cause),
+    })?;
+    let mut again: Vec<OsString> = env::args_os()
+        .skip(1)
+        .filter(|word| word != "--sim")
+        .collect();
+    again.push("--gpu".into());
+    let cause = sim::on(&folder, &[], program.as_os_str(), &again);
+    Ok(Failure::Failed {
+        what: "this program cannot start itself on the simulator".into(),
+        cause: Box::new(cause),
+    })
 }
 
 fn text(shown: &Shown, style: &Style) -> String {

@@ -95,6 +95,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     output.flush()?;
     if let Some(path) = &arguments.save {
         save(&diagnosis, path, arguments.identifiers)?;
+        output.note(&format!("cuwhy: written to {}", path.display()));
     }
     let warned = arguments.deny_warnings && diagnosis.summary.warned > 0;
     Ok(if diagnosis.summary.failed > 0 || warned {

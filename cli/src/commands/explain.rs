@@ -1,16 +1,17 @@
-//! `cuwhy explain CHECK-ID`.
+//! `cuwhy explain ID`.
 
+use super::rules;
 use crate::doctor;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::Tone;
 
-/// Explains a check of `cuwhy doctor`: what it looks at, when it fails, what to do.
+/// Explains a check of `cuwhy doctor` or a rule: what it looks at, when it fails, what to do.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The id of the check; without one, all are listed.
-    #[arg(value_name = "CHECK-ID")]
+    /// The id of the check or of the rule; without one, all checks are listed (`cuwhy rules` lists rules).
+    #[arg(value_name = "ID")]
     pub id: Option<String>,
 }
 
@@ -32,6 +33,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
 }
 
 fn explanation(id: &str) -> Result<String, Failure> {
+    if let Some(rule) = cuwhy_validate::rules::rule(id) {
+        return Ok(rules::whole(rule));
+    }
     let Some(check) = doctor::find(id) else {
         let beginning = id.split('.').next().unwrap_or(id);
         let near: Vec<&str> = doctor::CHECKS

@@ -271,9 +271,7 @@ fn chosen(report: &Report, names: &[String]) -> Value {
                 let value = row.iter().find(|(known, _)| known == name);
                 let value = value.map_or(Value::Null, |(_, value)| value.clone());
                 if value.is_null() {
-                    let why = device.absent.why(name);
-                    let why = why.map_or_else(|| "not_probed".into(), ToString::to_string);
-                    absent.insert(name.clone(), why.into());
+                    absent.insert(name.clone(), flat::why(device, name).into());
                 }
                 object.insert(name.clone(), value);
             }

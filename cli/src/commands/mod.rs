@@ -7,3 +7,6 @@ pub mod doctor;
 pub mod explain;
 pub mod inspect;
 pub mod man;
+pub mod rules;
+pub mod sim;
+pub mod truth;

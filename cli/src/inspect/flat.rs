@@ -1,6 +1,6 @@
 //! A device as one row: names and single values.
 
-use cuwhy_device_state::{Capability, Device};
+use cuwhy_device_state::{Capability, Device, Reason};
 use serde_json::{Map, Value};
 
 /// Writes a device as names and single values, in a fixed order.
@@ -83,6 +83,31 @@ fn active_links(value: &Value) -> Value {
             .into(),
         _ => Value::Null,
     }
+}
+
+/// Says why a value of a row is missing.
+pub fn why(device: &Device, name: &str) -> String {
+    let of_capability = |prefix: &str, key: &str| {
+        let capability = name.strip_prefix(prefix)?;
+        let known = device.cuda.capabilities.as_ref()?.get(capability)?;
+        known.absent.why(key)
+    };
+    let key = if name == "nvlinks_active" {
+        "nvlinks"
+    } else {
+        name
+    };
+    let without_cuda = || {
+        let of_cuda = ["capability_", "probed_", "CU_DEVICE_ATTRIBUTE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        of_cuda.then(|| device.absent.why("capabilities"))?
+    };
+    of_capability("capability_", "claimed")
+        .or_else(|| of_capability("probed_", "probed"))
+        .or_else(|| device.absent.why(key))
+        .or_else(without_cuda)
+        .map_or_else(|| Reason::Unsupported.to_string(), ToString::to_string)
 }
 
 /// Every name that a row can have.

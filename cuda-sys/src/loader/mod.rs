@@ -5,14 +5,16 @@
 //! 1. the file that the caller names ([`Driver::open`](crate::driver::Driver::open));
 //! 2. the file that `CUWHY_LIBCUDA`, `CUWHY_LIBCUDART` or `CUWHY_LIBNVML` names (not in
 //!    set-user-id programs);
-//! 3. what this process has mapped already, so that a host program's library is not loaded twice;
+//! 3. what this process has mapped already, so that a host program's library is not loaded twice: of
+//!    libcudart whichever major the host program chose;
 //! 4. the names that the system's loader knows: `libcuda.so.1`, `libnvidia-ml.so.1`; of
 //!    `libcudart.so.13`, `.12` and `.11.0` the newest that the driver supports, then `libcudart.so`;
 //! 5. usual folders: where drivers are put, `CUDA_HOME`, `CUDA_PATH`, `/usr/local/cuda*`, conda and
 //!    the folders of Python wheels.
 //!
 //! The first two are answers and not hints: when the named file cannot be used, that is an error and
-//! nothing else is tried. A library that was opened is never closed.
+//! nothing else is tried. A library that was opened is never closed. A path is looked at before it is
+//! opened: the system's loader would map a file that was cut short and die of it.
 
 mod candidates;
 mod elf;

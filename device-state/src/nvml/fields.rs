@@ -4,16 +4,15 @@ use nvml_wrapper::Device;
 use nvml_wrapper::enum_wrappers::device::{
     Clock, ComputeMode, EccCounter, MemoryError, TemperatureSensor, TemperatureThreshold,
 };
-use nvml_wrapper::enum_wrappers::nv_link::IntDeviceType;
-use nvml_wrapper::enums::device::{SampleValue, UsedGpuMemory};
-use nvml_wrapper::struct_wrappers::device::ProcessInfo;
-use nvml_wrapper::structs::device::FieldId;
 use nvml_wrapper::sys_exports::field_id;
-use nvml_wrapper_sys::bindings as sys;
 
+use super::calls::{
+    InstanceCall, addressing_mode, clocks_event_reasons, memory_first_form, number, remapped_rows,
+};
+use super::lists::{nvlinks, processes};
 use super::reason::{from_error, from_status};
 use crate::absent::{Absent, Reason};
-use crate::device::{Kind, NvLink, NvmlFields, Process};
+use crate::device::{Kind, NvmlFields};
 use crate::parts::Depth;
 
 /// Asks for every field.
@@ -93,25 +92,6 @@ fn memory(
             }
         }
     }
-}
-
-fn memory_first_form(
-    nvml: &nvml_wrapper::Nvml,
-    device: &Device<'_>,
-) -> Result<sys::nvmlMemory_t, Reason> {
-    let Ok(call) = nvml.lib().nvmlDeviceGetMemoryInfo.as_ref() else {
-        return Err(Reason::SymbolMissing);
-    };
-    let mut info = sys::nvmlMemory_t {
-        total: 0,
-        free: 0,
-        used: 0,
-    };
-    // SAFETY: the handle is used only while `device`, and with it the library, is alive.
-    let handle = unsafe { device.handle() };
-    // SAFETY: the handle is NVML's own and `info` is the struct that this form of the call writes.
-    from_status(unsafe { call(handle, &raw mut info) })?;
-    Ok(info)
 }
 
 fn activity(device: &Device<'_>, fields: &mut NvmlFields, absent: &mut Absent) {
@@ -196,7 +176,14 @@ fn temperature_and_power(
             .temperature_threshold(TemperatureThreshold::Shutdown)
             .map_err(from_error),
     );
-    fields.fan_percent = absent.keep("fan_percent", device.fan_speed(0).map_err(from_error));
+    fields.fan_percent = absent.keep(
+        "fan_percent",
+        match device.num_fans() {
+            // Asking for the first of no fans is "invalid argument" to NVML.
+            Ok(0) => Err(Reason::Unsupported),
+            _ => device.fan_speed(0).map_err(from_error),
+        },
+    );
     fields.power_limit_default_milliwatts = absent.keep(
         "power_limit_default_milliwatts",
         device.power_management_limit_default().map_err(from_error),
@@ -219,19 +206,6 @@ fn temperature_and_power(
         device.total_energy_consumption().map_err(from_error),
     );
 }
-
-/// The names of the bits in which NVML tells what holds the clocks down.
-const CLOCKS_EVENT_REASONS: [(u64, &str); 9] = [
-    (1, "gpu_idle"),
-    (2, "applications_clocks_setting"),
-    (4, "sw_power_cap"),
-    (8, "hw_slowdown"),
-    (16, "sync_boost"),
-    (32, "sw_thermal_slowdown"),
-    (64, "hw_thermal_slowdown"),
-    (128, "hw_power_brake_slowdown"),
-    (256, "display_clock_setting"),
-];
 
 fn clocks(
     nvml: &nvml_wrapper::Nvml,
@@ -268,31 +242,6 @@ fn clocks(
         absent.keep("memory_clock_maximum_hertz", highest(Clock::Memory));
     fields.video_clock_maximum_hertz =
         absent.keep("video_clock_maximum_hertz", highest(Clock::Video));
-}
-
-fn clocks_event_reasons(
-    nvml: &nvml_wrapper::Nvml,
-    device: &Device<'_>,
-) -> Result<Vec<String>, Reason> {
-    let library = nvml.lib();
-    let call = library
-        .nvmlDeviceGetCurrentClocksEventReasons
-        .as_ref()
-        .or(library.nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())
-        .map_err(|_| Reason::SymbolMissing)?;
-    let mut bits = 0;
-    // SAFETY: the handle is used only while `device`, and with it the library, is alive.
-    let handle = unsafe { device.handle() };
-    // SAFETY: the handle is NVML's own, and both names of this call write one 64-bit number.
-    from_status(unsafe { call(handle, &raw mut bits) })?;
-    let known = CLOCKS_EVENT_REASONS
-        .iter()
-        .filter(|(bit, _)| bits & bit != 0)
-        .map(|(_, name)| (*name).to_owned());
-    let rest = bits & !0x1ff;
-    Ok(known
-        .chain((rest != 0).then(|| format!("other_{rest:#x}")))
-        .collect())
 }
 
 fn health(
@@ -363,34 +312,6 @@ fn health(
             other => format!("other_{other}"),
         }),
     );
-}
-
-#[derive(Default)]
-struct RemappedRows {
-    corrected: u32,
-    uncorrected: u32,
-    pending: u32,
-    failed: u32,
-}
-
-fn remapped_rows(nvml: &nvml_wrapper::Nvml, device: &Device<'_>) -> Result<RemappedRows, Reason> {
-    let Ok(call) = nvml.lib().nvmlDeviceGetRemappedRows.as_ref() else {
-        return Err(Reason::SymbolMissing);
-    };
-    let mut rows = RemappedRows::default();
-    // SAFETY: the handle is used only while `device`, and with it the library, is alive.
-    let handle = unsafe { device.handle() };
-    // SAFETY: the handle is NVML's own, and the four pointers are to live numbers of this size.
-    from_status(unsafe {
-        call(
-            handle,
-            &raw mut rows.corrected,
-            &raw mut rows.uncorrected,
-            &raw mut rows.pending,
-            &raw mut rows.failed,
-        )
-    })?;
-    Ok(rows)
 }
 
 fn modes(
@@ -472,31 +393,6 @@ fn modes(
     }
 }
 
-type InstanceCall =
-    unsafe extern "C" fn(sys::nvmlDevice_t, *mut core::ffi::c_uint) -> sys::nvmlReturn_t;
-
-fn addressing_mode(nvml: &nvml_wrapper::Nvml, device: &Device<'_>) -> Result<String, Reason> {
-    let Ok(call) = nvml.lib().nvmlDeviceGetAddressingMode.as_ref() else {
-        return Err(Reason::SymbolMissing);
-    };
-    let size = u32::try_from(size_of::<sys::nvmlDeviceAddressingMode_t>()).unwrap_or(0);
-    let mut mode = sys::nvmlDeviceAddressingMode_t {
-        // NVML asks for the size of the struct and its version, 1, in one number.
-        version: size | (1 << 24),
-        value: 0,
-    };
-    // SAFETY: the handle is used only while `device`, and with it the library, is alive.
-    let handle = unsafe { device.handle() };
-    // SAFETY: the handle is NVML's own, and the struct says its own size.
-    from_status(unsafe { call(handle, &raw mut mode) })?;
-    Ok(match mode.value {
-        0 => "none".into(),
-        1 => "hmm".into(),
-        2 => "ats".into(),
-        other => format!("other_{other}"),
-    })
-}
-
 fn bus(device: &Device<'_>, fields: &mut NvmlFields, absent: &mut Absent) {
     fields.pcie_generation = absent.keep(
         "pcie_generation",
@@ -543,122 +439,4 @@ fn identity(device: &Device<'_>, fields: &mut NvmlFields, absent: &mut Absent) {
     );
     fields.serial = absent.keep("serial", device.serial().map_err(from_error));
     fields.minor_number = absent.keep("minor_number", device.minor_number().map_err(from_error));
-}
-
-/// The most NVLink connections that NVML numbers.
-const NVLINKS_MAXIMUM: u32 = 18;
-
-fn nvlinks(device: &Device<'_>) -> Result<Vec<NvLink>, Reason> {
-    let mut links = Vec::new();
-    for number in 0..NVLINKS_MAXIMUM {
-        let link = device.link_wrapper_for(number);
-        let active = match link.is_active().map_err(from_error) {
-            Ok(active) => active,
-            // No device has a gap: the first number that does not exist ends the list.
-            Err(reason) if number == 0 => return Err(reason),
-            Err(_) => break,
-        };
-        let mut absent = Absent::default();
-        let (version, remote_pci, remote_kind) = if active {
-            (
-                absent.keep("version", link.version().map_err(from_error)),
-                absent.keep(
-                    "remote_pci",
-                    link.remote_pci_info()
-                        .map(|info| crate::pci::normal(&info.bus_id))
-                        .map_err(from_error),
-                ),
-                absent.keep(
-                    "remote_kind",
-                    link.remote_device_type(number)
-                        .map_err(from_error)
-                        .map(|kind| {
-                            match kind {
-                                IntDeviceType::Gpu => "gpu",
-                                IntDeviceType::Switch => "switch",
-                                IntDeviceType::Ibmnpu => "other",
-                                IntDeviceType::Unknown => "unknown",
-                            }
-                            .to_owned()
-                        }),
-                ),
-            )
-        } else {
-            for key in ["version", "remote_pci", "remote_kind"] {
-                absent.set(key, Reason::NotApplicable);
-            }
-            (None, None, None)
-        };
-        links.push(NvLink {
-            link: number,
-            active,
-            version,
-            remote_pci,
-            remote_kind,
-            absent,
-        });
-    }
-    Ok(links)
-}
-
-fn processes(nvml: &nvml_wrapper::Nvml, device: &Device<'_>) -> Result<Vec<Process>, Reason> {
-    let mut found: Vec<Process> = Vec::new();
-    let mut add = |list: Vec<ProcessInfo>, kind: &str| {
-        for info in list {
-            if found
-                .iter()
-                .any(|process| process.pid == info.pid && process.kind == kind)
-            {
-                continue;
-            }
-            let mut absent = Absent::default();
-            let name = absent.keep(
-                "name",
-                nvml.sys_process_name(info.pid, 256).map_err(from_error),
-            );
-            let memory_used_bytes = absent.keep(
-                "memory_used_bytes",
-                match info.used_gpu_memory {
-                    UsedGpuMemory::Used(bytes) => Ok(bytes),
-                    UsedGpuMemory::Unavailable => Err(Reason::Unsupported),
-                },
-            );
-            found.push(Process {
-                pid: info.pid,
-                name,
-                kind: kind.to_owned(),
-                memory_used_bytes,
-                absent,
-            });
-        }
-    };
-    let compute = device.running_compute_processes().map_err(from_error);
-    let graphics = device.running_graphics_processes().map_err(from_error);
-    let mps = device.mps_running_compute_processes().map_err(from_error);
-    let failed = compute.as_ref().err().cloned();
-    for (list, kind) in [(compute, "compute"), (graphics, "graphics"), (mps, "mps")] {
-        add(list.unwrap_or_default(), kind);
-    }
-    match failed {
-        Some(reason) if found.is_empty() => Err(reason),
-        _ => Ok(found),
-    }
-}
-
-/// Reads a value that has a field number. Numbers come from the wrapper, which translates those
-/// whose meaning changed between drivers.
-fn number(device: &Device<'_>, field: u32) -> Result<i64, Reason> {
-    let mut answers = device
-        .field_values_for(&[FieldId(field)])
-        .map_err(from_error)?;
-    let sample = answers
-        .pop()
-        .ok_or(Reason::Unsupported)?
-        .map_err(from_error)?;
-    match sample.value.map_err(from_error)? {
-        SampleValue::U32(value) => Ok(i64::from(value)),
-        SampleValue::I64(value) => Ok(value),
-        SampleValue::U64(value) => i64::try_from(value).map_err(|_| Reason::Unsupported),
-        _ => Err(Reason::Unsupported),
-    }
 }

@@ -1,7 +1,7 @@
 //! The functions of NVML that are called here.
 
 /// By export name.
-pub const FUNCTIONS: [&str; 52] = [
+pub const FUNCTIONS: [&str; 53] = [
     "nvmlInit_v2",
     "nvmlShutdown",
     "nvmlSystemGetDriverVersion",
@@ -21,6 +21,7 @@ pub const FUNCTIONS: [&str; 52] = [
     "nvmlDeviceGetTemperature",
     "nvmlDeviceGetTemperatureThreshold",
     "nvmlDeviceGetFanSpeed_v2",
+    "nvmlDeviceGetNumFans",
     "nvmlDeviceGetPowerUsage",
     "nvmlDeviceGetEnforcedPowerLimit",
     "nvmlDeviceGetPowerManagementDefaultLimit",

@@ -2,9 +2,11 @@
 //!
 //! Every field is asked for on its own, and failing is a property of the field.
 
+mod calls;
 mod fields;
 mod functions;
 mod links;
+mod lists;
 mod reason;
 mod source;
 

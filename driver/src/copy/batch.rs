@@ -24,7 +24,7 @@ pub enum SourceOrder {
 }
 
 impl SourceOrder {
-    fn raw(self) -> CUmemcpySrcAccessOrder {
+    pub(super) fn raw(self) -> CUmemcpySrcAccessOrder {
         match self {
             Self::Stream => CUmemcpySrcAccessOrder::CU_MEMCPY_SRC_ACCESS_ORDER_STREAM,
             Self::DuringCall => CUmemcpySrcAccessOrder::CU_MEMCPY_SRC_ACCESS_ORDER_DURING_API_CALL,

@@ -125,6 +125,42 @@ impl Side {
         self
     }
 
+    /// The address of the first byte that is copied; null of an array.
+    pub(super) fn first_byte(&self) -> Address {
+        match self.memory {
+            Memory::Host {
+                address,
+                pitch,
+                height,
+            }
+            | Memory::Device {
+                address,
+                pitch,
+                height,
+            }
+            | Memory::Any {
+                address,
+                pitch,
+                height,
+            } => {
+                let planes = height
+                    .wrapping_mul(self.position.z)
+                    .wrapping_add(self.position.y);
+                let offset = pitch.0.wrapping_mul(planes).wrapping_add(self.position.x.0);
+                Address(address.0.wrapping_add(offset as u64))
+            }
+            Memory::Array { .. } => Address::NULL,
+        }
+    }
+
+    /// The size of an array's elements.
+    fn element(&self) -> Option<usize> {
+        match self.memory {
+            Memory::Array { element, .. } => Some(element.0.max(1)),
+            _ => None,
+        }
+    }
+
     /// The same from another position on.
     #[must_use]
     pub fn at(self, position: Position) -> Self {
@@ -255,6 +291,14 @@ impl Copy2d {
 }
 
 impl Copy3d {
+    /// The size of what widths are counted in where an array takes part; bytes otherwise.
+    pub(super) fn element(&self) -> usize {
+        self.destination
+            .element()
+            .or(self.source.element())
+            .unwrap_or(1)
+    }
+
     pub(crate) fn raw(&self) -> CUDA_MEMCPY3D {
         let (to, from) = (self.destination.parts(), self.source.parts());
         CUDA_MEMCPY3D {
@@ -553,7 +597,13 @@ pub fn download_2d<T: AnyBitPattern>(
 }
 
 /// Refuses rows that do not fit their pitch, or leave their slice, or straddle elements.
-fn rows_fit(width: Bytes, height: usize, pitch: Pitch, room: usize, element: usize) -> Result<()> {
+pub(super) fn rows_fit(
+    width: Bytes,
+    height: usize,
+    pitch: Pitch,
+    room: usize,
+    element: usize,
+) -> Result<()> {
     const CALL: &str = "cuMemcpy2DUnaligned_v2";
     if width.0 == 0 || height == 0 {
         return Ok(());

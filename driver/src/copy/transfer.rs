@@ -1,5 +1,6 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::ops::RangeBounds;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
@@ -7,9 +8,9 @@ use super::slices::same_length;
 use super::{Direction, raw};
 use crate::error::{Result, report_drop};
 use crate::event::{Event, EventOptions};
-use crate::memory::{Bytes, DeviceMemory, PinnedBuffer};
+use crate::memory::{Bytes, DeviceMemory, PinnedBuffer, resolve};
 use crate::pointer::Address;
-use crate::stream::Stream;
+use crate::stream::{Stream, waiting};
 
 /// Host memory that stays where it is when its owner moves.
 ///
@@ -54,10 +55,72 @@ unsafe impl<T: 'static> HostMemory for Vec<T> {
     }
 }
 
+/// A range of host memory that is owned as a whole.
+#[derive(Debug)]
+pub struct HostPart<H> {
+    whole: H,
+    start: usize,
+    len: usize,
+}
+
+impl<H: HostMemory> HostPart<H> {
+    /// The elements of a range.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::OutOfRange`](crate::error::Misuse::OutOfRange) where the range does not lie inside; the
+    /// memory is then dropped.
+    pub fn new(whole: H, range: impl RangeBounds<usize>) -> Result<Self> {
+        let (start, len) = resolve(range, whole.elements().len())?;
+        Ok(Self { whole, start, len })
+    }
+
+    /// The whole again.
+    #[must_use]
+    pub fn into_whole(self) -> H {
+        self.whole
+    }
+}
+
+// SAFETY: it owns the whole, whose elements do not move with it.
+unsafe impl<H: HostMemory> HostMemory for HostPart<H> {
+    type Element = H::Element;
+
+    fn elements(&self) -> &[H::Element] {
+        self.whole
+            .elements()
+            .get(self.start..self.start + self.len)
+            .unwrap_or_default()
+    }
+
+    fn elements_mut(&mut self) -> &mut [H::Element] {
+        let range = self.start..self.start + self.len;
+        self.whole.elements_mut().get_mut(range).unwrap_or_default()
+    }
+}
+
 /// An asynchronous copy that owns both its sides until it has finished.
 ///
 /// Dropping it waits. Forgetting it leaks both sides, which is safe. The device side may be anything
 /// that is device memory: a buffer, an `Arc` of one, a view.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::copy::Transfer;
+/// use cuwhy_driver::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
+/// let source = PinnedBuffer::from_slice(&context, &[1_u8, 2, 3], HostFlags::PLAIN)?;
+/// let upload = Transfer::upload(&stream, DeviceBuffer::new(&context, 3)?, source)?;
+/// // Something else is done here, and then:
+/// let (source, buffer) = upload.wait()?;
+/// assert_eq!(buffer.to_vec()?, *source);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 #[must_use = "dropping a transfer waits for it"]
 pub struct Transfer<H, D> {
     done: Event,
@@ -151,7 +214,7 @@ impl<H: HostMemory, D: DeviceMemory<Element = H::Element>> Transfer<H, D> {
             if let Err(error) = result.and_then(|()| transfer.done.record(stream)) {
                 // The copy may have started although its mark did not: unless the stream is idle,
                 // both sides are leaked.
-                let idle = stream.synchronize();
+                let idle = waiting(|| stream.synchronize());
                 transfer.lost = idle.is_err();
                 report_drop(idle);
                 return Err(error);
@@ -168,7 +231,7 @@ impl<H, D> Transfer<H, D> {
     ///
     /// What CUDA answers.
     pub fn is_done(&self) -> Result<bool> {
-        self.done.is_done()
+        waiting(|| self.done.is_done())
     }
 
     /// The mark behind the copy, for other streams to wait for.
@@ -185,7 +248,7 @@ impl<H, D> Transfer<H, D> {
     /// under way.
     pub fn wait(self) -> Result<(H, D)> {
         let mut this = ManuallyDrop::new(self);
-        let waited = this.done.synchronize();
+        let waited = waiting(|| this.done.synchronize());
         // SAFETY: `this` is never dropped nor used again, so the event is dropped once.
         unsafe { core::ptr::drop_in_place(&raw mut this.done) };
         waited?;
@@ -199,7 +262,7 @@ impl<H, D> Drop for Transfer<H, D> {
         if self.lost {
             return;
         }
-        match self.done.synchronize() {
+        match waiting(|| self.done.synchronize()) {
             // SAFETY: dropped once, here; the copy has finished.
             Ok(()) => unsafe { ManuallyDrop::drop(&mut self.sides) },
             // The copy may still be under way: both sides are leaked.

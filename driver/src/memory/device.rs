@@ -11,10 +11,25 @@ use crate::context::Context;
 use crate::copy;
 use crate::error::{Result, report_drop};
 use crate::pointer::Address;
+use crate::stream::Stream;
 
 /// Device memory for elements of one type.
 ///
 /// Driver API: `cuMemAlloc_v2`, and `cuMemFree_v2` on drop. A buffer of no elements owns nothing.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::{DeviceBuffer, DeviceMemory};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut buffer = DeviceBuffer::<u32>::zeroed(&context, 8)?;
+/// cuwhy_driver::copy::upload(&mut buffer.slice_mut(2..4)?, &[7, 9])?;
+/// assert_eq!(buffer.to_vec()?, [0, 0, 7, 9, 0, 0, 0, 0]);
+/// buffer.free()?; // Or dropped: then a failure goes to the hook.
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct DeviceBuffer<T> {
     context: Context,
     address: Address,
@@ -53,7 +68,7 @@ impl<T: Copy> DeviceBuffer<T> {
         Ok(buffer)
     }
 
-    /// Allocates and fills with zero bytes.
+    /// Allocates and fills with zero bytes; every stream may use them when this returns.
     ///
     /// # Errors
     ///
@@ -65,10 +80,13 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         let mut buffer = Self::new(context, len)?;
         copy::zero(&mut buffer)?;
+        if buffer.size().0 > 0 {
+            settle(context)?;
+        }
         Ok(buffer)
     }
 
-    /// Allocates and uploads.
+    /// Allocates and uploads; every stream may use the elements when this returns.
     ///
     /// # Errors
     ///
@@ -80,6 +98,9 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         let mut buffer = Self::new(context, elements.len())?;
         buffer.upload(elements)?;
+        if buffer.size().0 > 0 {
+            settle(context)?;
+        }
         Ok(buffer)
     }
 
@@ -118,6 +139,14 @@ impl<T: Copy> DeviceBuffer<T> {
     {
         copy::to_vec(self)
     }
+}
+
+/// Waits until fills and copies of the legacy stream have reached the device.
+///
+/// CUDA returns from a fill, and from the upload of pageable memory, before they have; streams that do not
+/// wait for the legacy stream would see what was there before.
+fn settle(context: &Context) -> Result<()> {
+    Stream::legacy(context).synchronize()
 }
 
 impl<T> DeviceBuffer<T> {

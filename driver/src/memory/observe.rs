@@ -73,6 +73,36 @@ static OBSERVER: AtomicPtr<&'static dyn Observer> = AtomicPtr::new(ptr::null_mut
 /// Makes `observer` the one that hears of everything from now on; `None` ends that.
 ///
 /// Each call keeps sixteen bytes for ever, so that no thread can be caught reading what goes away.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use cuwhy_driver::memory::{DeviceBuffer, observe::*};
+///
+/// struct Count(AtomicUsize);
+///
+/// impl Observer for Count {
+///     fn began(&self, event: &Event) {
+///         self.0.fetch_add(event.size.0, Ordering::Relaxed);
+///     }
+///     fn ending(&self, event: &Event) {
+///         self.0.fetch_sub(event.size.0, Ordering::Relaxed);
+///     }
+///     fn end_refused(&self, event: &Event) {
+///         self.began(event);
+///     }
+/// }
+///
+/// static COUNT: Count = Count(AtomicUsize::new(0));
+/// set_observer(Some(&COUNT));
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let buffer = DeviceBuffer::<u32>::new(&context, 10)?;
+/// assert_eq!(COUNT.0.load(Ordering::Relaxed), 40);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub fn set_observer(observer: Option<&'static dyn Observer>) {
     let new = observer.map_or(ptr::null_mut(), |observer| {
         ptr::from_mut(Box::leak(Box::new(observer)))

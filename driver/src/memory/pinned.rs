@@ -81,6 +81,19 @@ impl HostFlags {
 /// Pinned host memory: an ordinary slice to Rust, quick for copies, asynchronous ones above all.
 ///
 /// Driver API: `cuMemHostAlloc`, and `cuMemFreeHost` on drop.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::{HostFlags, PinnedBuffer};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut buffer = PinnedBuffer::<f32>::zeroed(&context, 100, HostFlags::PLAIN.portable())?;
+/// buffer[3] = 1.5;
+/// assert_eq!(buffer.iter().sum::<f32>(), 1.5);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct PinnedBuffer<T> {
     context: Context,
     elements: NonNull<T>,

@@ -13,6 +13,22 @@ use crate::pointer::Address;
 ///
 /// Driver API: `cuMemAllocPitch_v2`, and `cuMemFree_v2` on drop. It is not one run of elements: between
 /// rows lie bytes that belong to nobody, so only [`copy::Copy2d`](crate::copy::Copy2d) takes it.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::copy;
+/// use cuwhy_driver::memory::{PitchedBuffer, Pitch};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut rows = PitchedBuffer::<u8>::new(&context, 3, 2)?;
+/// copy::upload_2d(&mut rows, &[1, 2, 3, 4, 5, 6], Pitch::packed::<u8>(3)?)?;
+/// let mut first = [0; 6];
+/// copy::download_2d(&mut first, Pitch(3), &rows)?;
+/// assert_eq!(first, [1, 2, 3, 4, 5, 6]);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct PitchedBuffer<T> {
     context: Context,
     address: Address,
@@ -67,6 +83,35 @@ fn access<T>() -> Bytes {
 }
 
 impl<T> PitchedBuffer<T> {
+    /// Owns rows that something else allocated.
+    ///
+    /// # Safety
+    ///
+    /// `address` was returned by an allocation in `context` of at least `height` rows of `width` elements at
+    /// that pitch which `cuMemFree` frees, nobody else frees it, and no Rust reference points there; or
+    /// there are no elements.
+    #[track_caller]
+    #[must_use]
+    pub unsafe fn from_raw_parts(
+        context: &Context,
+        address: Address,
+        pitch: Pitch,
+        width: usize,
+        height: usize,
+    ) -> Self {
+        let location = Location::caller();
+        let context = context.clone();
+        Self {
+            context,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        }
+    }
+
     /// Where it was allocated.
     #[must_use]
     pub fn context(&self) -> &Context {

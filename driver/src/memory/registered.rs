@@ -90,6 +90,21 @@ impl RegisterFlags {
 /// lends it out as a slice again. Whoever forgets the value (`mem::forget`) leaves the pages
 /// registered behind the owner's back: no undefined behaviour in Rust, and a stale registration in
 /// CUDA.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::{RegisterFlags, Registered};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let mut numbers = vec![1_u32; 10_000];
+/// let registered = Registered::new(&context, &mut numbers, RegisterFlags::PLAIN)?;
+/// // Copies of `registered` are as quick as those of pinned memory.
+/// registered.unregister()?;
+/// assert_eq!(numbers[0], 1);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 pub struct Registered<'a, T> {
     context: Context,
     elements: NonNull<T>,

@@ -161,6 +161,20 @@ const OLDEST: usize = 8;
 /// # Errors
 ///
 /// What CUDA answers: 3 before it is initialised.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::memory::{DeviceBuffer, DeviceMemory};
+/// use cuwhy_driver::pointer::{MemoryType, attributes};
+///
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let buffer = DeviceBuffer::<u8>::new(&context, 10)?;
+/// assert_eq!(attributes(buffer.address())?.memory_type, MemoryType::Device);
+/// assert_eq!(attributes(&raw const context)?.memory_type, MemoryType::Unregistered);
+/// # Ok::<(), cuwhy_driver::error::Error>(())
+/// ```
 #[doc(alias = "cuPointerGetAttributes")]
 #[doc(alias = "cuPointerGetAttribute")]
 pub fn attributes(address: impl Into<Address>) -> Result<Attributes> {

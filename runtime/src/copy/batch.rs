@@ -222,21 +222,25 @@ impl<'a> Batch<'a> {
 }
 
 impl SourceOrder {
-    fn v12(self) -> v12::cudaMemcpyAttributes {
-        let order = match self {
+    /// The number of C.
+    pub(super) fn raw(self) -> cudaMemcpySrcAccessOrder {
+        match self {
             Self::Stream => cudaMemcpySrcAccessOrder::cudaMemcpySrcAccessOrderStream,
             Self::DuringCall => cudaMemcpySrcAccessOrder::cudaMemcpySrcAccessOrderDuringApiCall,
             Self::Any => cudaMemcpySrcAccessOrder::cudaMemcpySrcAccessOrderAny,
-        };
+        }
+    }
+
+    fn v12(self) -> v12::cudaMemcpyAttributes {
         v12::cudaMemcpyAttributes {
-            srcAccessOrder: order,
+            srcAccessOrder: self.raw(),
             ..v12::cudaMemcpyAttributes::default()
         }
     }
 
-    fn v13(self) -> v13::cudaMemcpyAttributes {
+    pub(super) fn v13(self) -> v13::cudaMemcpyAttributes {
         v13::cudaMemcpyAttributes {
-            srcAccessOrder: self.v12().srcAccessOrder,
+            srcAccessOrder: self.raw(),
             ..v13::cudaMemcpyAttributes::default()
         }
     }

@@ -5,7 +5,7 @@
 //! | synchronous | [`upload`], [`download`], [`device_to_device`], [`upload_2d`], [`download_2d`], [`zero`], [`fill`] | [`raw::copy`], [`raw::peer`], [`raw::copy_2d`], [`raw::copy_3d`], [`raw::fill`] |
 //! | asynchronous, borrowed | [`scope`] | the same with `_async` |
 //! | asynchronous, owned | [`Transfer`] | |
-//! | many at once | [`Scope::batch`] | [`Batch::submit`] |
+//! | many at once | [`Scope::batch`] | [`Batch::submit`], [`raw::copy_3d_batch_async`] |
 //!
 //! # Asynchronous copies in safe code
 //!
@@ -21,11 +21,64 @@
 //! because a race there gives wrong numbers and not undefined behaviour; streams that capture are
 //! refused, because a graph could repeat the copy at any time; and where a stream can no longer be
 //! waited for, an owned buffer is leaked and a scope waits for the whole device.
+//!
+//! # What does not compile
+//!
+//! Host memory that ends before its copy does:
+//!
+//! ```compile_fail,E0597
+//! # use cuwhy_runtime::{copy, memory::DeviceBuffer, stream::Stream, error::Error};
+//! # fn test(stream: &Stream, buffer: &DeviceBuffer<u32>) -> Result<(), Error> {
+//! copy::scope(|scope| {
+//!     let mut short = vec![0; 3];
+//!     scope.download(stream, &mut short, buffer)
+//! })
+//! # }
+//! ```
+//!
+//! Host memory that is read while a copy may write it:
+//!
+//! ```compile_fail,E0502
+//! # use cuwhy_runtime::{copy, memory::DeviceBuffer, stream::Stream, error::Error};
+//! # fn test(stream: &Stream, buffer: &DeviceBuffer<u32>) -> Result<(), Error> {
+//! # let mut result = vec![0; 3];
+//! copy::scope(|scope| {
+//!     scope.download(stream, &mut result, buffer)?;
+//!     assert_eq!(result[0], 1);
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! A buffer that was given to a transfer:
+//!
+//! ```compile_fail,E0382
+//! # use cuwhy_runtime::{copy::Transfer, memory::DeviceBuffer, stream::Stream, error::Error};
+//! # fn test(stream: &Stream, buffer: DeviceBuffer<u32>) -> Result<(), Error> {
+//! let source = vec![1_u32, 2, 3];
+//! let upload = Transfer::upload(stream, buffer, source)?;
+//! assert_eq!(source[0], 1);
+//! # drop(upload);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Elements that own something:
+//!
+//! ```compile_fail,E0277
+//! # use cuwhy_runtime::{memory::DeviceBuffer, device::Device, error::Error};
+//! # fn test(device: &Device) -> Result<(), Error> {
+//! let buffer = DeviceBuffer::from_slice(device, &[String::new()])?;
+//! # drop(buffer);
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 mod direction;
 mod fill;
 mod planes;
+mod planes_batch;
 pub mod raw;
 mod raw_fill;
 mod scope;
@@ -38,4 +91,4 @@ pub use fill::{Fill, Pattern, fill, zero, zero_2d};
 pub use planes::{Copy2d, Copy3d, Memory, Position, Side, download_2d, upload_2d};
 pub use scope::{Scope, scope};
 pub use slices::{device_to_device, download, to_vec, upload};
-pub use transfer::{HostMemory, Transfer};
+pub use transfer::{HostMemory, HostPart, Transfer};

@@ -128,6 +128,42 @@ impl Side {
         self
     }
 
+    /// The address of the first byte that is copied; null of an array.
+    pub(super) fn first_byte(&self) -> Address {
+        match self.memory {
+            Memory::Host {
+                address,
+                pitch,
+                height,
+            }
+            | Memory::Device {
+                address,
+                pitch,
+                height,
+            }
+            | Memory::Any {
+                address,
+                pitch,
+                height,
+            } => {
+                let planes = height
+                    .wrapping_mul(self.position.z)
+                    .wrapping_add(self.position.y);
+                let offset = pitch.0.wrapping_mul(planes).wrapping_add(self.position.x.0);
+                Address(address.0.wrapping_add(offset as u64))
+            }
+            Memory::Array { .. } => Address::NULL,
+        }
+    }
+
+    /// The size of an array's elements.
+    fn element(&self) -> Option<usize> {
+        match self.memory {
+            Memory::Array { element, .. } => Some(element.0.max(1)),
+            _ => None,
+        }
+    }
+
     /// The same from another position on.
     #[must_use]
     pub fn at(self, position: Position) -> Self {
@@ -162,16 +198,6 @@ impl Side {
             } => (address, pitch, height),
             Memory::Array { .. } => (Address::NULL, Pitch(0), 0),
         }
-    }
-
-    /// The address of the first byte that is copied, of a single plane.
-    fn first(&self) -> Address {
-        let (address, pitch, _) = self.as_rows();
-        let offset = pitch
-            .0
-            .wrapping_mul(self.position.y)
-            .wrapping_add(self.position.x.0);
-        Address(address.0.wrapping_add(offset as u64))
     }
 
     /// The four ways in which C says where memory is; positions of arrays are in elements.
@@ -256,13 +282,17 @@ pub struct Copy3d {
 }
 
 impl Copy3d {
+    /// The size of what widths are counted in where an array takes part; bytes otherwise.
+    pub(super) fn element(&self) -> usize {
+        self.destination
+            .element()
+            .or(self.source.element())
+            .unwrap_or(1)
+    }
+
     /// The extent: in elements of the array where one takes part, in bytes otherwise.
     fn extent(&self) -> cudaExtent {
-        let element = self
-            .destination
-            .as_array()
-            .or(self.source.as_array())
-            .map_or(1, |(_, size)| size);
+        let element = self.element();
         cudaExtent {
             width: self.width.0 / element,
             height: self.height,
@@ -326,7 +356,7 @@ pub unsafe fn copy_2d(copy: &Copy2d) -> Result<()> {
         height,
     } = *copy;
     let kind = kind(&destination, &source);
-    let (to, from) = (destination.first(), source.first());
+    let (to, from) = (destination.first_byte(), source.first_byte());
     let ((_, dpitch, _), (_, spitch, _)) = (destination.as_rows(), source.as_rows());
     let (dx, dy) = (destination.position.x, destination.position.y);
     let (sx, sy) = (source.position.x, source.position.y);
@@ -464,7 +494,7 @@ pub unsafe fn copy_2d_async(copy: &Copy2d, stream: &Stream) -> Result<()> {
         height,
     } = *copy;
     let kind = kind(&destination, &source);
-    let (to, from) = (destination.first(), source.first());
+    let (to, from) = (destination.first_byte(), source.first_byte());
     let ((_, dpitch, _), (_, spitch, _)) = (destination.as_rows(), source.as_rows());
     let (dx, dy) = (destination.position.x, destination.position.y);
     let (sx, sy) = (source.position.x, source.position.y);
@@ -753,7 +783,13 @@ pub fn download_2d<T: AnyBitPattern>(
 }
 
 /// Refuses rows that do not fit their pitch, or leave their slice, or straddle elements.
-fn rows_fit(width: Bytes, height: usize, pitch: Pitch, room: usize, element: usize) -> Result<()> {
+pub(super) fn rows_fit(
+    width: Bytes,
+    height: usize,
+    pitch: Pitch,
+    room: usize,
+    element: usize,
+) -> Result<()> {
     const CALL: &str = "cudaMemcpy2D";
     if width.0 == 0 || height == 0 {
         return Ok(());

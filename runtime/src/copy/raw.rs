@@ -7,6 +7,9 @@ use super::Direction;
 pub use super::planes::{
     copy_2d, copy_2d_async, copy_3d, copy_3d_async, copy_3d_peer, copy_3d_peer_async,
 };
+pub use super::planes_batch::{
+    copy_3d_batch_async, copy_3d_with_order_async, copy_with_order_async,
+};
 pub use super::raw_fill::{fill, fill_2d, fill_2d_async, fill_async};
 use crate::api::api;
 use crate::device::Device;

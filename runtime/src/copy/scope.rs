@@ -4,12 +4,13 @@ use core::marker::PhantomData;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
+use super::planes::rows_fit;
 use super::slices::same_length;
-use super::{Batch, Direction, Fill, raw};
+use super::{Batch, Copy2d, Direction, Fill, Side, raw};
 use crate::error::{Error, Result, report_drop};
-use crate::memory::{Bytes, DeviceMemory, DeviceSlice};
+use crate::memory::{Bytes, DeviceMemory, DeviceSlice, Pitch, PitchedBuffer};
 use crate::pointer::Address;
-use crate::stream::Stream;
+use crate::stream::{Stream, waiting};
 
 /// Asynchronous copies that borrow host memory until all of them have finished.
 ///
@@ -32,7 +33,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
 /// use cuwhy_runtime::copy;
 /// use cuwhy_runtime::device::Device;
 /// use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
@@ -203,6 +205,78 @@ impl<'scope> Scope<'scope, '_> {
         result
     }
 
+    /// Copies rows of host memory into a pitched buffer when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemcpy2DAsync`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](crate::error::Misuse) where the rows do not fit the pitch or the slice and for a stream
+    /// that captures, and what CUDA answers.
+    #[doc(alias = "cudaMemcpy2DAsync")]
+    pub fn upload_2d<T: NoUninit>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope PitchedBuffer<T>,
+        source: &'scope [T],
+        pitch: Pitch,
+    ) -> Result<()> {
+        let (width, height) = (Bytes::of::<T>(destination.width())?, destination.height());
+        rows_fit(width, height, pitch, size_of_val(source), size_of::<T>())?;
+        let rows = Copy2d {
+            destination: Side::device(destination.address(), destination.pitch()),
+            source: Side::host(source.as_ptr(), pitch),
+            width,
+            height,
+        };
+        self.rows(stream, &rows)
+    }
+
+    /// Copies a pitched buffer into rows of host memory when the stream comes to it.
+    ///
+    /// Runtime API: `cudaMemcpy2DAsync`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::upload_2d`].
+    #[doc(alias = "cudaMemcpy2DAsync")]
+    pub fn download_2d<T: AnyBitPattern>(
+        &'scope self,
+        stream: &'scope Stream,
+        destination: &'scope mut [T],
+        pitch: Pitch,
+        source: &'scope PitchedBuffer<T>,
+    ) -> Result<()> {
+        let (width, height) = (Bytes::of::<T>(source.width())?, source.height());
+        rows_fit(
+            width,
+            height,
+            pitch,
+            size_of_val(destination),
+            size_of::<T>(),
+        )?;
+        let rows = Copy2d {
+            destination: Side::host(destination.as_mut_ptr(), pitch),
+            source: Side::device(source.address(), source.pitch()),
+            width,
+            height,
+        };
+        self.rows(stream, &rows)
+    }
+
+    fn rows(&self, stream: &'scope Stream, rows: &Copy2d) -> Result<()> {
+        if rows.width.0 == 0 || rows.height == 0 {
+            return Ok(());
+        }
+        stream.refuse_capture("cudaMemcpy2DAsync")?;
+        self.uses(stream);
+        let entered = stream.device().enter()?;
+        // SAFETY: the rows lie in what is borrowed until the scope has waited for the stream.
+        let result = unsafe { raw::copy_2d_async(rows, stream) };
+        drop(entered);
+        result
+    }
+
     /// Gives all copies of a batch to the stream in one call.
     ///
     /// Runtime API: `cudaMemcpyBatchAsync`, with the signature of the loaded major.
@@ -255,12 +329,12 @@ impl Scope<'_, '_> {
     fn wait(&self) -> Result<()> {
         let mut first: Option<Error> = None;
         for stream in self.streams.borrow_mut().drain(..) {
-            let Err(error) = stream.synchronize() else {
+            let Err(error) = waiting(|| stream.synchronize()) else {
                 continue;
             };
             // A sticky failure has stopped the device: nothing is under way any longer.
             if !error.is_sticky() {
-                report_drop(stream.device().synchronize());
+                report_drop(waiting(|| stream.device().synchronize()));
             }
             first = first.or(Some(error));
         }

@@ -40,9 +40,24 @@ impl ManagedVisibility {
 /// Runtime API: `cudaMallocManaged`, and `cudaFree` on drop.
 ///
 /// The host's slices are had from [`ManagedBuffer::as_slice`] and [`ManagedBuffer::as_mut_slice`],
-/// which wait for the device first where the two may not use managed memory at once. Copies take
+/// which wait for the device first where the two may not use managed memory at once. On such a device
+/// (`concurrentManagedAccess` = 0) nothing may be given to it while a slice is used: the host's access
+/// would end the process. Copies take
 /// those slices, as they take any host memory. Kernels that use the memory are the caller's affair:
 /// launching one is unsafe.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::memory::{ManagedBuffer, ManagedVisibility};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut buffer = ManagedBuffer::<u64>::zeroed(&device, 4, ManagedVisibility::Global)?;
+/// buffer.as_mut_slice()?[0] = 5;
+/// assert_eq!(buffer.as_slice()?, [5, 0, 0, 0]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct ManagedBuffer<T> {
     device: Device,
     elements: NonNull<T>,

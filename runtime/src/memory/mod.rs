@@ -23,3 +23,5 @@ pub use pinned::{HostFlags, PinnedBuffer};
 pub use pitched::PitchedBuffer;
 pub use registered::{RegisterFlags, Registered};
 pub use view::{DeviceMemory, DeviceSlice, DeviceSliceMut};
+
+pub(crate) use view::resolve;

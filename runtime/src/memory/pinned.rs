@@ -81,6 +81,19 @@ impl HostFlags {
 /// Pinned host memory: an ordinary slice to Rust, quick for copies, asynchronous ones above all.
 ///
 /// Runtime API: `cudaHostAlloc`, and `cudaFreeHost` on drop.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::memory::{HostFlags, PinnedBuffer};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut buffer = PinnedBuffer::<f32>::zeroed(&device, 100, HostFlags::PLAIN.portable())?;
+/// buffer[3] = 1.5;
+/// assert_eq!(buffer.iter().sum::<f32>(), 1.5);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct PinnedBuffer<T> {
     device: Device,
     elements: NonNull<T>,

@@ -13,6 +13,22 @@ use crate::pointer::Address;
 ///
 /// Runtime API: `cudaMallocPitch`, and `cudaFree` on drop. It is not one run of elements: between
 /// rows lie bytes that belong to nobody, so only [`copy::Copy2d`](crate::copy::Copy2d) takes it.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::copy;
+/// use cuwhy_runtime::memory::{PitchedBuffer, Pitch};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let mut rows = PitchedBuffer::<u8>::new(&device, 3, 2)?;
+/// copy::upload_2d(&mut rows, &[1, 2, 3, 4, 5, 6], Pitch::packed::<u8>(3)?)?;
+/// let mut first = [0; 6];
+/// copy::download_2d(&mut first, Pitch(3), &rows)?;
+/// assert_eq!(first, [1, 2, 3, 4, 5, 6]);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 pub struct PitchedBuffer<T> {
     device: Device,
     address: Address,
@@ -58,6 +74,35 @@ impl<T: Copy> PitchedBuffer<T> {
 }
 
 impl<T> PitchedBuffer<T> {
+    /// Owns rows that something else allocated.
+    ///
+    /// # Safety
+    ///
+    /// `address` was returned by an allocation in `device` of at least `height` rows of `width` elements at
+    /// that pitch which `cudaFree` frees, nobody else frees it, and no Rust reference points there; or
+    /// there are no elements.
+    #[track_caller]
+    #[must_use]
+    pub unsafe fn from_raw_parts(
+        device: &Device,
+        address: Address,
+        pitch: Pitch,
+        width: usize,
+        height: usize,
+    ) -> Self {
+        let location = Location::caller();
+        let device = *device;
+        Self {
+            device,
+            address,
+            width,
+            height,
+            pitch,
+            location,
+            marker: PhantomData,
+        }
+    }
+
     /// Where it was allocated.
     #[must_use]
     pub fn device(&self) -> &Device {

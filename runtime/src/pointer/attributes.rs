@@ -56,6 +56,20 @@ pub struct Attributes {
 /// # Errors
 ///
 /// What CUDA answers.
+///
+/// # Examples
+///
+/// ```
+/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_runtime::memory::{DeviceBuffer, DeviceMemory};
+/// use cuwhy_runtime::pointer::{MemoryType, attributes};
+///
+/// let device = cuwhy_runtime::device::Device::new(0)?;
+/// let buffer = DeviceBuffer::<u8>::new(&device, 10)?;
+/// assert_eq!(attributes(buffer.address())?.memory_type, MemoryType::Device);
+/// assert_eq!(attributes(&raw const device)?.memory_type, MemoryType::Unregistered);
+/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// ```
 #[doc(alias = "cudaPointerGetAttributes")]
 pub fn attributes(address: impl Into<Address>) -> Result<Attributes> {
     let address = address.into();

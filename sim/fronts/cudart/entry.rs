@@ -30,7 +30,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn enter(mode: Mode) -> Result<Self, cudaError_t> {
+    /// Every call but those that only name things begins so: with the driver loaded and initialised.
+    pub(crate) fn enter(mode: Mode) -> Result<Self, cudaError_t> {
         let insufficient = cudaError_t::cudaErrorInsufficientDriver;
         let loaded = loaded::driver().ok_or(insufficient)?;
         if loaded.version / 1000 < super::MAJOR {
@@ -40,6 +41,7 @@ impl Call {
             table: &loaded.table,
             mode,
         };
+        call.ready()?;
         Ok(call)
     }
 
@@ -142,12 +144,11 @@ fn quiet() -> bool {
     let words = text
         .lines()
         .flat_map(|line| line.split('#').next().unwrap_or_default().split(','));
-    let words = words
+    let mut words = words
         .map(str::trim)
         .map(|pair| pair.split_once('=').unwrap_or((pair, "on")));
     words
-        .filter(|(key, _)| key.trim() == "quiet")
-        .last()
+        .rfind(|(key, _)| key.trim() == "quiet")
         .is_some_and(|(_, value)| value.trim() == "on")
 }
 

@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int};
 
 use cuda_sys::runtime::cudaError_t;
 
-use super::entry::{Answer, enter, keep, last, put};
+use super::entry::{Answer, Call, Mode, enter, keep, last, put};
 use super::loaded;
 use super::texts::{TEXTS, UNKNOWN};
 
@@ -38,7 +38,13 @@ fn known(code: cudaError_t) -> Option<(&'static CStr, &'static CStr)> {
 
 /// The sentence for a code.
 pub(crate) unsafe fn cudaGetErrorString(code: cudaError_t) -> *const c_char {
-    known(code).map_or(UNKNOWN, |(_, text)| text).as_ptr()
+    // The one sentence that was changed.
+    const NORM_SETTING: cudaError_t = cudaError_t::cudaErrorInvalidNormSetting;
+    let old = c"read as normalized float not supported for 32-bit non float type";
+    match code {
+        NORM_SETTING if super::MAJOR < 12 => old.as_ptr(),
+        code => known(code).map_or(UNKNOWN, |(_, text)| text).as_ptr(),
+    }
 }
 
 /// The C name of a code.
@@ -49,6 +55,8 @@ pub(crate) unsafe fn cudaGetErrorName(code: cudaError_t) -> *const c_char {
 /// The version of the driver, 0 when there is none: that is no error.
 pub(crate) unsafe fn cudaDriverGetVersion(place: *mut c_int) -> cudaError_t {
     let version = loaded::driver().map_or(0, |loaded| loaded.version);
+    // Asking for the version initialises the driver; how that ends is not what was asked.
+    drop(Call::enter(Mode::Legacy));
     // SAFETY: the caller's place.
     kept(unsafe { put(place, c_int::try_from(version).unwrap_or_default()) })
 }

@@ -1,6 +1,7 @@
 //! Kernels: they can be named, and launching them answers 801.
 
 use core::ffi::{c_char, c_int, c_ulonglong, c_void};
+use core::ptr;
 
 use cuda_sys::driver::CUresult;
 use cuda_sys::runtime::{
@@ -64,11 +65,10 @@ pub(crate) unsafe fn cudaLaunchKernelExC(
 /// A kernel's handle is its host address: nothing but launching, which is not simulated, would look into it.
 #[cfg(not(major = "11"))]
 pub(crate) unsafe fn __cudaGetKernel(
-    call: &Call,
+    _call: &Call,
     kernel: *mut *mut c_void,
     host: *const c_void,
 ) -> Answer {
-    call.ready()?;
     if function(host).is_none() {
         return Err(UNKNOWN);
     }
@@ -91,11 +91,10 @@ pub(crate) unsafe fn __cudaLaunchKernel(
 
 #[cfg(not(major = "11"))]
 pub(crate) unsafe fn cudaFuncGetName(
-    call: &Call,
+    _call: &Call,
     name: *mut *const c_char,
     host: *const c_void,
 ) -> Answer {
-    call.ready()?;
     let found = function(host).ok_or(UNKNOWN)?;
     // SAFETY: the caller's place.
     unsafe { put(name, found) }
@@ -118,7 +117,6 @@ fn entry_point(
     flags: c_ulonglong,
     why: *mut cudaDriverEntryPointQueryResult,
 ) -> Answer {
-    call.ready()?;
     let flags = match (flags, call.mode) {
         (0, Mode::Legacy) => 1,
         (0, Mode::PerThread) => 2,
@@ -130,14 +128,25 @@ fn entry_point(
         // SAFETY: the caller's place.
         unsafe { put(why, cudaDriverEntryPointQueryResult(result.0)) }?;
     }
-    // SAFETY: the caller's place.
-    unsafe { put(place, found) }?;
     match status {
+        CUresult::CUDA_SUCCESS => {
+            // SAFETY: the caller's place.
+            unsafe { put(place, found) }
+        }
         // What is not found is said in the other answer.
-        CUresult::CUDA_ERROR_NOT_FOUND if !why.is_null() => Ok(()),
-        CUresult::CUDA_SUCCESS => Ok(()),
+        CUresult::CUDA_ERROR_NOT_FOUND if !why.is_null() => {
+            // SAFETY: the caller's place.
+            unsafe { put(place, ptr::null_mut()) }
+        }
         status => Err(cudaError(status.0)),
     }
+}
+
+/// The version of this library, or of the driver where that is older.
+#[cfg(not(major = "11"))]
+fn newest() -> u32 {
+    let driver = super::loaded::driver().map_or(u32::MAX, |loaded| loaded.version);
+    driver.min(own::CUDART_VERSION)
 }
 
 #[cfg(major = "11")]
@@ -153,7 +162,7 @@ pub(crate) unsafe fn cudaGetDriverEntryPoint(
         place,
         own::CUDART_VERSION,
         flags,
-        core::ptr::null_mut(),
+        ptr::null_mut(),
     )
 }
 
@@ -165,7 +174,7 @@ pub(crate) unsafe fn cudaGetDriverEntryPoint(
     flags: c_ulonglong,
     why: *mut cudaDriverEntryPointQueryResult,
 ) -> Answer {
-    entry_point(call, name, place, own::CUDART_VERSION, flags, why)
+    entry_point(call, name, place, newest(), flags, why)
 }
 
 #[cfg(not(major = "11"))]

@@ -41,7 +41,7 @@ fn open() -> Option<Loaded> {
     }
     let ask = Ask::of(handle)?;
     let mut number: c_int = 0;
-    let get = ask.address(c"cuDriverGetVersion");
+    let get = ask.address(c"cuDriverGetVersion", 2020);
     if get.is_null() {
         return None;
     }
@@ -52,8 +52,17 @@ fn open() -> Option<Loaded> {
     let version = u32::try_from(number)
         .ok()
         .filter(|_| status == CUresult::CUDA_SUCCESS)?;
+    let mut symbols = Table::SYMBOLS.iter();
     // SAFETY: the driver gave each address for that export name, and is never closed.
-    let table = unsafe { Table::bind(&mut |name| ask.address(name)) };
+    let table = unsafe {
+        // A table is bound in the order of its symbols.
+        Table::bind(&mut |name| match symbols.next() {
+            Some(symbol) if symbol.since.0 <= own::CUDART_VERSION => {
+                ask.address(name, symbol.since.0)
+            }
+            _ => core::ptr::null(),
+        })
+    };
     Some(Loaded {
         table,
         version,
@@ -108,15 +117,8 @@ impl Ask {
     /// The address of the function with this export name, null when the driver has none.
     ///
     /// The driver is asked for the plain name, as of the version that brought this form of it.
-    fn address(&self, export: &CStr) -> *const c_void {
+    fn address(&self, export: &CStr, since: u32) -> *const c_void {
         let Ok(name) = export.to_str() else {
-            return core::ptr::null();
-        };
-        let symbol = Table::SYMBOLS.iter().find(|symbol| symbol.name == name);
-        let Some(since) = symbol
-            .map(|symbol| symbol.since.0)
-            .filter(|since| *since <= own::CUDART_VERSION)
-        else {
             return core::ptr::null();
         };
         let (rest, flags) = match name

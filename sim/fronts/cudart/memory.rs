@@ -1,10 +1,10 @@
 //! Allocation, as far as the runtime does more than hand it on.
 
-use core::ffi::{c_int, c_uchar, c_void};
+use core::ffi::{c_int, c_uchar, c_uint, c_void};
 use core::ptr;
 
 use cuda_sys::driver::CUdeviceptr;
-use cuda_sys::runtime::{cudaError_t, cudaExtent, cudaPitchedPtr};
+use cuda_sys::runtime::{cudaError_t, cudaExtent, cudaMemPool_t, cudaPitchedPtr, cudaStream_t};
 
 use super::entry::{Answer, Call, driver, put};
 
@@ -25,18 +25,104 @@ pub(crate) fn address(pointer: *const c_void) -> CUdeviceptr {
     pointer.expose_provenance() as CUdeviceptr
 }
 
-/// Allocates device memory; nothing for a size of 0, which succeeds.
-pub(crate) unsafe fn cudaMalloc(call: &Call, place: *mut *mut c_void, size: usize) -> Answer {
-    call.context()?;
+/// Answers an allocation: null for a size of 0, which succeeds, and where it fails.
+fn allocated(
+    place: *mut *mut c_void,
+    size: usize,
+    allocate: impl FnOnce(*mut CUdeviceptr) -> Answer,
+) -> Answer {
     if place.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
     let mut found: CUdeviceptr = 0;
-    if size > 0 {
-        driver!(call.cuMemAlloc_v2(&raw mut found, size))?;
+    let answer = if size > 0 {
+        allocate(&raw mut found)
+    } else {
+        Ok(())
+    };
+    if answer.is_err() {
+        found = 0;
     }
     // SAFETY: the caller's place for a pointer.
-    unsafe { put(place, pointer(found)) }
+    unsafe { put(place, pointer(found)) }?;
+    answer
+}
+
+pub(crate) unsafe fn cudaMalloc(call: &Call, place: *mut *mut c_void, size: usize) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemAlloc_v2(found, size))
+    })
+}
+
+pub(crate) unsafe fn cudaMallocHost(call: &Call, place: *mut *mut c_void, size: usize) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemHostAlloc(found.cast(), size, 0))
+    })
+}
+
+/// The device's address of host memory; without an address there is nothing to answer.
+pub(crate) unsafe fn cudaHostGetDevicePointer(
+    call: &Call,
+    place: *mut *mut c_void,
+    host: *mut c_void,
+    flags: c_uint,
+) -> Answer {
+    call.context()?;
+    if host.is_null() {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    driver!(call.cuMemHostGetDevicePointer_v2(place.cast(), host, flags))
+}
+
+pub(crate) unsafe fn cudaHostAlloc(
+    call: &Call,
+    place: *mut *mut c_void,
+    size: usize,
+    flags: c_uint,
+) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemHostAlloc(found.cast(), size, flags))
+    })
+}
+
+pub(crate) unsafe fn cudaMallocManaged(
+    call: &Call,
+    place: *mut *mut c_void,
+    size: usize,
+    flags: c_uint,
+) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemAllocManaged(found, size, flags))
+    })
+}
+
+pub(crate) unsafe fn cudaMallocAsync(
+    call: &Call,
+    place: *mut *mut c_void,
+    size: usize,
+    stream: cudaStream_t,
+) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemAllocAsync(found, size, stream))
+    })
+}
+
+pub(crate) unsafe fn cudaMallocFromPoolAsync(
+    call: &Call,
+    place: *mut *mut c_void,
+    size: usize,
+    pool: cudaMemPool_t,
+    stream: cudaStream_t,
+) -> Answer {
+    call.context()?;
+    allocated(place, size, |found| {
+        driver!(call.cuMemAllocFromPoolAsync(found, size, pool, stream))
+    })
 }
 
 /// Frees device memory; null is nothing to free, which the driver knows.
@@ -127,7 +213,7 @@ pub(crate) unsafe fn cudaMemsetAsync(
     memory: *mut c_void,
     value: c_int,
     count: usize,
-    stream: cuda_sys::runtime::cudaStream_t,
+    stream: cudaStream_t,
 ) -> Answer {
     call.context()?;
     if count == 0 {
@@ -158,7 +244,7 @@ pub(crate) unsafe fn cudaMemset2DAsync(
     value: c_int,
     width: usize,
     height: usize,
-    stream: cuda_sys::runtime::cudaStream_t,
+    stream: cudaStream_t,
 ) -> Answer {
     call.context()?;
     if width == 0 || height == 0 {
@@ -185,7 +271,7 @@ pub(crate) unsafe fn cudaMemset3DAsync(
     memory: cudaPitchedPtr,
     value: c_int,
     extent: cudaExtent,
-    stream: cuda_sys::runtime::cudaStream_t,
+    stream: cudaStream_t,
 ) -> Answer {
     call.context()?;
     for (start, rows) in slices(memory, extent)? {
@@ -271,7 +357,7 @@ pub(crate) unsafe fn cudaMemPrefetchAsync(
     memory: *const c_void,
     count: usize,
     device: c_int,
-    stream: cuda_sys::runtime::cudaStream_t,
+    stream: cudaStream_t,
 ) -> Answer {
     call.context()?;
     driver!(call.cuMemPrefetchAsync(address(memory), count, device, stream))
@@ -283,8 +369,8 @@ pub(crate) unsafe fn cudaMemPrefetchAsync(
     memory: *const c_void,
     count: usize,
     location: super::own::cudaMemLocation,
-    flags: core::ffi::c_uint,
-    stream: cuda_sys::runtime::cudaStream_t,
+    flags: c_uint,
+    stream: cudaStream_t,
 ) -> Answer {
     call.context()?;
     // SAFETY: the runtime's location is the driver's under another name.

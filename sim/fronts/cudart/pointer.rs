@@ -16,7 +16,6 @@ pub(crate) unsafe fn cudaPointerGetAttributes(
     attributes: *mut own::cudaPointerAttributes,
     asked: *const c_void,
 ) -> Answer {
-    call.ready()?;
     let mut kind: c_uint = 0;
     let mut on_device: CUdeviceptr = 0;
     let mut on_host: *mut c_void = ptr::null_mut();
@@ -42,16 +41,27 @@ pub(crate) unsafe fn cudaPointerGetAttributes(
         places.as_mut_ptr(),
         address(asked)
     ))?;
-    let mut found = own::cudaPointerAttributes::default();
-    found.type_ = match (kind, managed & 0xff) {
+    let type_ = match (kind, managed & 0xff) {
         (0, _) => cudaMemoryType::cudaMemoryTypeUnregistered,
         (_, 1) => cudaMemoryType::cudaMemoryTypeManaged,
         (1, _) => cudaMemoryType::cudaMemoryTypeHost,
         _ => cudaMemoryType::cudaMemoryTypeDevice,
     };
-    found.device = ordinal;
-    found.devicePointer = pointer(on_device);
-    found.hostPointer = on_host;
+    #[cfg(not(major = "13"))]
+    let found = own::cudaPointerAttributes {
+        type_,
+        device: ordinal,
+        devicePointer: pointer(on_device),
+        hostPointer: on_host,
+    };
+    #[cfg(major = "13")]
+    let found = own::cudaPointerAttributes {
+        type_,
+        device: ordinal,
+        devicePointer: pointer(on_device),
+        hostPointer: on_host,
+        ..own::cudaPointerAttributes::default()
+    };
     // SAFETY: the caller's place, for the struct of this major.
     unsafe { put(attributes, found) }
 }

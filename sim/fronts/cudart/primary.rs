@@ -22,20 +22,29 @@ static FORMER: [AtomicPtr<CUctx_st>; DEVICES] =
 /// Whether there is any of the latter.
 static ANY_FORMER: AtomicBool = AtomicBool::new(false);
 
+/// How many devices there are.
+static COUNT: AtomicI32 = AtomicI32::new(0);
+
 thread_local! {
     /// The device that this thread has chosen.
     static CHOSEN: Cell<c_int> = const { Cell::new(0) };
 }
 
 impl Call {
-    /// Initialises the driver.
-    pub(crate) fn ready(&self) -> Answer {
+    /// Initialises the driver and learns what there is, once: a forked child, whose driver answers nothing any
+    /// more, still knows it.
+    pub(super) fn ready(&self) -> Answer {
         static DONE: AtomicBool = AtomicBool::new(false);
-        if DONE.load(Ordering::Relaxed) {
+        if DONE.load(Ordering::Acquire) {
             return Ok(());
         }
         driver!(self.cuInit(0))?;
-        DONE.store(true, Ordering::Relaxed);
+        let mut count: c_int = 0;
+        driver!(self.cuDeviceGetCount(&raw mut count))?;
+        COUNT.store(count, Ordering::Relaxed);
+        #[cfg(major = "13")]
+        super::properties::learn(self, count);
+        DONE.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -51,7 +60,6 @@ impl Call {
     }
 
     fn current(&self) -> Result<CUcontext, cudaError_t> {
-        self.ready()?;
         let mut context: CUcontext = ptr::null_mut();
         driver!(self.cuCtxGetCurrent(&raw mut context))?;
         Ok(context)
@@ -73,7 +81,6 @@ impl Call {
 
     /// The primary context of a device, retained once for the whole process.
     pub(crate) fn primary(&self, device: c_int) -> Result<CUcontext, cudaError_t> {
-        self.ready()?;
         let index = self.valid(device)?;
         let known = RETAINED[index].load(Ordering::Acquire);
         if !known.is_null() {
@@ -104,26 +111,18 @@ impl Call {
     }
 
     /// How many devices there are.
+    #[expect(clippy::unused_self, reason = "a call has learned it")]
     pub(crate) fn count(&self) -> Result<c_int, cudaError_t> {
-        // Asked once: a forked child, whose driver answers nothing any more, still knows it.
-        static COUNT: AtomicI32 = AtomicI32::new(0);
-        let known = COUNT.load(Ordering::Relaxed);
-        if known > 0 {
-            return Ok(known);
+        match COUNT.load(Ordering::Relaxed) {
+            0 => Err(cudaError_t::cudaErrorNoDevice),
+            count => Ok(count),
         }
-        self.ready()?;
-        let mut count: c_int = 0;
-        driver!(self.cuDeviceGetCount(&raw mut count))?;
-        if count == 0 {
-            return Err(cudaError_t::cudaErrorNoDevice);
-        }
-        COUNT.store(count, Ordering::Relaxed);
-        Ok(count)
     }
 
     /// The device of this thread: that of its current context, else the chosen one.
     pub(crate) fn device(&self) -> Result<c_int, cudaError_t> {
-        if self.current()?.is_null() {
+        let context = self.current()?;
+        if context.is_null() || self.was_reset(context) {
             return Ok(CHOSEN.get());
         }
         let mut device: c_int = 0;
@@ -135,14 +134,24 @@ impl Call {
     pub(crate) fn choose(&self, device: c_int) -> Answer {
         let index = self.valid(device)?;
         CHOSEN.set(device);
-        // Until CUDA 12 the context is made by the first call that needs one.
+        // Until CUDA 12 the context comes to life with the first call that needs one.
         let lazy = super::MAJOR < 12 && RETAINED[index].load(Ordering::Acquire).is_null();
-        let context = if lazy {
-            ptr::null_mut()
-        } else {
-            self.primary(device)?
-        };
+        let context = self.primary(device)?;
+        if lazy {
+            driver!(self.cuDevicePrimaryCtxRelease_v2(device))?;
+            self.forget(index);
+        }
         driver!(self.cuCtxSetCurrent(context))
+    }
+
+    /// Notes that a primary context is not alive any more, although it may be current.
+    #[expect(clippy::unused_self, reason = "it is this call that let it go")]
+    fn forget(&self, index: usize) {
+        let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
+        if !context.is_null() {
+            FORMER[index].store(context, Ordering::Release);
+            ANY_FORMER.store(true, Ordering::Release);
+        }
     }
 
     /// Destroys the primary context of this thread's device with all that is in it.
@@ -150,12 +159,8 @@ impl Call {
         let device = self.device()?;
         let index = self.valid(device)?;
         driver!(self.cuDevicePrimaryCtxReset(device))?;
-        let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
-        if !context.is_null() {
-            FORMER[index].store(context, Ordering::Release);
-            ANY_FORMER.store(true, Ordering::Release);
-        }
+        self.forget(index);
         CHOSEN.set(device);
-        driver!(self.cuCtxSetCurrent(ptr::null_mut()))
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use core::ffi::{c_char, c_int};
 use core::ptr;
+#[cfg(major = "13")]
+use std::sync::OnceLock;
 
 use cuda_sys::driver::{CUdevice_attribute, CUuuid};
 use cuda_sys::runtime::cudaError_t;
@@ -193,7 +195,23 @@ pub(crate) unsafe fn cudaGetDeviceProperties(
 }
 
 unsafe fn current(call: &Call, place: *mut own::cudaDeviceProp, ordinal: c_int) -> Answer {
-    call.valid(ordinal)?;
+    let index = call.valid(ordinal)?;
+    let found = match known(index) {
+        Some(found) => found,
+        None => collect(call, ordinal)?,
+    };
+    if place.is_null() {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    // SAFETY: the caller's place; what is reserved behind the last field stays as it was.
+    unsafe {
+        ptr::copy_nonoverlapping((&raw const found).cast::<u8>(), place.cast::<u8>(), WRITTEN);
+    }
+    Ok(())
+}
+
+/// Asks the driver for everything.
+fn collect(call: &Call, ordinal: c_int) -> Result<own::cudaDeviceProp, cudaError_t> {
     let device = Device { call, ordinal };
     let mut found = own::cudaDeviceProp::default();
     common!(found, device);
@@ -203,14 +221,30 @@ unsafe fn current(call: &Call, place: *mut own::cudaDeviceProp, ordinal: c_int) 
     since_12!(found, device);
     #[cfg(major = "13")]
     since_13!(found, device);
-    if place.is_null() {
-        return Err(cudaError_t::cudaErrorInvalidValue);
+    Ok(found)
+}
+
+/// What was learned when the driver was initialised: since CUDA 13 nobody is asked again.
+#[cfg(major = "13")]
+static LEARNED: OnceLock<Vec<own::cudaDeviceProp>> = OnceLock::new();
+
+/// Learns the properties of all devices.
+#[cfg(major = "13")]
+pub(crate) fn learn(call: &Call, count: c_int) {
+    let all: Result<Vec<_>, _> = (0..count).map(|ordinal| collect(call, ordinal)).collect();
+    if let Ok(all) = all {
+        LEARNED.get_or_init(|| all);
     }
-    // SAFETY: the caller's place; what is reserved behind the last field stays as it was.
-    unsafe {
-        ptr::copy_nonoverlapping((&raw const found).cast::<u8>(), place.cast::<u8>(), WRITTEN)
-    };
-    Ok(())
+}
+
+#[cfg(major = "13")]
+fn known(index: usize) -> Option<own::cudaDeviceProp> {
+    LEARNED.get()?.get(index).copied()
+}
+
+#[cfg(not(major = "13"))]
+fn known(_index: usize) -> Option<own::cudaDeviceProp> {
+    None
 }
 
 /// How much of the struct is written.

@@ -279,13 +279,12 @@ pub(crate) unsafe fn __cudaPushCallConfiguration(
 }
 
 pub(crate) unsafe fn __cudaPopCallConfiguration(
-    call: &Call,
+    _call: &Call,
     grid: *mut dim3,
     block: *mut dim3,
     shared: *mut usize,
     stream: *mut c_void,
 ) -> Answer {
-    call.ready()?;
     let last = PUSHED
         .with_borrow_mut(Vec::pop)
         .ok_or(cudaError_t::cudaErrorMissingConfiguration)?;

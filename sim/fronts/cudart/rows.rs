@@ -408,25 +408,20 @@ fn to_array(
     when: When,
 ) -> Answer {
     let kind = lenient(kind);
-    line(
-        call,
-        dst,
-        offset,
-        count, |done, (x, y), (width, height)| {
-            let src = Place::Memory {
-                pointer: src.wrapping_byte_add(done),
-                pitch: width,
-            };
-            copy(
-                call,
-                Place::Array { array: dst, x, y },
-                src,
-                (width, height),
-                kind,
-                when,
-            )
-        },
-    )
+    line(call, dst, offset, count, |done, (x, y), (width, height)| {
+        let src = Place::Memory {
+            pointer: src.wrapping_byte_add(done),
+            pitch: width,
+        };
+        copy(
+            call,
+            Place::Array { array: dst, x, y },
+            src,
+            (width, height),
+            kind,
+            when,
+        )
+    })
 }
 
 fn from_array(
@@ -439,25 +434,20 @@ fn from_array(
     when: When,
 ) -> Answer {
     let kind = lenient(kind);
-    line(
-        call,
-        src,
-        offset,
-        count, |done, (x, y), (width, height)| {
-            let dst = Place::Memory {
-                pointer: dst.wrapping_byte_add(done),
-                pitch: width,
-            };
-            copy(
-                call,
-                dst,
-                Place::Array { array: src, x, y },
-                (width, height),
-                kind,
-                when,
-            )
-        },
-    )
+    line(call, src, offset, count, |done, (x, y), (width, height)| {
+        let dst = Place::Memory {
+            pointer: dst.wrapping_byte_add(done),
+            pitch: width,
+        };
+        copy(
+            call,
+            dst,
+            Place::Array { array: src, x, y },
+            (width, height),
+            kind,
+            when,
+        )
+    })
 }
 
 pub(crate) unsafe fn cudaMemcpyToArray(

@@ -61,11 +61,13 @@ pub(crate) fn shaped(
     if p.extent.width == 0 || p.extent.height == 0 || p.extent.depth == 0 {
         return Ok(None);
     }
+    // Arrays are looked at first: what is no array at all is followed, and the process dies of it.
+    let (to, from) = (dst.element(call)?, src.element(call)?);
     dst.check()?;
     src.check()?;
     known(p.kind)?;
     // The extent counts elements as soon as an array takes part.
-    let element = match (dst.element(call)?, src.element(call)?) {
+    let element = match (to, from) {
         (Some(to), Some(from)) if to != from => return Err(cudaError_t::cudaErrorInvalidValue),
         (to, from) => to.or(from).unwrap_or(1),
     };

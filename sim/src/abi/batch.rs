@@ -34,6 +34,17 @@ const fn known_order(order: CUmemcpySrcAccessOrder) -> bool {
     matches!(order.0, 1..=3)
 }
 
+/// Orders, flags and hints that exist.
+fn is_known(attributes: &CUmemcpyAttributes) -> bool {
+    let hint = |location: &CUmemLocation| {
+        location.type_.0 <= 4 && super::managed::names_a_device(location)
+    };
+    known_order(attributes.srcAccessOrder)
+        && attributes.flags <= 1
+        && hint(&attributes.srcLocHint)
+        && hint(&attributes.dstLocHint)
+}
+
 /// Attributes belong to entries from their index on: the first to entry 0, the others further along.
 fn check_attributes(
     attributes: In<CUmemcpyAttributes>,
@@ -48,9 +59,7 @@ fn check_attributes(
     let attributes = attributes.list(number)?;
     let rising = starts.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = starts.first() == Some(&0) && starts.last().is_some_and(|&last| last < count);
-    let known = attributes
-        .iter()
-        .all(|attribute| known_order(attribute.srcAccessOrder));
+    let known = attributes.iter().all(is_known);
     if rising && inside && known {
         Ok(())
     } else {
@@ -58,25 +67,20 @@ fn check_attributes(
     }
 }
 
-/// Checks every entry, then carries all of them out.
+/// Carries entries out one by one; those before a bad one stay done.
 fn run(call: Call, specs: &[CopySpec], stream: usize, failed: Option<Out<usize>>) -> Outcome {
-    let machine = machine()?;
     for (index, spec) in specs.iter().enumerate() {
-        let outcome = match spec.resolve(machine) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(Code::INVALID_VALUE),
-            Err(code) => Err(code),
+        let outcome = if spec.shape.is_empty() {
+            Err(Code::INVALID_VALUE)
+        } else {
+            submit::copy(call, spec, When::Asynchronous(stream))
         };
-        if let Err(code) = outcome {
-            if let Some(failed) = failed {
-                failed.put_if_wanted(index);
-            }
-            return Err(code);
+        if let (Err(_), Some(failed)) = (outcome, failed) {
+            failed.put_if_wanted(index);
         }
+        outcome?;
     }
-    specs
-        .iter()
-        .try_for_each(|spec| submit::copy(call, spec, When::Asynchronous(stream)))
+    Ok(())
 }
 
 /// The lists of a batch of rows.
@@ -91,6 +95,10 @@ struct Rows {
 }
 
 fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> Outcome {
+    // No stream at all is refused before anything is written.
+    if stream == 0 && !call.per_thread {
+        return Err(Code::INVALID_VALUE);
+    }
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
@@ -99,7 +107,7 @@ fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> O
         return Err(Code::INVALID_VALUE);
     }
     check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
-    let view = view(call)?;
+    let view = view(call, When::Asynchronous(stream))?;
     let (dsts, srcs) = (rows.dsts.list(rows.count)?, rows.srcs.list(rows.count)?);
     let sizes = rows.sizes.list(rows.count)?;
     let specs: Vec<_> = dsts
@@ -191,6 +199,10 @@ fn boxes(
     flags: c_ulonglong,
     stream: usize,
 ) -> Outcome {
+    // No stream at all is refused before anything is written.
+    if stream == 0 && !call.per_thread {
+        return Err(Code::INVALID_VALUE);
+    }
     if let Some(failed) = failed {
         failed.put_if_wanted(usize::MAX);
     }
@@ -198,11 +210,17 @@ fn boxes(
     if count == 0 || flags != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    let view = view(call)?;
+    let view = view(call, When::Asynchronous(stream))?;
     let mut specs = Vec::new();
     for (index, copy) in list.list(count)?.iter().enumerate() {
         match solid(copy, view) {
-            Ok(spec) => specs.push(spec),
+            Ok(spec) if !spec.shape.is_empty() && spec.fits_its_pitch() => specs.push(spec),
+            Ok(_) => {
+                if let Some(failed) = failed {
+                    failed.put_if_wanted(index);
+                }
+                return Err(Code::INVALID_VALUE);
+            }
             Err(code) => {
                 if let Some(failed) = failed {
                     failed.put_if_wanted(index);
@@ -211,7 +229,8 @@ fn boxes(
             }
         }
     }
-    run(call, &specs, stream, failed)
+    // What is found when an entry is carried out is not told by its number.
+    run(call, &specs, stream, None)
 }
 
 export! {
@@ -248,10 +267,10 @@ export! {
     ready fn cuMemcpyWithAttributesAsync / cuMemcpyWithAttributesAsync_ptsz(
         dst: CUdeviceptr, src: CUdeviceptr, size: usize, attribute: *mut CUmemcpyAttributes, stream: CUstream,
     ) |call| {
-        if !known_order(attribute.input().get()?.srcAccessOrder) {
+        if !is_known(&attribute.input().get()?) {
             return Err(Code::INVALID_VALUE);
         }
-        submit::copy(call, &line(dst, src, size, view(call)?), When::Asynchronous(stream.address()))
+        submit::copy(call, &line(dst, src, size, view(call, When::Asynchronous(stream.address()))?), When::Asynchronous(stream.address()))
     }
 
     ready fn cuMemcpy3DWithAttributesAsync / cuMemcpy3DWithAttributesAsync_ptsz(
@@ -260,6 +279,6 @@ export! {
         if flags != 0 {
             return Err(Code::INVALID_VALUE);
         }
-        submit::copy(call, &solid(&copy.input().get()?, view(call)?)?, When::Asynchronous(stream.address()))
+        submit::copy(call, &solid(&copy.input().get()?, view(call, When::Asynchronous(stream.address()))?)?, When::Asynchronous(stream.address()))
     }
 }

@@ -25,7 +25,7 @@ fn begin(
     let stream = call.stream(stream)?;
     let mode = Mode::from_number(mode.0)?;
     if stream.kind == Kind::Legacy {
-        return Err(Code::STREAM_CAPTURE_IMPLICIT);
+        return Err(Code::STREAM_CAPTURE_UNSUPPORTED);
     }
     let machine = machine()?;
     match into {
@@ -43,7 +43,10 @@ fn begin(
 fn end(call: Call, stream: usize, out: Out<CUgraph>) -> Outcome {
     let stream = call.stream(stream)?;
     match Capture::end(&stream) {
-        Ok(capture) => out.put(handle(capture.graph_handle)),
+        Ok(capture) => {
+            out.put_if_wanted(handle(capture.graph_handle));
+            Ok(())
+        }
         Err(code) => {
             out.put_if_wanted(core::ptr::null_mut());
             Err(code)
@@ -68,7 +71,7 @@ fn info(
 ) -> Outcome {
     let stream = call.stream(stream)?;
     if stream.kind == Kind::Legacy {
-        guard::legacy_use(&*stream.context()?)?;
+        guard::legacy_question(&*stream.context()?)?;
     }
     let Some(capture) = guard::capture_of(&stream) else {
         return status.put(Status::CU_STREAM_CAPTURE_STATUS_NONE);

@@ -11,11 +11,13 @@ use super::gate::export;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
 use crate::model::ticket::lock;
-use crate::model::{capture, thread};
+use crate::model::{bytes, capture, registry, thread};
 
 /// Scheduling, mapping and local memory flags that CUDA knows.
 const KNOWN_FLAGS: u32 = 0xff;
-/// The version that contexts answer with `cuCtxGetApiVersion`. Documented, not measured.
+/// Said of every primary context.
+const MAP_HOST: c_uint = 8;
+/// The version that contexts answer with `cuCtxGetApiVersion`.
 const API_VERSION: u32 = 3020;
 
 fn create(out: super::c::Out<CUcontext>, flags: c_uint, dev: CUdevice) -> Outcome {
@@ -23,14 +25,34 @@ fn create(out: super::c::Out<CUcontext>, flags: c_uint, dev: CUdevice) -> Outcom
     if flags & !KNOWN_FLAGS != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    let context = machine()?.create_context(ordinal(dev)?, flags, API_VERSION)?;
+    let context = machine()?.create_context(ordinal(dev)?, flags)?;
     thread::push(context.handle);
     out.put(handle(context.handle))
 }
 
+/// A context that a program hands in: none, one that is alive, or one that is not. What was never one crashes.
+fn known(context: usize) -> Outcome {
+    if machine()?.contexts.get(context).is_none() && !registry::is_ours(context) {
+        bytes::touch(context);
+    }
+    Ok(())
+}
+
 fn destroy(context: usize) -> Outcome {
     let machine = machine()?;
-    let found = machine.context(context)?;
+    if context == 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    known(context)?;
+    // Dead, or never one: the driver tells them apart.
+    let stranger = |code| {
+        if registry::is_ours(context) {
+            code
+        } else {
+            Code::CONTEXT_IS_DESTROYED
+        }
+    };
+    let found = machine.context(context).map_err(stranger)?;
     if found.primary {
         return Err(Code::INVALID_CONTEXT);
     }
@@ -47,8 +69,12 @@ fn pop(out: super::c::Out<CUcontext>) -> Outcome {
     Ok(())
 }
 
+/// A dead context may be made current; calls in it fail then.
 fn push(context: usize) -> Outcome {
-    machine()?.context(context)?;
+    if context == 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    known(context)?;
     thread::push(context);
     Ok(())
 }
@@ -152,7 +178,7 @@ export! {
             thread::replace(None);
             return Ok(());
         }
-        machine()?.context(ctx.address())?;
+        known(ctx.address())?;
         thread::replace(Some(ctx.address()));
         Ok(())
     }
@@ -172,8 +198,10 @@ export! {
         out.put(device_number(context.device))
     }
 
-    ready fn cuCtxGetFlags(flags: *mut c_uint) |call| {
-        flags.put(call.context()?.flags.load(Ordering::Relaxed))
+    ready fn cuCtxGetFlags(flags: *mut c_uint) |_| {
+        let context = machine()?.current_even_dead()?;
+        let mapped = if context.primary { MAP_HOST } else { 0 };
+        flags.put(context.flags.load(Ordering::Relaxed) | mapped)
     }
 
     ready fn cuCtxSetFlags(flags: c_uint) |call| {
@@ -182,13 +210,18 @@ export! {
     }
 
     ready fn cuCtxGetId(ctx: CUcontext, id: *mut c_ulonglong) |call| {
-        let context = if ctx.is_null() { call.context()? } else { machine()?.context(ctx.address())? };
+        let context = if ctx.is_null() {
+            call.context()?
+        } else {
+            machine()?.context(ctx.address()).map_err(|_dead| Code::CONTEXT_IS_DESTROYED)?
+        };
         id.put(context.serial)
     }
 
     ready fn cuCtxGetApiVersion(ctx: CUcontext, version: *mut c_uint) |call| {
         let context = if ctx.is_null() { call.context()? } else { machine()?.context(ctx.address())? };
-        version.put(if context.version == 0 { API_VERSION } else { context.version })
+        let _every_context_has_the_same = context;
+        version.put(API_VERSION)
     }
 
     ready fn cuCtxSynchronize() |call| {
@@ -208,28 +241,31 @@ export! {
     }
 
     ready fn cuCtxSetLimit(limit: CUlimit, value: usize) |call| {
-        if limit.0 >= LIMITS {
-            return Err(Code::INVALID_VALUE);
+        let context = call.context()?;
+        default_limit(limit)?;
+        if (7..=8).contains(&limit.0) {
+            return Err(Code::NOT_PERMITTED);
         }
-        lock(&call.context()?.limits).insert(limit.0, value);
+        lock(&context.limits).insert(limit.0, value);
         Ok(())
     }
 
     ready fn cuCtxGetLimit(value: *mut usize, limit: CUlimit) |call| {
         let context = call.context()?;
-        if limit.0 >= LIMITS {
-            return Err(Code::INVALID_VALUE);
-        }
+        value.wanted()?;
+        let default = default_limit(limit)?;
         let set = lock(&context.limits).get(&limit.0).copied();
-        match set.or_else(|| default_limit(limit)) {
-            Some(bytes) => value.put(bytes),
-            None => Err(call.unsupported()),
-        }
+        value.put(set.unwrap_or(default))
     }
 
     ready fn cuCtxGetCacheConfig(out: *mut CUfunc_cache) |call| {
         call.context()?;
         out.put(CUfunc_cache::CU_FUNC_CACHE_PREFER_NONE)
+    }
+
+    ready fn cuCtxGetSharedMemConfig(out: *mut CUsharedconfig) |call| {
+        call.context()?;
+        out.put(CUsharedconfig_enum::CU_SHARED_MEM_CONFIG_FOUR_BYTE_BANK_SIZE)
     }
 
     ready fn cuCtxSetCacheConfig(config: CUfunc_cache) |call| {
@@ -268,31 +304,37 @@ export! {
     }
 
     ready fn cuThreadExchangeStreamCaptureMode(mode: *mut CUstreamCaptureMode) |_| {
-        let wanted = capture::Mode::from_number(mode.input().get()?.0)?;
+        // A number that is no mode is taken for the strictest.
+        let wanted = capture::Mode::from_number(mode.input().get()?.0).unwrap_or(capture::Mode::Global);
         mode.put(CUstreamCaptureMode_enum(thread::exchange_capture_mode(wanted)?.number()))
     }
 
     ready fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) |call| {
         let device = device(device_number(call.context()?.device))?;
-        free.put(device.meter.free())?;
-        total.put(device.meter.total())
+        free.put_if_wanted(device.meter.free());
+        total.put_if_wanted(device.meter.total());
+        Ok(())
     }
 }
 
-/// Limits 0 to 8 exist.
-const LIMITS: u32 = 9;
-
-/// Defaults that NVIDIA documents; others are not invented.
-fn default_limit(limit: CUlimit) -> Option<usize> {
-    match limit {
-        CUlimit::CU_LIMIT_STACK_SIZE => Some(1024),
-        CUlimit::CU_LIMIT_PRINTF_FIFO_SIZE => Some(1 << 20),
-        CUlimit::CU_LIMIT_MALLOC_HEAP_SIZE => Some(8 << 20),
-        _ => None,
+/// The limits of an H200 as measured. Two others exist and are refused, two more can only be read.
+fn default_limit(limit: CUlimit) -> Outcome<usize> {
+    const UNSUPPORTED_LIMIT: Code = Code(215);
+    match limit.0 {
+        0 => Ok(1024),
+        1 => Ok(8_650_752),
+        2 => Ok(8 << 20),
+        4 => Ok(2048),
+        5 => Ok(64),
+        6 => Ok(11_796_480),
+        7 => Ok(232_448),
+        8 => Ok(0),
+        3 | 9 => Err(UNSUPPORTED_LIMIT),
+        _ => Err(Code::INVALID_VALUE),
     }
 }
 
 /// A capture forbids waiting for the whole context.
 fn capture_forbids(context: &crate::model::context::Context) -> Outcome {
-    super::guard::no_unsafe_call(context)
+    super::guard::no_waiting(context)
 }

@@ -6,16 +6,23 @@ use cuda_sys::driver::*;
 
 use super::c::address;
 use super::gate::{Call, export};
+use super::guard;
 use super::submit::{self, When};
-use crate::model::code::Outcome;
+use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
 use crate::model::operand::View;
 use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
 
-/// The current device's view of memory.
-pub(super) fn view(call: Call) -> Outcome<View> {
-    Ok(View::Device(call.context()?.device))
+/// Whose view of memory counts: the current device's, or without a current context the stream's.
+pub(super) fn view(call: Call, when: When) -> Outcome<View> {
+    match (call.context(), when) {
+        (Ok(context), _) => Ok(View(context.device)),
+        (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
+            Ok(View(call.stream(stream)?.context()?.device))
+        }
+        (Err(code), _) => Err(code),
+    }
 }
 
 /// Where a copy of one row goes from and to.
@@ -26,27 +33,41 @@ pub(super) fn line(
     count: usize,
     when: When,
 ) -> Outcome {
-    let view = view(call)?;
-    let spec = CopySpec {
-        dst: Corner::at(dst.0, dst.1, view),
-        src: Corner::at(src.0, src.1, view),
-        shape: Shape::line(count),
-    };
-    submit::copy(call, &spec, when)
+    let view = view(call, when)?;
+    let dst = Corner::at(dst.0, dst.1, view);
+    let src = Corner::at(src.0, src.1, view);
+    submit::copy(
+        call,
+        &CopySpec {
+            dst,
+            src,
+            shape: Shape::line(count),
+        },
+        when,
+    )
+}
+
+/// A side of a peer copy is seen from the device of the context that is named for it, whoever owns the memory.
+pub(super) fn peer_view(context: usize) -> Outcome<View> {
+    Ok(View(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
-    call.context()?;
-    // Contexts that do not own the pointers are accepted; such that do not exist are not.
-    for context in [dst.1, src.1] {
-        machine()?.context(context)?;
+    view(call, when)?;
+    let dst = Corner::at(Sort::Unified, dst.0, peer_view(dst.1)?);
+    let src = Corner::at(Sort::Unified, src.0, peer_view(src.1)?);
+    if let When::Asynchronous(stream) = when {
+        guard::no_capture(&*call.stream(stream)?)?;
     }
-    let spec = CopySpec {
-        dst: Corner::at(Sort::Unified, dst.0, View::AnyDevice),
-        src: Corner::at(Sort::Unified, src.0, View::AnyDevice),
-        shape: Shape::line(count),
-    };
-    submit::copy(call, &spec, when)
+    submit::copy(
+        call,
+        &CopySpec {
+            dst,
+            src,
+            shape: Shape::line(count),
+        },
+        when,
+    )
 }
 
 const HOST: Sort = Sort::Host;

@@ -5,11 +5,11 @@ use core::ffi::c_void;
 use cuda_sys::driver::*;
 
 use super::c::{In, address};
-use super::copy::view;
+use super::copy::{peer_view, view};
 use super::gate::{Call, export};
 use super::submit::{self, When};
+use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
-use crate::model::machine::machine;
 use crate::model::operand::View;
 use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
@@ -150,30 +150,23 @@ const fn without_contexts(copy: &CUDA_MEMCPY3D_PEER) -> CUDA_MEMCPY3D {
 }
 
 fn copy_plane(call: Call, copy: In<CUDA_MEMCPY2D>, when: When) -> Outcome {
-    let view = view(call)?;
+    let view = view(call, when)?;
     submit::copy(call, &plane(&copy.get()?, view)?, when)
 }
 
 fn copy_solid(call: Call, copy: In<CUDA_MEMCPY3D>, when: When) -> Outcome {
-    let view = view(call)?;
-    let copy = copy.get()?;
-    if !copy.reserved0.is_null() || !copy.reserved1.is_null() {
-        return Err(Code::INVALID_VALUE);
-    }
-    submit::copy(call, &solid(&copy, view, view)?, when)
+    let view = view(call, when)?;
+    submit::copy(call, &solid(&copy.get()?, view, view)?, when)
 }
 
 fn copy_peer(call: Call, copy: In<CUDA_MEMCPY3D_PEER>, when: When) -> Outcome {
-    call.context()?;
+    view(call, when)?;
+    // The driver follows this one without a look: null is a crash.
+    bytes::touch(copy.address());
     let copy = copy.get()?;
-    for context in [copy.dstContext, copy.srcContext] {
-        machine()?.context(context.expose_provenance())?;
-    }
-    submit::copy(
-        call,
-        &solid(&without_contexts(&copy), View::AnyDevice, View::AnyDevice)?,
-        when,
-    )
+    let dst = peer_view(copy.dstContext.expose_provenance())?;
+    let src = peer_view(copy.srcContext.expose_provenance())?;
+    submit::copy(call, &solid(&without_contexts(&copy), dst, src)?, when)
 }
 
 export! {

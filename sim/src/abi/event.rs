@@ -2,6 +2,8 @@
 
 use core::ffi::c_uint;
 
+use std::sync::Arc;
+
 use cuda_sys::driver::*;
 
 use super::c::handle;
@@ -37,8 +39,15 @@ fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
     }
 }
 
+/// An event of a context that is alive and well.
+fn find(event: usize) -> Outcome<Arc<Event>> {
+    let found = machine()?.events.follow(event)?;
+    found.check(machine()?)?;
+    Ok(found)
+}
+
 fn destroy(event: usize) -> Outcome {
-    machine()?.events.follow(event)?;
+    find(event)?;
     machine()?
         .events
         .remove(event)
@@ -53,7 +62,7 @@ export! {
         if flags & !KNOWN_FLAGS != 0 {
             return Err(Code::INVALID_VALUE);
         }
-        out.put(handle(machine()?.events.add(|_| Event::new(context.handle, flags)).0))
+        out.put(handle(machine()?.events.add(|_| Event::new(&context, flags)).0))
     }
 
     ready fn cuEventDestroy_v2(event: CUevent) |_| {
@@ -75,28 +84,27 @@ export! {
     }
 
     ready fn cuEventQuery(event: CUevent) |_| {
-        let event = machine()?.events.follow(event.address())?;
-        event.query()?;
-        machine()?.contexts.get(event.context).map_or(Ok(()), |context| context.check())
+        let event = find(event.address())?;
+        event.usable()?;
+        guard::no_unsafe_call()?;
+        event.query()
     }
 
     ready fn cuEventSynchronize(event: CUevent) |_| {
-        let event = machine()?.events.follow(event.address())?;
+        let event = find(event.address())?;
+        event.usable()?;
+        guard::no_unsafe_call()?;
         event.wait()?;
-        machine()?.contexts.get(event.context).map_or(Ok(()), |context| context.check())
+        event.check(machine()?)
     }
 
     ready fn cuEventElapsedTime(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
         milliseconds.wanted()?;
-        let start = machine()?.events.follow(start.address())?;
-        let end = machine()?.events.follow(end.address())?;
-        milliseconds.put(start.until(&end)?)
+        milliseconds.put(find(start.address())?.until(&*find(end.address())?)?)
     }
 
     ready fn cuEventElapsedTime_v2(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
         milliseconds.wanted()?;
-        let start = machine()?.events.follow(start.address())?;
-        let end = machine()?.events.follow(end.address())?;
-        milliseconds.put(start.until(&end)?)
+        milliseconds.put(find(start.address())?.until(&*find(end.address())?)?)
     }
 }

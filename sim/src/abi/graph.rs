@@ -70,21 +70,6 @@ pub(super) fn event(event: usize) -> Outcome<(usize, Arc<Event>)> {
     Ok((event, machine()?.events.follow(event)?))
 }
 
-/// Writes handles into a list of `count` places, zero where there are fewer; without a list only says how many.
-fn put_list(out: Out<CUgraphNode>, count: Out<usize>, list: &[usize]) -> Outcome {
-    if !out.is_null() {
-        let room = count.input().get()?;
-        for index in 0..room {
-            out.put_at(index, handle(list.get(index).copied().unwrap_or(0)))?;
-        }
-        if room >= list.len() {
-            return count.put(list.len());
-        }
-        return Ok(());
-    }
-    count.put(list.len())
-}
-
 fn connect(
     graph: usize,
     from: In<CUgraphNode>,
@@ -97,34 +82,6 @@ fn connect(
         graph.connect(from, to, present)?;
     }
     Ok(())
-}
-
-fn edges(graph: usize) -> Outcome<Vec<(usize, usize)>> {
-    let graph = find(graph)?;
-    let nodes = lock(&graph.nodes);
-    Ok(nodes
-        .iter()
-        .flat_map(|(&to, node)| node.after.iter().map(move |&from| (from, to)))
-        .collect())
-}
-
-fn dependents(number: usize) -> Outcome<Vec<usize>> {
-    let graph = graph_of(number)?;
-    let nodes = lock(&graph.nodes);
-    Ok(nodes
-        .iter()
-        .filter(|(_, node)| node.after.contains(&number))
-        .map(|(&handle, _)| handle)
-        .collect())
-}
-
-fn dependencies(number: usize) -> Outcome<Vec<usize>> {
-    let graph = graph_of(number)?;
-    let nodes = lock(&graph.nodes);
-    nodes
-        .get(&number)
-        .map(|node| node.after.iter().copied().collect())
-        .ok_or(Code::INVALID_VALUE)
 }
 
 export! {
@@ -214,26 +171,8 @@ export! {
         graph_of(number.address())?.remove(number.address())
     }
 
-    ready fn cuGraphNodeGetType(number: CUgraphNode, kind: *mut CUgraphNodeType) |_| {
-        kind.put(node::kind(&action_of(number.address())?))
-    }
-
-    ready fn cuGraphMemcpyNodeGetParams(number: CUgraphNode, params: *mut CUDA_MEMCPY3D) |_| {
-        match action_of(number.address())? {
-            Action::Copy(spec) => params.put(node::copy_params(&spec)),
-            _ => Err(Code::INVALID_VALUE),
-        }
-    }
-
     ready fn cuGraphMemcpyNodeSetParams(number: CUgraphNode, params: *const CUDA_MEMCPY3D) |_| {
         replace(number.address(), node::copy(&params.get()?, 0)?)
-    }
-
-    ready fn cuGraphMemsetNodeGetParams(number: CUgraphNode, params: *mut CUDA_MEMSET_NODE_PARAMS) |_| {
-        match action_of(number.address())? {
-            Action::Fill(spec) => params.put(node::fill_params(&spec)),
-            _ => Err(Code::INVALID_VALUE),
-        }
     }
 
     ready fn cuGraphMemsetNodeSetParams(number: CUgraphNode, params: *const CUDA_MEMSET_NODE_PARAMS) |_| {
@@ -243,54 +182,6 @@ export! {
     ready fn cuGraphHostNodeSetParams(number: CUgraphNode, params: *const CUDA_HOST_NODE_PARAMS) |_| {
         let params = params.get()?;
         replace(number.address(), node::host(params.fn_, params.userData.expose_provenance())?)
-    }
-
-    ready fn cuGraphEventRecordNodeGetEvent(number: CUgraphNode, out: *mut CUevent) |_| {
-        match action_of(number.address())? {
-            Action::Record(event, _) => out.put(handle(event)),
-            _ => Err(Code::INVALID_VALUE),
-        }
-    }
-
-    ready fn cuGraphEventWaitNodeGetEvent(number: CUgraphNode, out: *mut CUevent) |_| {
-        match action_of(number.address())? {
-            Action::Wait(event, _) => out.put(handle(event)),
-            _ => Err(Code::INVALID_VALUE),
-        }
-    }
-
-    ready fn cuGraphGetNodes(graph: CUgraph, out: *mut CUgraphNode, count: *mut usize) |_| {
-        let nodes: Vec<_> = lock(&find(graph.address())?.nodes).keys().copied().collect();
-        put_list(out, count, &nodes)
-    }
-
-    ready fn cuGraphGetRootNodes(graph: CUgraph, out: *mut CUgraphNode, count: *mut usize) |_| {
-        let graph = find(graph.address())?;
-        let nodes = lock(&graph.nodes);
-        let roots: Vec<_> = nodes.iter().filter(|(_, node)| node.after.is_empty()).map(|(&node, _)| node).collect();
-        put_list(out, count, &roots)
-    }
-
-    ready fn cuGraphGetEdges(graph: CUgraph, from: *mut CUgraphNode, to: *mut CUgraphNode, count: *mut usize) |_| {
-        let edges = edges(graph.address())?;
-        let (starts, ends): (Vec<_>, Vec<_>) = edges.into_iter().unzip();
-        if from.is_null() != to.is_null() {
-            return Err(Code::INVALID_VALUE);
-        }
-        if !from.is_null() {
-            let room = count.input().get()?;
-            put_list(from, count, &starts)?;
-            count.put(room)?;
-        }
-        put_list(to, count, &ends)
-    }
-
-    ready fn cuGraphNodeGetDependencies(number: CUgraphNode, out: *mut CUgraphNode, count: *mut usize) |_| {
-        put_list(out, count, &dependencies(number.address())?)
-    }
-
-    ready fn cuGraphNodeGetDependentNodes(number: CUgraphNode, out: *mut CUgraphNode, count: *mut usize) |_| {
-        put_list(out, count, &dependents(number.address())?)
     }
 
     ready fn cuGraphAddDependencies(

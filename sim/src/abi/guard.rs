@@ -18,41 +18,75 @@ pub(super) fn capture_of(stream: &Stream) -> Option<Arc<Capture>> {
     lock(&stream.capture).clone()
 }
 
-/// Use of the legacy default stream, which would wait for blocking streams that are being captured.
-pub(super) fn legacy_use(context: &Context) -> Outcome {
+/// The captures of a context's streams that take part in the legacy stream's rule.
+fn captures_of_blocking(context: &Context) -> Vec<Arc<Capture>> {
     if !capture::any() {
-        return Ok(());
+        return Vec::new();
     }
-    let captured = context
+    let blocking = context
         .streams()
         .into_iter()
-        .filter(|stream| stream.is_blocking())
-        .filter_map(|s| capture_of(&s));
+        .filter(|stream| stream.is_blocking());
+    blocking.filter_map(|stream| capture_of(&stream)).collect()
+}
+
+/// Use of the legacy default stream, which would wait for blocking streams that are being captured.
+pub(super) fn legacy_use(context: &Context) -> Outcome {
+    spoil(captures_of_blocking(context), Code::STREAM_CAPTURE_IMPLICIT)
+}
+
+/// A question about the legacy stream while it cannot be used; captures do not mind.
+pub(super) fn legacy_question(context: &Context) -> Outcome {
+    if captures_of_blocking(context).is_empty() {
+        Ok(())
+    } else {
+        Err(Code::STREAM_CAPTURE_IMPLICIT)
+    }
+}
+
+/// Invalidates captures, and fails where there was one.
+fn spoil(captures: impl IntoIterator<Item = Arc<Capture>>, code: Code) -> Outcome {
     let mut outcome = Ok(());
-    for capture in captured {
+    for capture in captures {
         capture.break_off();
-        outcome = Err(Code::STREAM_CAPTURE_IMPLICIT);
+        outcome = Err(code);
     }
     outcome
 }
 
-/// Calls that CUDA calls potentially unsafe: allocation, waiting for everything.
-pub(super) fn no_unsafe_call(_context: &Context) -> Outcome {
-    if !capture::any() || thread::capture_mode() == Mode::Relaxed {
+/// Calls that CUDA calls potentially unsafe: allocation, waiting, asking whether something has happened.
+pub(super) fn no_unsafe_call() -> Outcome {
+    let mine = thread::capture_mode();
+    if !capture::any() || mine == Mode::Relaxed {
         return Ok(());
     }
-    let mine = thread::capture_mode();
-    let captures = machine()?
-        .streams
-        .all()
+    let contexts = machine()?.contexts.all();
+    let captures = contexts
+        .iter()
+        .flat_map(|context| context.streams())
+        .filter_map(|stream| capture_of(&stream));
+    spoil(
+        captured_against(captures, mine),
+        Code::STREAM_CAPTURE_UNSUPPORTED,
+    )
+}
+
+/// Waiting for everything in a context, which no kind of capture bears.
+pub(super) fn no_waiting(context: &Context) -> Outcome {
+    if !capture::any() {
+        return Ok(());
+    }
+    let captures = context
+        .streams()
         .into_iter()
         .filter_map(|stream| capture_of(&stream));
-    let mut outcome = Ok(());
-    for capture in captured_against(captures, mine) {
-        capture.break_off();
-        outcome = Err(Code::STREAM_CAPTURE_UNSUPPORTED);
-    }
-    outcome
+    spoil(captures, Code::STREAM_CAPTURE_UNSUPPORTED)
+}
+
+/// Waiting for one stream.
+pub(super) fn waiting_use(stream: &Stream) -> Outcome {
+    synchronous_use(stream)?;
+    no_unsafe_call()
 }
 
 /// The captures that forbid something to this thread.
@@ -78,6 +112,11 @@ pub(super) fn synchronous_use(stream: &Stream) -> Outcome {
     } else {
         Ok(())
     }
+}
+
+/// Work that cannot be captured.
+pub(super) fn no_capture(stream: &Stream) -> Outcome {
+    spoil(capture_of(stream), Code::STREAM_CAPTURE_UNSUPPORTED)
 }
 
 /// Work for a stream: the capture that it is to be written to, or nothing when it is to be done.

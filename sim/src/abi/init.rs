@@ -49,9 +49,17 @@ export! {
 
     // A statically linked runtime asks for the driver's inner tables here, which do not exist.
     open fn cuGetExportTable(table: *mut *const c_void, which: *const CUuuid) |_| {
-        let _unknown = which;
         table.put_if_wanted(core::ptr::null());
-        Err(Code::NOT_SUPPORTED)
+        let named = which.get().is_ok_and(|uuid| uuid.bytes != [0; 16]);
+        Err(if named { Code::NOT_SUPPORTED } else { Code::INVALID_VALUE })
+    }
+
+    // The log is always empty.
+    open fn cuLogsCurrent(out: *mut CUlogIterator, flags: c_uint) |_| {
+        if flags != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        out.put(0)
     }
 
     ready fn cuModuleGetLoadingMode(mode: *mut CUmoduleLoadingMode) |_| {

@@ -33,7 +33,6 @@ static LIBRARIES: std::sync::LazyLock<Registry<Library>> =
 static KERNELS: std::sync::LazyLock<Registry<Kernel>> = std::sync::LazyLock::new(Registry::default);
 
 fn load(out: Out<CUlibrary>, text: Vec<u8>) -> Outcome {
-    crate::model::module::parse(&text)?;
     out.put(handle(
         LIBRARIES
             .add(|_| Library {
@@ -114,7 +113,12 @@ export! {
     ready fn cuLibraryGetManaged(
         out: *mut CUdeviceptr, size: *mut usize, library: CUlibrary, name: *const c_char,
     ) |call| {
-        global(call, out, size, library.address(), name)
+        let library = library.address();
+        global(call, out, size, library, name)?;
+        let program = crate::model::module::parse(&find(library)?.text)?;
+        let name = name.text()?;
+        let managed = program.variables.iter().any(|variable| variable.name == name && variable.managed);
+        if managed { Ok(()) } else { Err(Code::NOT_FOUND) }
     }
 
     ready fn cuLibraryGetKernel(out: *mut CUkernel, library: CUlibrary, name: *const c_char) |_| {

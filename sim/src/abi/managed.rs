@@ -1,6 +1,6 @@
 //! Hints for managed memory: checked, then forgotten, because the simulator keeps one copy of every byte.
 
-use core::ffi::c_uint;
+use core::ffi::{c_uint, c_void};
 
 use cuda_sys::driver::*;
 
@@ -38,15 +38,13 @@ fn prefetch(
     to: Option<CUdevice>,
     stream: usize,
 ) -> Outcome {
-    check(dptr, count)?;
     let stream = call.stream(stream)?;
+    guard::no_capture(&stream)?;
+    check(dptr, count)?;
     if let Some(to) = to
         && !device(to)?.profile.has(number::CONCURRENT_MANAGED)
     {
         return Err(Code::INVALID_DEVICE);
-    }
-    if guard::asynchronous_use(&stream)?.is_some() {
-        return Err(call.unsupported());
     }
     stream.enqueue(|| Ok(())).map(drop)
 }
@@ -75,6 +73,13 @@ fn device_of(location: &CUmemLocation) -> Outcome<Option<CUdevice>> {
     }
 }
 
+/// Whether the device of a location exists, where it is one.
+pub(super) fn names_a_device(location: &CUmemLocation) -> bool {
+    device_of(location).map_or(true, |named| {
+        named.is_none_or(|number| device(number).is_ok())
+    })
+}
+
 /// The older calls name the host by a number.
 const HOST: CUdevice = -1;
 
@@ -83,6 +88,23 @@ fn older(device: CUdevice) -> Option<CUdevice> {
 }
 
 export! {
+    // Where managed memory was advised to be is not kept: nothing is preferred, and nothing was prefetched.
+    ready fn cuMemRangeGetAttribute(
+        data: *mut c_void, size: usize, which: CUmem_range_attribute, dptr: CUdeviceptr, count: usize,
+    ) |_| {
+        const READ_MOSTLY: c_uint = 1;
+        const NOWHERE: i32 = -2;
+        check(dptr, count)?;
+        match which.0 {
+            READ_MOSTLY if size == 4 => data.cast::<c_uint>().put(0),
+            2 | 4 if size == 4 => data.cast::<i32>().put(NOWHERE),
+            3 if size > 0 && size.is_multiple_of(4) => {
+                (0..size / 4).try_for_each(|index| data.cast::<i32>().put_at(index, NOWHERE))
+            }
+            _ => Err(Code::INVALID_VALUE),
+        }
+    }
+
     ready fn cuMemPrefetchAsync / cuMemPrefetchAsync_ptsz(
         dptr: CUdeviceptr, count: usize, to: CUdevice, stream: CUstream,
     ) |call| {

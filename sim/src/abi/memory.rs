@@ -14,13 +14,13 @@ use crate::model::mapping::{self, Access};
 use crate::model::object::{Kind, Object};
 use crate::model::space::Found;
 use crate::model::ticket::Ticket;
+use crate::model::vmm::Protection;
 use crate::profile::number;
 use std::sync::Arc;
 
 const PORTABLE: c_uint = 1;
 const DEVICE_MAP: c_uint = 2;
 const WRITE_COMBINED: c_uint = 4;
-const IO_MEMORY: c_uint = 4;
 const READ_ONLY: c_uint = 8;
 /// Rows of pitched memory begin at multiples of this.
 const PITCH: usize = 512;
@@ -33,7 +33,7 @@ pub(super) const fn pointer(address: usize) -> CUdeviceptr {
 fn allocate(call: Call, out: Out<CUdeviceptr>, size: usize, kind: Kind) -> Outcome {
     let context = call.context()?;
     out.wanted()?;
-    guard::no_unsafe_call(&context)?;
+    guard::no_unsafe_call()?;
     let object = machine()?
         .space_mut()
         .allocate(size, kind, context.owner())?;
@@ -46,7 +46,7 @@ fn allocate_host(call: Call, out: Out<*mut c_void>, size: usize, flags: c_uint) 
     if flags & !(PORTABLE | DEVICE_MAP | WRITE_COMBINED) != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    guard::no_unsafe_call(&context)?;
+    guard::no_unsafe_call()?;
     let object =
         machine()?
             .space_mut()
@@ -71,22 +71,36 @@ fn settle(context: &Context) {
     }
 }
 
-fn free(call: Call, base: usize) -> Outcome {
-    let context = call.context()?;
-    guard::no_unsafe_call(&context)?;
+/// The context of an object, which need not be the current one. Where a current one is broken that counts first.
+fn owner_of(call: Call, object: &Object) -> Outcome<Option<Arc<Context>>> {
+    match call.context() {
+        Ok(_) | Err(Code::INVALID_CONTEXT) => {}
+        Err(code) => return Err(code),
+    }
+    let owner = machine()?.contexts.get(object.context);
+    if let Some(owner) = &owner {
+        owner.check()?;
+    }
+    Ok(owner)
+}
+
+/// Frees memory of one of these sorts, after everything that may still use it.
+fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
     if base == 0 {
-        return Ok(());
+        return call.context().map(drop);
     }
-    let object = exactly(base, |object| !object.is_host())?;
+    let found = exactly(base, sort);
+    let object = match (found, call.context()) {
+        (Ok(object), _) => object,
+        (Err(_), Err(code)) if code != Code::INVALID_CONTEXT => return Err(code),
+        (Err(code), _) => return Err(code),
+    };
+    let owner = owner_of(call, &object)?;
+    guard::no_unsafe_call()?;
+    for context in owner.into_iter().chain(call.context().ok()) {
+        settle(&context);
+    }
     let machine = machine()?;
-    settle(&context);
-    if let Some(owner) = machine
-        .contexts
-        .get(object.context)
-        .filter(|owner| owner.handle != context.handle)
-    {
-        settle(&owner);
-    }
     if matches!(object.kind, Kind::Pool(_)) {
         let done = Ticket::default();
         done.finish();
@@ -99,12 +113,15 @@ fn free(call: Call, base: usize) -> Outcome {
         .ok_or(Code::INVALID_VALUE)
 }
 
+/// Ends of what can be an address of a program.
+const LAST_ADDRESS: usize = 1 << 47;
+
 fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
     let context = call.context()?;
-    if start == 0 || size == 0 || flags & !(PORTABLE | DEVICE_MAP | IO_MEMORY | READ_ONLY) != 0 {
+    if start == 0 || size == 0 || flags & !(PORTABLE | DEVICE_MAP | READ_ONLY) != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    guard::no_unsafe_call(&context)?;
+    guard::no_unsafe_call()?;
     let machine = machine()?;
     if flags & READ_ONLY != 0
         && !machine
@@ -114,15 +131,24 @@ fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
     {
         return Err(Code::NOT_SUPPORTED);
     }
+    if start >= LAST_ADDRESS {
+        return Err(Code::NOT_SUPPORTED);
+    }
+    let end = start.checked_add(size).ok_or(Code::INVALID_VALUE)?;
+    machine.space().may_register(start, size)?;
     match mapping::access_of(start, size) {
         Access::ReadWrite => {}
         Access::ReadOnly if flags & READ_ONLY != 0 => {}
+        _ if size >= TOO_MUCH && end < LAST_ADDRESS => return Err(Code::OUT_OF_MEMORY),
         _ => return Err(Code::INVALID_VALUE),
     }
     machine
         .space_mut()
         .register(start, size, flags, context.owner())
 }
+
+/// More than any machine could pin is refused before it is looked at.
+const TOO_MUCH: usize = 1 << 40;
 
 export! {
     ready fn cuMemAlloc_v2(dptr: *mut CUdeviceptr, size: usize) |call| {
@@ -143,18 +169,22 @@ export! {
     }
 
     ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
-        free(call, address(dptr))
+        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_) | Kind::Graph);
+        free(call, address(dptr), sort)
     }
 
     ready fn cuMemGetAddressRange_v2(base: *mut CUdeviceptr, size: *mut usize, dptr: CUdeviceptr) |call| {
-        let context = call.context()?;
+        base.put_if_wanted(0);
+        size.put_if_wanted(0);
+        call.context()?;
+        let facts = machine()?.space().facts(address(dptr), &super::attributes::viewer());
+        // What the current device cannot reach has no range there.
+        if facts.device_pointer == 0 {
+            return Err(Code::NOT_FOUND);
+        }
         let (start, length) = match machine()?.space().find(address(dptr)) {
             Found::Object(object) => (object.base, object.size),
-            Found::Virtual(hit) => {
-                let map = hit.map.filter(|map| map.access(context.device).flags() != 0).ok_or(Code::NOT_FOUND)?;
-                (map.base, map.size)
-            }
-            Found::Nothing => return Err(Code::NOT_FOUND),
+            _ => (facts.mapping_base, facts.mapping_size),
         };
         base.put_if_wanted(pointer(start));
         size.put_if_wanted(length);
@@ -170,31 +200,36 @@ export! {
     }
 
     ready fn cuMemFreeHost(p: *mut c_void) |call| {
-        let context = call.context()?;
-        guard::no_unsafe_call(&context)?;
-        let base = p.address();
-        exactly(base, |object| matches!(object.kind, Kind::Pinned(_)))?;
-        settle(&context);
-        machine()?.space_mut().remove(base).map(drop).ok_or(Code::INVALID_VALUE)
+        free(call, p.address(), |object| matches!(object.kind, Kind::Pinned(_)))
     }
 
     ready fn cuMemHostGetDevicePointer_v2(out: *mut CUdeviceptr, p: *mut c_void, flags: c_uint) |call| {
-        call.context()?;
-        out.wanted()?;
-        match machine()?.space().find(p.address()) {
-            Found::Object(object) if object.is_host() && flags == 0 => out.put(pointer(p.address())),
-            _ => Err(Code::INVALID_VALUE),
-        }
+        out.put_if_wanted(0);
+        let context = call.context()?;
+        let place = match machine()?.space().find(p.address()) {
+            _ if flags != 0 => None,
+            Found::Object(object) if object.is_host() => Some(p.address()),
+            // Mapped memory has the address where its mapping begins.
+            Found::Virtual(hit) => hit.map.filter(|map| map.access(context.device) != Protection::None).map(|map| map.base),
+            _ => None,
+        };
+        out.put(pointer(place.unwrap_or(0)))?;
+        place.map(drop).ok_or(Code::INVALID_VALUE)
     }
 
     ready fn cuMemHostGetFlags(out: *mut c_uint, p: *mut c_void) |call| {
-        call.context()?;
+        let context = call.context()?;
+        // With unified addressing everything that the host has is mapped.
         match machine()?.space().find(p.address()) {
-            // With unified addressing pinned memory is always mapped.
             Found::Object(object) => match object.kind {
-                Kind::Pinned(flags) | Kind::Registered(flags) => out.put(flags | DEVICE_MAP),
+                Kind::Pinned(flags) => out.put(flags & WRITE_COMBINED | DEVICE_MAP),
+                Kind::Registered(flags) => out.put(flags & PORTABLE | DEVICE_MAP),
+                Kind::Managed => out.put(DEVICE_MAP),
                 _ => Err(Code::INVALID_VALUE),
             },
+            Found::Virtual(hit) if hit.map.as_ref().is_some_and(|map| map.access(context.device) != Protection::None) => {
+                out.put(PORTABLE | DEVICE_MAP)
+            }
             _ => Err(Code::INVALID_VALUE),
         }
     }
@@ -208,17 +243,21 @@ export! {
     }
 
     ready fn cuMemHostUnregister(p: *mut c_void) |call| {
-        let context = call.context()?;
         let base = p.address();
-        let known = match machine()?.space().find(base) {
-            Found::Object(object) => object,
-            _ => return Err(Code::HOST_MEMORY_NOT_REGISTERED),
-        };
-        if known.base != base || !matches!(known.kind, Kind::Registered(_)) {
+        if base == 0 {
             return Err(Code::INVALID_VALUE);
         }
-        settle(&context);
-        machine()?.space_mut().remove(base).map(drop).ok_or(Code::HOST_MEMORY_NOT_REGISTERED)
+        match call.context() {
+            Ok(_) | Err(Code::INVALID_CONTEXT) => {}
+            Err(code) => return Err(code),
+        }
+        match machine()?.space().find(base) {
+            Found::Object(object) if object.base == base && matches!(object.kind, Kind::Registered(_)) => {}
+            Found::Object(_) => return Err(Code::INVALID_VALUE),
+            Found::Virtual(hit) if hit.map.is_some() => return Err(Code::INVALID_VALUE),
+            _ => return Err(Code::HOST_MEMORY_NOT_REGISTERED),
+        }
+        free(call, base, |object| matches!(object.kind, Kind::Registered(_)))
     }
 
     ready fn cuMemAllocManaged(dptr: *mut CUdeviceptr, size: usize, flags: c_uint) |call| {
@@ -228,7 +267,7 @@ export! {
         if !matches!(flags, 1 | 2) {
             return Err(Code::INVALID_VALUE);
         }
-        guard::no_unsafe_call(&context)?;
+        guard::no_unsafe_call()?;
         let object = machine()?.space_mut().allocate_shared(size, Kind::Managed, context.owner())?;
         dptr.put(pointer(object.base))
     }

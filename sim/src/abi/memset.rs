@@ -7,7 +7,7 @@ use cuda_sys::driver::*;
 use super::c::address;
 use super::gate::{Call, export};
 use super::submit::{self, When};
-use crate::model::code::Outcome;
+use crate::model::code::{Code, Outcome};
 use crate::model::spec::FillSpec;
 use crate::model::transfer::Pattern;
 
@@ -19,7 +19,12 @@ fn fill(
     size: (usize, usize),
     when: When,
 ) -> Outcome {
-    let context = call.context()?;
+    let context = match (call.context(), when) {
+        (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
+            call.stream(stream)?.context()?
+        }
+        (context, _) => context?,
+    };
     let spec = FillSpec {
         address: address(dst),
         pitch,

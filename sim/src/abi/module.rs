@@ -6,7 +6,6 @@ use cuda_sys::driver::*;
 
 use super::c::{In, Out, handle};
 use super::gate::{Call, export};
-use super::guard;
 use super::memory::pointer;
 use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
@@ -21,6 +20,8 @@ use std::sync::Arc;
 /// The magic numbers of images that are not text.
 const FAT_BINARY: [u8; 4] = [0x50, 0xed, 0x55, 0xba];
 const ELF: [u8; 4] = *b"\x7fELF";
+/// The machine that an ELF file of CUDA names in its header.
+const CUDA_MACHINE: u8 = 190;
 
 /// Gives a variable memory and its first contents.
 fn place(context: &Context, variable: &Variable) -> Outcome<(usize, usize)> {
@@ -44,9 +45,11 @@ fn place(context: &Context, variable: &Variable) -> Outcome<(usize, usize)> {
 
 /// Loads an image into a context.
 pub(super) fn load(context: &Context, image: &[u8]) -> Outcome<usize> {
-    guard::no_unsafe_call(context)?;
     let program = module::parse(image)?;
-    let mut loaded = Module::default();
+    let mut loaded = Module {
+        context: context.handle,
+        ..Module::default()
+    };
     for variable in &program.variables {
         loaded
             .globals
@@ -63,7 +66,7 @@ pub(super) fn load(context: &Context, image: &[u8]) -> Outcome<usize> {
 /// The text of an image in memory; binaries are out of scope and say so.
 pub(super) fn text_of(call: Call, image: In<c_void>) -> Outcome<Vec<u8>> {
     let first = image.cast::<[u8; 4]>().get()?;
-    if first == FAT_BINARY || first == ELF {
+    if first == FAT_BINARY || first == ELF && image.cast::<[u8; 20]>().get()?[18] == CUDA_MACHINE {
         return Err(call.unsupported());
     }
     image.zero_ended()
@@ -77,7 +80,18 @@ fn load_data(call: Call, out: Out<CUmodule>, image: In<c_void>) -> Outcome {
 }
 
 fn find(module: usize) -> Outcome<Arc<Module>> {
-    machine()?.modules.get(module).ok_or(Code::INVALID_HANDLE)
+    let machine = machine()?;
+    let found = machine.modules.get(module).ok_or(Code::INVALID_HANDLE)?;
+    // Gone with its context: differently where that was the primary one, whose handle lives on.
+    let context = machine
+        .contexts
+        .get(found.context)
+        .ok_or(Code::CONTEXT_IS_DESTROYED)?;
+    if !context.is_alive() {
+        return Err(Code::INVALID_HANDLE);
+    }
+    context.check()?;
+    Ok(found)
 }
 
 /// Takes a module out, and its variables with it.
@@ -100,8 +114,14 @@ pub(super) fn global(
     out: Out<CUdeviceptr>,
     size: Out<usize>,
 ) -> Outcome {
+    out.put_if_wanted(0);
+    size.put_if_wanted(0);
     let module = find(module)?;
-    let (base, bytes) = *module.globals.get(&name.text()?).ok_or(Code::NOT_FOUND)?;
+    let name = name.text()?;
+    if name.is_empty() || out.is_null() && size.is_null() {
+        return Err(Code::INVALID_VALUE);
+    }
+    let (base, bytes) = *module.globals.get(&name).ok_or(Code::NOT_FOUND)?;
     out.put_if_wanted(pointer(base));
     size.put_if_wanted(bytes);
     Ok(())
@@ -140,14 +160,12 @@ export! {
         unload(module.address())
     }
 
-    ready fn cuModuleGetGlobal_v2(out: *mut CUdeviceptr, size: *mut usize, module: CUmodule, name: *const c_char) |call| {
-        call.context()?;
+    ready fn cuModuleGetGlobal_v2(out: *mut CUdeviceptr, size: *mut usize, module: CUmodule, name: *const c_char) |_| {
         global(module.address(), name, out, size)
     }
 
-    ready fn cuModuleGetFunction(out: *mut CUfunction, module: CUmodule, name: *const c_char) |call| {
-        call.context()?;
-        out.put(handle(function(module.address(), name)?))
+    ready fn cuModuleGetFunction(out: *mut CUfunction, module: CUmodule, name: *const c_char) |_| {
+        out.wanted()?.put(handle(function(module.address(), name)?))
     }
 
     ready fn cuModuleGetFunctionCount(count: *mut c_uint, module: CUmodule) |_| {

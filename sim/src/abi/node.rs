@@ -27,9 +27,10 @@ pub(super) fn context_of(context: usize) -> Outcome<Arc<Context>> {
 
 /// A copy, checked now and again when it is carried out.
 pub(super) fn copy(params: &CUDA_MEMCPY3D, context: usize) -> Outcome<Action> {
-    let view = View::Device(context_of(context)?.device);
+    let view = View(context_of(context)?.device);
     let spec = solid(params, view, view)?;
-    spec.resolve(machine()?)?;
+    // An empty copy is nothing that a node could do.
+    spec.resolve(machine()?)?.ok_or(Code::INVALID_VALUE)?;
     Ok(Action::Copy(spec))
 }
 
@@ -52,7 +53,7 @@ pub(super) fn fill(params: &CUDA_MEMSET_NODE_PARAMS_v2, context: usize) -> Outco
         device: context.device,
         context: context.handle,
     };
-    spec.resolve(machine()?)?;
+    spec.resolve(machine()?)?.ok_or(Code::INVALID_VALUE)?;
     Ok(Action::Fill(spec))
 }
 
@@ -88,6 +89,8 @@ pub(super) const fn kind(action: &Action) -> CUgraphNodeType_enum {
         Action::Child(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_GRAPH,
         Action::Record(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_EVENT_RECORD,
         Action::Wait(..) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_WAIT_EVENT,
+        Action::Allocate(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_ALLOC,
+        Action::Free(_) => CUgraphNodeType_enum::CU_GRAPH_NODE_TYPE_MEM_FREE,
     }
 }
 
@@ -162,6 +165,16 @@ pub(super) fn fill_params(spec: &FillSpec) -> CUDA_MEMSET_NODE_PARAMS {
         elementSize: c_uint::try_from(spec.pattern.width()).unwrap_or(0),
         width: spec.width,
         height: spec.height,
+    }
+}
+
+/// A function as C writes it.
+pub(super) fn host_params(function: usize, data: usize) -> CUDA_HOST_NODE_PARAMS {
+    let function = core::ptr::with_exposed_provenance::<()>(function);
+    CUDA_HOST_NODE_PARAMS {
+        // SAFETY: the program gave this address as a function of this type.
+        fn_: unsafe { core::mem::transmute::<*const (), CUhostFn>(function) },
+        userData: core::ptr::with_exposed_provenance_mut(data),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Memory pools and stream-ordered allocation.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_int, c_ulonglong, c_void};
 use std::sync::atomic::Ordering;
 
 use cuda_sys::driver::*;
@@ -11,10 +11,14 @@ use super::gate::{Call, export};
 use super::guard;
 use super::memory::pointer;
 use super::vmm::device_at;
+use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
+use crate::model::graph::Action;
 use crate::model::machine::{Device, machine};
+use crate::model::object::Kind;
 use crate::model::pool::Pool;
-use crate::model::registry::fresh_handle;
+use crate::model::registry::{fresh_handle, is_ours};
+use crate::model::stream::Kind as StreamKind;
 use crate::model::vmm::Protection;
 use crate::profile::number;
 
@@ -41,8 +45,15 @@ fn allocate(
     let device = machine.device(stream.context()?.device)?;
     able(device)?;
     if let Some(capture) = guard::asynchronous_use(&stream)? {
-        capture.break_off();
-        return Err(call.unsupported());
+        let memory = machine
+            .space_mut()
+            .graph_allocate(size, stream.context()?.device)?;
+        let base = memory.object.base;
+        capture.add(&stream, Action::Allocate(memory))?;
+        return out.put(pointer(base));
+    }
+    if stream.kind == StreamKind::Legacy {
+        guard::no_unsafe_call()?;
     }
     let pool = pool.unwrap_or_else(|| device.pool.load(Ordering::Relaxed));
     let object = machine
@@ -53,15 +64,45 @@ fn allocate(
 
 fn free(call: Call, base: usize, stream: usize) -> Outcome {
     let stream = call.stream(stream)?;
-    if let Some(capture) = guard::asynchronous_use(&stream)? {
-        capture.break_off();
-        return Err(call.unsupported());
-    }
     if base == 0 {
-        return Err(Code::INVALID_VALUE);
+        return Ok(());
     }
-    let when = stream.enqueue(|| Ok(()))?;
-    machine()?.space_mut().pool_free(base, stream.handle, when)
+    let machine = machine()?;
+    let object = machine
+        .space()
+        .exactly(base)
+        .cloned()
+        .ok_or(Code::INVALID_VALUE)?;
+    let capture = guard::asynchronous_use(&stream)?;
+    match object.kind {
+        // Allocated outside of the capture, so it cannot be freed in it.
+        Kind::Pool(_) | Kind::Device if capture.is_some() => Err(Code::INVALID_VALUE),
+        Kind::Graph => match capture {
+            Some(capture) => capture.add(&stream, Action::Free(base)).map(drop),
+            None => {
+                stream.drain();
+                machine
+                    .space_mut()
+                    .remove(base)
+                    .map(drop)
+                    .ok_or(Code::INVALID_VALUE)
+            }
+        },
+        Kind::Pool(_) => {
+            let when = stream.enqueue(|| Ok(()))?;
+            machine.space_mut().pool_free(base, stream.handle, when)
+        }
+        Kind::Device => {
+            stream.drain();
+            machine
+                .space_mut()
+                .remove(base)
+                .map(drop)
+                .ok_or(Code::INVALID_VALUE)
+        }
+        Kind::Managed => Err(Code::NOT_SUPPORTED),
+        _ => Err(Code::INVALID_VALUE),
+    }
 }
 
 /// Attributes that are only remembered: reuse policies.
@@ -75,15 +116,23 @@ const fn is_policy(which: Attribute) -> bool {
 }
 
 fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
-    if wanted.allocType != CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED {
+    const KNOWN_HANDLES: u32 = 1 | 8;
+    let pinned = wanted.allocType == CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED;
+    if !pinned
+        || wanted.handleTypes.0 & !KNOWN_HANDLES != 0
+        || wanted.reserved.iter().any(|&byte| byte != 0)
+    {
         return Err(Code::INVALID_VALUE);
     }
-    let owner = device_at(&wanted.location)?;
+    let owner = device_at(&wanted.location).map_err(|_unknown| Code::INVALID_VALUE)?;
     able(machine()?.device(owner)?)?;
     let number = fresh_handle();
-    machine()?
-        .space_mut()
-        .add_pool(Pool::new(number, owner, wanted.maxSize));
+    machine()?.space_mut().add_pool(Pool::new(
+        number,
+        owner,
+        wanted.maxSize,
+        wanted.handleTypes.0,
+    ));
     out.put(handle(number))
 }
 
@@ -95,7 +144,11 @@ export! {
     ready fn cuMemAllocFromPoolAsync / cuMemAllocFromPoolAsync_ptsz(
         out: *mut CUdeviceptr, size: usize, pool: CUmemoryPool, stream: CUstream,
     ) |call| {
-        allocate(call, out, size, Some(pool.address()), stream.address())
+        let pool = pool.address();
+        if pool != 0 && !is_ours(pool) {
+            touch(pool);
+        }
+        allocate(call, out, size, Some(pool), stream.address())
     }
 
     ready fn cuMemFreeAsync / cuMemFreeAsync_ptsz(dptr: CUdeviceptr, stream: CUstream) |call| {
@@ -192,6 +245,25 @@ export! {
         flags.put(CUmemAccess_flags_enum(access.flags()))
     }
 
+    // Sharing memory between processes is not simulated; what hardware refuses is refused.
+    ready fn cuMemPoolExportPointer(out: *mut CUmemPoolPtrExportData, dptr: CUdeviceptr) |call| {
+        out.wanted()?;
+        let space = machine()?.space();
+        let shareable = match space.exactly(address(dptr)).map(|object| object.kind) {
+            Some(Kind::Pool(pool)) => space.pool(pool).is_ok_and(|pool| pool.handle_types != 0),
+            _ => false,
+        };
+        Err(if shareable { call.unsupported() } else { Code::INVALID_VALUE })
+    }
+
+    ready fn cuMemPoolExportToShareableHandle(
+        out: *mut c_void, pool: CUmemoryPool, kind: CUmemAllocationHandleType, flags: c_ulonglong,
+    ) |call| {
+        let _nothing_to_write = (out, flags);
+        let types = machine()?.space().pool(pool.address())?.handle_types;
+        Err(if types & kind.0 != 0 { call.unsupported() } else { Code::INVALID_VALUE })
+    }
+
     ready fn cuDeviceGetDefaultMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {
         able(device(dev)?)?;
         out.put(handle(device(dev)?.default_pool))
@@ -200,6 +272,24 @@ export! {
     ready fn cuDeviceGetMemPool(out: *mut CUmemoryPool, dev: CUdevice) |_| {
         able(device(dev)?)?;
         out.put(handle(device(dev)?.pool.load(Ordering::Relaxed)))
+    }
+
+    ready fn cuMemGetDefaultMemPool(
+        out: *mut CUmemoryPool, location: *mut CUmemLocation, kind: CUmemAllocationType,
+    ) |call| {
+        let _the_same_for_both = kind;
+        match device_at(&location.input().get()?) {
+            Ok(owner) => out.put(handle(machine()?.device(owner)?.default_pool)),
+            Err(_) => Err(call.unsupported()),
+        }
+    }
+
+    ready fn cuMemGetMemPool(out: *mut CUmemoryPool, location: *mut CUmemLocation, kind: CUmemAllocationType) |call| {
+        let _the_same_for_both = kind;
+        match device_at(&location.input().get()?) {
+            Ok(owner) => out.put(handle(machine()?.device(owner)?.pool.load(Ordering::Relaxed))),
+            Err(_) => Err(call.unsupported()),
+        }
     }
 
     ready fn cuDeviceSetMemPool(dev: CUdevice, pool: CUmemoryPool) |_| {

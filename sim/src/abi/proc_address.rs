@@ -4,9 +4,10 @@ use core::ffi::{c_char, c_int, c_void};
 
 use cuda_sys::driver::*;
 
-use super::c::{In, Out};
+use super::c::In;
 use super::exports::{EXPORTS, Export};
 use super::gate::export;
+use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
 
 const PER_THREAD: u64 = 2;
@@ -44,11 +45,12 @@ fn look_up(symbol: &str, version: u32, driver: u32, per_thread: bool) -> Answer 
     let mut best: Option<(u32, bool, &Export)> = None;
     for export in EXPORTS {
         let (base, number, own_stream) = parts(export.name);
-        if base != symbol {
+        // What a driver of this version does not have it does not know.
+        if base != symbol || export.since > driver {
             continue;
         }
         known = true;
-        let fits = export.since <= version.min(driver) && (per_thread || !own_stream);
+        let fits = export.since <= version && (per_thread || !own_stream);
         if fits && best.is_none_or(|(seen, thread, _)| (number, own_stream) > (seen, thread)) {
             best = Some((number, own_stream, export));
         }
@@ -60,52 +62,55 @@ fn look_up(symbol: &str, version: u32, driver: u32, per_thread: bool) -> Answer 
     }
 }
 
-fn find(
-    symbol: In<c_char>,
-    out: Out<*mut c_void>,
-    version: c_int,
-    flags: u64,
-    status: Option<Out<CUdriverProcAddressQueryResult>>,
-) -> Outcome {
-    type Status = CUdriverProcAddressQueryResult;
-    let symbol = symbol.text()?;
-    out.wanted()?;
-    let version = u32::try_from(version).map_err(|_negative| Code::INVALID_VALUE)?;
-    if flags & !KNOWN_FLAGS != 0 || symbol.is_empty() {
-        return Err(Code::INVALID_VALUE);
-    }
-    let answer = look_up(
-        &symbol,
-        version,
-        super::driver_version(),
-        flags & PER_THREAD != 0,
-    );
-    let (address, said) = match answer {
-        Answer::Found(address) => (address, Status::CU_GET_PROC_ADDRESS_SUCCESS),
-        Answer::Unknown => (0, Status::CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND),
-        Answer::TooOld => (0, Status::CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT),
-    };
-    out.put(core::ptr::with_exposed_provenance_mut(address))?;
-    if let Some(status) = status {
-        status.put_if_wanted(said);
-    }
-    if address == 0 {
-        Err(Code::NOT_FOUND)
-    } else {
-        Ok(())
+/// A version as callers give it: -1 stands for the newest, more than the driver's own is an error.
+fn wanted(version: c_int, driver: u32) -> Outcome<u32> {
+    match u32::try_from(version) {
+        Err(_) if version == -1 => Ok(driver),
+        Ok(version) if version <= driver => Ok(version),
+        _ => Err(Code::INVALID_VALUE),
     }
 }
 
+fn find(symbol: In<c_char>, version: c_int, flags: u64) -> Outcome<Answer> {
+    // The driver follows the name without a look: null is a crash.
+    bytes::touch(symbol.address());
+    let driver = super::driver_version();
+    let version = wanted(version, driver)?;
+    if flags & !KNOWN_FLAGS != 0 {
+        return Err(Code::INVALID_VALUE);
+    }
+    Ok(look_up(
+        &symbol.text()?,
+        version,
+        driver,
+        flags & PER_THREAD != 0,
+    ))
+}
+
 export! {
+    // The older form fails for what it does not find, and leaves the place alone.
     open fn cuGetProcAddress(symbol: *const c_char, out: *mut *mut c_void, version: c_int, flags: cuuint64_t) |_| {
-        find(symbol, out, version, flags, None)
+        bytes::touch(out.address());
+        match find(symbol, version, flags)? {
+            Answer::Found(address) => out.put(core::ptr::with_exposed_provenance_mut(address)),
+            Answer::Unknown | Answer::TooOld => Err(Code::NOT_FOUND),
+        }
     }
 
+    // The newer one succeeds whatever it finds, and says why there is no function.
     open fn cuGetProcAddress_v2(
         symbol: *const c_char, out: *mut *mut c_void, version: c_int, flags: cuuint64_t,
         status: *mut CUdriverProcAddressQueryResult,
     ) |_| {
-        find(symbol, out, version, flags, Some(status))
+        type Status = CUdriverProcAddressQueryResult;
+        bytes::touch(out.address());
+        let (address, said) = match find(symbol, version, flags)? {
+            Answer::Found(address) => (address, Status::CU_GET_PROC_ADDRESS_SUCCESS),
+            Answer::Unknown => (0, Status::CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND),
+            Answer::TooOld => (0, Status::CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT),
+        };
+        status.put_if_wanted(said);
+        out.put(core::ptr::with_exposed_provenance_mut(address))
     }
 }
 
@@ -148,7 +153,7 @@ mod tests {
         );
         assert_eq!(
             look_up("cuMemcpyBatchAsync", 13000, 12040, false),
-            Answer::TooOld
+            Answer::Unknown
         );
         assert_eq!(look_up("cuNothing", 13000, 13000, false), Answer::Unknown);
     }

@@ -7,11 +7,13 @@ use cuda_sys::driver::*;
 use super::c::{Out, handle};
 use super::gate::{Call, export};
 use super::guard;
+use crate::model::capture::Capture;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
+use crate::model::object::Kind as ObjectKind;
 use crate::model::stream::{Kind, Stream};
-use crate::model::{capture, thread};
+use crate::model::thread;
 
 const NON_BLOCKING: c_uint = 1;
 /// Priorities go from this, the most urgent, to 0.
@@ -41,9 +43,9 @@ fn destroy(stream: usize) -> Outcome {
         return Err(Code::INVALID_HANDLE);
     }
     let found = machine()?.streams.follow(stream)?;
-    if let Some(capture) = guard::capture_of(&found) {
-        capture.break_off();
-    }
+    found.context()?.check()?;
+    // Its capture, if any, ends with it.
+    Capture::abandon(&found);
     machine()?
         .streams
         .remove(stream)
@@ -70,7 +72,7 @@ export! {
 
     ready fn cuStreamSynchronize / cuStreamSynchronize_ptsz(stream: CUstream) |call| {
         let stream = call.stream(stream.address())?;
-        guard::synchronous_use(&stream)?;
+        guard::waiting_use(&stream)?;
         stream.drain();
         let context = stream.context()?;
         machine()?.space_mut().settle_pools(context.device);
@@ -79,7 +81,7 @@ export! {
 
     ready fn cuStreamQuery / cuStreamQuery_ptsz(stream: CUstream) |call| {
         let stream = call.stream(stream.address())?;
-        guard::synchronous_use(&stream)?;
+        guard::waiting_use(&stream)?;
         if stream.is_idle() { stream.context()?.check() } else { Err(Code::NOT_READY) }
     }
 
@@ -90,9 +92,10 @@ export! {
         let stream = call.stream(stream.address())?;
         let event = machine()?.events.follow(event.address())?;
         if let Some(mark) = event.mark() {
-            return capture::Capture::wait(&stream, &mark);
+            return Capture::wait(&stream, &mark);
         }
         if let Some(capture) = guard::asynchronous_use(&stream)? {
+            // Documented, not measured.
             capture.break_off();
             return Err(Code::STREAM_CAPTURE_ISOLATION);
         }
@@ -134,9 +137,11 @@ export! {
         stream: CUstream, dptr: CUdeviceptr, length: usize, flags: c_uint,
     ) |call| {
         let _whole_only = (length, flags);
-        call.stream(stream.address())?;
-        let facts = machine()?.space().facts(super::c::address(dptr), 0);
-        if facts.managed { Ok(()) } else { Err(Code::INVALID_VALUE) }
+        guard::no_capture(&*call.stream(stream.address())?)?;
+        match machine()?.space().exactly(super::c::address(dptr)) {
+            Some(object) if object.kind == ObjectKind::Managed => Ok(()),
+            _ => Err(Code::INVALID_VALUE),
+        }
     }
 
     ready fn cuLaunchHostFunc / cuLaunchHostFunc_ptsz(stream: CUstream, function: CUhostFn, data: *mut c_void) |call| {

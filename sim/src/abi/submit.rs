@@ -1,8 +1,8 @@
 //! The way of a checked copy or memset into a stream.
 //!
-//! Synchronous work runs on the caller's thread, in its stream's turn. So does everything that touches pageable memory,
-//! whose faults are the caller's; what a stream may still be waiting for is read into a staging buffer first. All else
-//! is left to the stream's worker.
+//! Synchronous work runs on the caller's thread, in its stream's turn, except between places on devices, which nobody
+//! waits for. Everything that touches pageable memory runs there too, because its faults are the caller's; a small
+//! source is read at once and goes on from a staging buffer. All else is left to the stream's worker.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use super::guard;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
-use crate::model::spec::{CopySpec, FillSpec};
+use crate::model::spec::{CopySpec, FillSpec, Sort};
 use crate::model::stream::Stream;
 use crate::model::transfer::{Thread, Transfer};
 
-/// Pageable sources up to this size are staged, larger ones wait for their turn. Documented for 64 KiB.
-const STAGED: usize = 64 << 10;
+/// Pageable sources up to this size are staged: measured to return at once up to here, and to wait at 64 MiB.
+const STAGED: usize = 1 << 20;
 
 /// When the caller wants to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +35,31 @@ pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
         return Ok(());
     };
     if let Some(capture) = capture {
-        return capture.add(&stream, Action::Copy(*spec)).map(drop);
+        let mut spec = *spec;
+        // The node says what was found, not that anything would do.
+        for (corner, side) in [
+            (&mut spec.dst, &transfer.dst),
+            (&mut spec.src, &transfer.src),
+        ] {
+            if corner.sort == Sort::Unified && side.host {
+                corner.sort = Sort::Host;
+            }
+        }
+        return capture.add(&stream, Action::Copy(spec)).map(drop);
     }
-    if when == When::Synchronous || transfer.dst.pageable {
+    let between_devices = transfer.dst.remote && transfer.src.remote;
+    let on_host = transfer.dst.host && transfer.src.host;
+    if when == When::Synchronous && !between_devices || transfer.dst.pageable || on_host {
         return in_turn(&stream, &transfer);
     }
-    if transfer.src.pageable {
+    if transfer.src.pageable && !transfer.poisonous {
         if transfer.shape.width * transfer.shape.height * transfer.shape.depth > STAGED {
             return in_turn(&stream, &transfer);
         }
         return behind(&stream, transfer.stage()?);
+    }
+    if transfer.src.pageable {
+        return in_turn(&stream, &transfer);
     }
     behind(&stream, transfer)
 }
@@ -92,7 +107,7 @@ fn behind(stream: &Arc<Stream>, transfer: Transfer) -> Outcome {
         .map(drop)
 }
 
-/// Carries a memset out.
+/// Carries a memset out. On memory of a device nobody waits for it (measured), on other memory the caller does (documented).
 pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
     let machine = machine()?;
     let (stream, capture) = enter(call, when)?;
@@ -102,14 +117,15 @@ pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
     if let Some(capture) = capture {
         return capture.add(&stream, Action::Fill(*spec)).map(drop);
     }
-    if when == When::Synchronous || filling.dst.pageable {
+    if when == When::Synchronous && !filling.dst.remote || filling.dst.pageable {
         let context = stream.context()?;
         let turn = stream.take_turn()?;
         turn.wait();
         context.check()?;
-        return filling
-            .run(Thread::Caller)
-            .map_err(|_fault| Code::ILLEGAL_ADDRESS);
+        if filling.run(Thread::Caller).is_err() {
+            context.poison(Code::ILLEGAL_ADDRESS);
+        }
+        return Ok(());
     }
     stream
         .enqueue(move || {

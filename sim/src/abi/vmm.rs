@@ -8,9 +8,10 @@ use super::c::{Out, address};
 use super::device::{device, ordinal};
 use super::gate::export;
 use super::memory::pointer;
+use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::{Device, machine};
-use crate::model::registry::fresh_handle;
+use crate::model::registry::{fresh_handle, is_ours};
 use crate::model::space::Found;
 use crate::model::vmm::{GRANULARITY, Properties, Protection};
 use crate::profile::number;
@@ -47,8 +48,16 @@ fn any_able() -> Outcome {
 }
 
 fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
+    const FABRIC: u32 = 8;
+    const DESCRIPTOR: u32 = 1;
     if wanted.type_ != CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED {
         return Err(Code::INVALID_VALUE);
+    }
+    match wanted.requestedHandleTypes.0 {
+        0 | DESCRIPTOR => {}
+        // Needs a fabric manager, which nobody runs here.
+        FABRIC => return Err(Code::NOT_PERMITTED),
+        _ => return Err(Code::INVALID_VALUE),
     }
     let flags = &wanted.allocFlags;
     let usage = flags.usage.to_le_bytes();
@@ -61,13 +70,13 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
     let handle_types = wanted.requestedHandleTypes.0;
     let host = match wanted.location.type_ {
         Location::CU_MEM_LOCATION_TYPE_DEVICE => None,
-        Location::CU_MEM_LOCATION_TYPE_HOST
-        | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA
-        | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT => {
+        Location::CU_MEM_LOCATION_TYPE_HOST | Location::CU_MEM_LOCATION_TYPE_HOST_NUMA => {
             // SAFETY: with these types the union holds a number.
-            Some((wanted.location.type_.0, unsafe {
-                wanted.location.__bindgen_anon_1.id
-            }))
+            let node = unsafe { wanted.location.__bindgen_anon_1.id };
+            if wanted.location.type_ == Location::CU_MEM_LOCATION_TYPE_HOST_NUMA && node != 0 {
+                return Err(Code::INVALID_VALUE);
+            }
+            Some((wanted.location.type_.0, node))
         }
         _ => return Err(Code::INVALID_VALUE),
     };
@@ -85,8 +94,13 @@ fn properties(wanted: &CUmemAllocationProp) -> Outcome<Properties> {
     })
 }
 
+/// A handle: one of ours, dead or alive, or none. The driver follows anything else, and crashes.
 fn handle(number: CUmemGenericAllocationHandle) -> usize {
-    address(number)
+    let number = address(number);
+    if number != 0 && !is_ours(number) {
+        touch(number);
+    }
+    number
 }
 
 fn put_handle(out: Out<CUmemGenericAllocationHandle>, number: usize) -> Outcome {
@@ -146,13 +160,15 @@ export! {
     }
 
     ready fn cuMemSetAccess(base: CUdeviceptr, size: usize, wanted: *const CUmemAccessDesc, count: usize) |_| {
+        if count == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
         for entry in wanted.list(count)? {
             let access = Protection::from_flags(entry.flags.0)?;
-            // Memory of the host may be made accessible to the host: it has no other meaning here.
             if entry.location.type_ != Location::CU_MEM_LOCATION_TYPE_DEVICE {
-                continue;
+                return Err(Code::NOT_SUPPORTED);
             }
-            let who = device_at(&entry.location)?;
+            let who = device_at(&entry.location).map_err(|_no_device| Code::INVALID_VALUE)?;
             reach(who, address(base))?;
             machine()?.space_mut().set_access(address(base), size, who, access)?;
         }
@@ -160,20 +176,26 @@ export! {
     }
 
     ready fn cuMemGetAccess(flags: *mut c_ulonglong, location: *const CUmemLocation, dptr: CUdeviceptr) |_| {
-        let who = device_at(&location.get()?)?;
-        match machine()?.space().find(address(dptr)) {
-            Found::Virtual(hit) => {
-                let map = hit.map.ok_or(Code::INVALID_VALUE)?;
-                flags.put(c_ulonglong::from(map.access(who).flags()))
-            }
-            _ => Err(Code::INVALID_VALUE),
+        let location = location.get()?;
+        if location.type_ == Location::CU_MEM_LOCATION_TYPE_HOST {
+            return flags.put(c_ulonglong::from(Protection::ReadWrite.flags()));
         }
+        let who = device_at(&location)?;
+        let (granted, known) = match machine()?.space().find(address(dptr)) {
+            Found::Virtual(hit) => (hit.map.as_ref().map_or(0, |map| map.access(who).flags()), hit.map.is_some()),
+            Found::Object(_) => (0, true),
+            Found::Nothing => (0, false),
+        };
+        flags.put(c_ulonglong::from(granted))?;
+        if known { Ok(()) } else { Err(Code::INVALID_VALUE) }
     }
 
     ready fn cuMemGetAllocationGranularity(
         out: *mut usize, wanted: *const CUmemAllocationProp, which: CUmemAllocationGranularity_flags,
     ) |_| {
-        let _the_same_for_both = which;
+        if which.0 > 1 {
+            return Err(Code::INVALID_VALUE);
+        }
         properties(&wanted.get()?)?;
         out.put(GRANULARITY)
     }

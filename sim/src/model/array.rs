@@ -61,22 +61,37 @@ pub(crate) struct Array {
     _charge: Charge,
 }
 
+/// The largest sides of an H200's arrays: of one, two and three dimensions.
+const WIDEST: usize = 131_072;
+const HIGHEST: usize = 65_536;
+const LARGEST_SOLID: usize = 16_384;
+
 /// Bytes in a row, rows, slices.
 fn extent(layout: Layout) -> Outcome<(usize, usize, usize)> {
+    const LAYERED: u32 = 0x01;
     const CUBEMAP: u32 = 0x04;
-    if layout.width == 0 || (layout.depth != 0 && layout.height == 0 && layout.flags & 1 == 0) {
+    const KNOWN: u32 = 0x1ff;
+    let Layout {
+        width,
+        height,
+        depth,
+        flags,
+        ..
+    } = layout;
+    let layered = flags & (LAYERED | CUBEMAP) != 0;
+    let solid = depth != 0 && !layered;
+    let too_large =
+        width > WIDEST || height > HIGHEST || solid && width.max(height).max(depth) > LARGEST_SOLID;
+    let misshapen =
+        width == 0 || flags & !KNOWN != 0 || solid && height == 0 || layered && depth == 0;
+    let no_cube = flags & CUBEMAP != 0 && (width != height || !depth.is_multiple_of(6));
+    if too_large || misshapen || no_cube {
         return Err(Code::INVALID_VALUE);
     }
-    if layout.flags & CUBEMAP != 0
-        && (layout.width != layout.height || !layout.depth.is_multiple_of(6))
-    {
-        return Err(Code::INVALID_VALUE);
-    }
-    let row = layout
-        .width
+    let row = width
         .checked_mul(layout.element_bytes()?)
         .ok_or(Code::INVALID_VALUE)?;
-    Ok((row, layout.height.max(1), layout.depth.max(1)))
+    Ok((row, height.max(1), depth.max(1)))
 }
 
 impl Array {

@@ -52,6 +52,8 @@ pub(crate) struct Capture {
 #[derive(Debug, Default)]
 struct State {
     broken: bool,
+    /// The graph has been handed out.
+    over: bool,
     /// The last nodes of every stream that takes part.
     ends: BTreeMap<usize, (Arc<Stream>, Vec<usize>)>,
 }
@@ -92,6 +94,7 @@ impl Capture {
         }
         let state = State {
             broken: false,
+            over: false,
             ends: BTreeMap::from([(stream.handle, (Arc::clone(stream), after))]),
         };
         ALIVE.fetch_add(1, Ordering::AcqRel);
@@ -110,6 +113,11 @@ impl Capture {
     /// Whether something forbidden has happened.
     pub(crate) fn is_broken(&self) -> bool {
         lock(&self.state).broken
+    }
+
+    /// Whether its end has come.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.state).over
     }
 
     pub(crate) fn break_off(&self) {
@@ -168,6 +176,9 @@ impl Capture {
     /// Makes a stream wait for a mark, which draws it into the capture.
     pub(crate) fn wait(stream: &Arc<Stream>, mark: &Mark) -> Outcome {
         let capture = &mark.capture;
+        if capture.is_over() {
+            return Err(Code::INVALID_VALUE);
+        }
         if capture.is_broken() {
             return Err(Code::STREAM_CAPTURE_INVALIDATED);
         }
@@ -186,6 +197,22 @@ impl Capture {
         Ok(())
     }
 
+    /// Ends a stream's capture without a graph.
+    pub(crate) fn abandon(stream: &Stream) {
+        let Some(capture) = lock(&stream.capture).take() else {
+            return;
+        };
+        let ended = State {
+            broken: true,
+            over: true,
+            ..State::default()
+        };
+        let state = core::mem::replace(&mut *lock(&capture.state), ended);
+        for (other, _) in state.ends.values() {
+            *lock(&other.capture) = None;
+        }
+    }
+
     /// Ends a capture and hands the graph out.
     pub(crate) fn end(stream: &Arc<Stream>) -> Outcome<Arc<Self>> {
         let capture = lock(&stream.capture).clone().ok_or(Code::ILLEGAL_STATE)?;
@@ -193,14 +220,19 @@ impl Capture {
             capture.break_off();
             return Err(Code::STREAM_CAPTURE_UNMATCHED);
         }
-        if capture.mode != Mode::Relaxed && !capture.is_here() {
-            return Err(Code::STREAM_CAPTURE_WRONG_THREAD);
-        }
-        let state = core::mem::take(&mut *lock(&capture.state));
+        let elsewhere = capture.mode != Mode::Relaxed && !capture.is_here();
+        let ended = State {
+            over: true,
+            ..State::default()
+        };
+        let state = core::mem::replace(&mut *lock(&capture.state), ended);
         for (other, _) in state.ends.values() {
             *lock(&other.capture) = None;
         }
         *lock(&stream.capture) = None;
+        if elsewhere {
+            return Err(Code::STREAM_CAPTURE_WRONG_THREAD);
+        }
         if state.broken {
             return Err(Code::STREAM_CAPTURE_INVALIDATED);
         }
@@ -211,7 +243,8 @@ impl Capture {
         }
     }
 
-    /// Whether every other stream's last work is before the origin's last work.
+    /// Whether every other stream's last work is before the origin's last work. What follows when it is not is
+    /// documented, not measured.
     fn is_joined(&self, state: &State) -> bool {
         let nodes = lock(&self.graph.nodes);
         let mut reached: Vec<usize> = state

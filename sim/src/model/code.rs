@@ -17,6 +17,7 @@ impl Code {
     pub(crate) const INVALID_CONTEXT: Self = Self(201);
     pub(crate) const PEER_ACCESS_UNSUPPORTED: Self = Self(217);
     pub(crate) const INVALID_PTX: Self = Self(218);
+    pub(crate) const UNSUPPORTED_PTX_VERSION: Self = Self(222);
     pub(crate) const FILE_NOT_FOUND: Self = Self(301);
     pub(crate) const INVALID_HANDLE: Self = Self(400);
     pub(crate) const ILLEGAL_STATE: Self = Self(401);

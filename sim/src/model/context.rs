@@ -19,9 +19,10 @@ pub(crate) struct Context {
     /// The device's shared context, which the runtime uses.
     pub(crate) primary: bool,
     pub(crate) flags: AtomicU32,
-    pub(crate) version: u32,
     sticky: AtomicU32,
     alive: AtomicBool,
+    /// The device's: after a fault no new context can be made on it.
+    fault: Arc<AtomicU32>,
     pub(super) order: Mutex<Order>,
     /// Devices whose memory this context may use directly.
     pub(crate) peers: Mutex<HashSet<Ordinal>>,
@@ -42,7 +43,7 @@ impl Context {
         device: Ordinal,
         primary: bool,
         flags: u32,
-        version: u32,
+        fault: Arc<AtomicU32>,
     ) -> Self {
         Self {
             handle,
@@ -50,9 +51,9 @@ impl Context {
             serial: super::stream::next_serial(),
             primary,
             flags: AtomicU32::new(flags),
-            version,
             sticky: AtomicU32::new(0),
             alive: AtomicBool::new(true),
+            fault,
             order: Mutex::default(),
             peers: Mutex::default(),
             limits: Mutex::default(),
@@ -77,9 +78,10 @@ impl Context {
 
     /// Kills the context; the first fault stays.
     pub(crate) fn poison(&self, code: Code) {
-        let _first_stays =
-            self.sticky
-                .compare_exchange(0, code.0, Ordering::AcqRel, Ordering::Relaxed);
+        for place in [&self.sticky, &*self.fault] {
+            let _first_stays =
+                place.compare_exchange(0, code.0, Ordering::AcqRel, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use super::capture::Mark;
 use super::code::{Code, Outcome};
+use super::context::Context;
+use super::machine::Machine;
 use super::stream::Stream;
 use super::ticket::{Ticket, lock};
 
@@ -16,6 +18,8 @@ pub(crate) const KNOWN_FLAGS: u32 = 7;
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) context: usize,
+    /// The context's own number: a handle may get a new context.
+    serial: u64,
     flags: u32,
     state: Mutex<State>,
 }
@@ -27,11 +31,24 @@ struct State {
 }
 
 impl Event {
-    pub(crate) fn new(context: usize, flags: u32) -> Self {
+    pub(crate) fn new(context: &Context, flags: u32) -> Self {
         Self {
-            context,
+            context: context.handle,
+            serial: context.serial,
             flags,
             state: Mutex::default(),
+        }
+    }
+
+    /// Fails where its context is broken, gone or another by now.
+    pub(crate) fn check(&self, machine: &Machine) -> Outcome {
+        let context = machine
+            .context(self.context)
+            .map_err(|_gone| Code::CONTEXT_IS_DESTROYED)?;
+        if context.serial == self.serial {
+            context.check()
+        } else {
+            Err(Code::INVALID_CONTEXT)
         }
     }
 
@@ -68,11 +85,15 @@ impl Event {
         lock(&self.state).recorded.clone()
     }
 
-    fn usable(&self) -> Outcome {
-        if lock(&self.state).captured.is_some() {
-            Err(Code::CAPTURED_EVENT)
-        } else {
-            Ok(())
+    /// Fails where the last record was in a capture: asking spoils one that goes on.
+    pub(crate) fn usable(&self) -> Outcome {
+        match self.mark() {
+            None => Ok(()),
+            Some(mark) if mark.capture.is_over() => Err(Code::INVALID_VALUE),
+            Some(mark) => {
+                mark.capture.break_off();
+                Err(Code::CAPTURED_EVENT)
+            }
         }
     }
 
@@ -99,8 +120,9 @@ impl Event {
         if (self.flags | end.flags) & DISABLE_TIMING != 0 {
             return Err(Code::INVALID_HANDLE);
         }
-        self.usable()?;
-        end.usable()?;
+        if self.mark().is_some() || end.mark().is_some() {
+            return Err(Code::INVALID_VALUE);
+        }
         let first = self.ticket().ok_or(Code::INVALID_HANDLE)?;
         let last = end.ticket().ok_or(Code::INVALID_HANDLE)?;
         let (first, last) = (

@@ -1,8 +1,8 @@
 //! What CUDA says of an address.
 
-use super::object::{Kind, Ordinal};
+use super::object::{Kind, Object, Ordinal};
 use super::space::{Found, Space};
-use super::vmm::Hit;
+use super::vmm::{Hit, Protection};
 
 pub(crate) const HOST: u32 = 1;
 pub(crate) const DEVICE: u32 = 2;
@@ -30,6 +30,9 @@ pub(crate) struct Facts {
     pub(crate) pool: usize,
     pub(crate) mapping_base: usize,
     pub(crate) mapping_size: usize,
+    pub(crate) block_id: u64,
+    /// Plain device memory can be reached by other hardware, and unpacked into.
+    pub(crate) plain: bool,
 }
 
 impl Facts {
@@ -53,19 +56,29 @@ impl Facts {
             pool: 0,
             mapping_base: 0,
             mapping_size: 0,
+            block_id: 0,
+            plain: false,
         }
     }
 }
 
 const FULL_ACCESS: u32 = 3;
+const READ_ONLY_ACCESS: u32 = 1;
 
 fn ordinal(device: Ordinal) -> i32 {
     i32::try_from(device).unwrap_or(NO_DEVICE)
 }
 
+/// Who looks: a device, and those whose memory it has enabled access to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Viewer {
+    pub(crate) device: Ordinal,
+    pub(crate) peers: Vec<Ordinal>,
+}
+
 impl Space {
-    /// Collects what is known, as the device `viewer` sees it.
-    pub(crate) fn facts(&self, address: usize, viewer: Ordinal) -> Facts {
+    /// Collects what is known, as `viewer` sees it.
+    pub(crate) fn facts(&self, address: usize, viewer: &Viewer) -> Facts {
         let unknown = Facts::unknown(address);
         match self.find(address) {
             Found::Nothing => unknown,
@@ -83,7 +96,7 @@ impl Space {
                 size,
                 map: Some(map),
             }) => {
-                let access = map.access(viewer).flags();
+                let access = map.access(viewer.device).flags();
                 Facts {
                     memory_type: if map.memory.properties.host.is_some() {
                         HOST
@@ -92,7 +105,7 @@ impl Space {
                     },
                     device_pointer: if access == 0 { 0 } else { address },
                     host_pointer: 0,
-                    buffer_id: map.memory.id,
+                    buffer_id: map.id,
                     ordinal: ordinal(map.memory.properties.device),
                     range_start: base,
                     range_size: size,
@@ -101,39 +114,63 @@ impl Space {
                     access,
                     mapping_base: map.base,
                     mapping_size: map.size,
+                    block_id: map.memory.id,
                     ..unknown
                 }
             }
-            Found::Object(object) => {
-                let pool = if let Kind::Pool(pool) = object.kind {
-                    pool
-                } else {
-                    0
-                };
-                let access = self
-                    .pool(pool)
-                    .map_or(FULL_ACCESS, |pool| pool.access(viewer).flags());
-                let on_host = object.is_host() || object.kind == Kind::Managed;
-                Facts {
-                    context: if pool == 0 { object.context } else { 0 },
-                    memory_type: if object.is_host() { HOST } else { DEVICE },
-                    device_pointer: if access == 0 { 0 } else { address },
-                    host_pointer: if on_host { address } else { 0 },
-                    sync_memops: object.sync_memops(),
-                    buffer_id: object.id,
-                    managed: object.kind == Kind::Managed,
-                    ordinal: ordinal(object.device),
-                    legacy_ipc: object.kind == Kind::Device,
-                    range_start: object.base,
-                    range_size: object.size,
-                    mapped: true,
-                    handle_types: 0,
-                    access,
-                    pool,
-                    mapping_base: object.base,
-                    mapping_size: object.size,
-                }
-            }
+            Found::Object(object) => self.object_facts(&object, address, viewer),
+        }
+    }
+
+    fn object_facts(&self, object: &Object, address: usize, viewer: &Viewer) -> Facts {
+        let pool = if let Kind::Pool(pool) = object.kind {
+            pool
+        } else {
+            0
+        };
+        let on_host = object.is_host() || object.kind == Kind::Managed;
+        Facts {
+            context: if pool == 0 { object.context } else { 0 },
+            memory_type: if object.is_host() { HOST } else { DEVICE },
+            device_pointer: if self.reaches(object, viewer) {
+                address
+            } else {
+                0
+            },
+            host_pointer: if on_host { address } else { 0 },
+            sync_memops: object.sync_memops(),
+            buffer_id: object.id,
+            managed: object.kind == Kind::Managed,
+            ordinal: ordinal(object.device),
+            legacy_ipc: object.kind == Kind::Device,
+            range_start: object.base,
+            range_size: object.size,
+            mapped: true,
+            handle_types: self.pool(pool).map_or(0, |pool| pool.handle_types),
+            // Said even of memory that the viewer cannot reach.
+            access: if object.is_read_only() {
+                READ_ONLY_ACCESS
+            } else {
+                FULL_ACCESS
+            },
+            pool,
+            mapping_base: object.block.base,
+            mapping_size: object.block.size,
+            block_id: object.block.id,
+            plain: object.kind == Kind::Device,
+        }
+    }
+
+    /// Whether the viewer's device may use an object directly.
+    fn reaches(&self, object: &Object, viewer: &Viewer) -> bool {
+        let own = object.device == viewer.device;
+        match object.kind {
+            Kind::Pinned(_) | Kind::Registered(_) | Kind::Managed => true,
+            Kind::Device => own || viewer.peers.contains(&object.device),
+            Kind::Global | Kind::Graph => own,
+            Kind::Pool(pool) => self
+                .pool(pool)
+                .map_or(own, |pool| pool.access(viewer.device) != Protection::None),
         }
     }
 }

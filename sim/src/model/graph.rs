@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::code::{Code, Outcome};
 use super::event::Event;
+use super::graph_memory::GraphMemory;
 use super::machine::Machine;
 use super::registry::fresh_handle;
 use super::spec::{CopySpec, FillSpec};
@@ -25,6 +26,9 @@ pub(crate) enum Action {
     Child(Arc<Graph>),
     Record(usize, Arc<Event>),
     Wait(usize, Arc<Event>),
+    Allocate(Arc<GraphMemory>),
+    /// Frees the memory that begins here.
+    Free(usize),
 }
 
 /// A node.
@@ -166,6 +170,10 @@ fn run_one(action: &Action, machine: &'static Machine) -> Outcome {
             .resolve(machine)
             .map_err(|_gone| Code::ILLEGAL_ADDRESS)?
         {
+            // Bad pageable memory kills the program here as well.
+            Some(transfer) if transfer.dst.pageable || transfer.src.pageable => {
+                transfer.run(Thread::Caller).map_err(broken)
+            }
             Some(transfer) => transfer.run(Thread::Worker).map_err(broken),
             None => Ok(()),
         },
@@ -187,6 +195,15 @@ fn run_one(action: &Action, machine: &'static Machine) -> Outcome {
             Ok(())
         }
         Action::Wait(_, event) => event.wait(),
+        Action::Allocate(memory) => {
+            machine.space_mut().revive(&memory.object);
+            Ok(())
+        }
+        Action::Free(base) => {
+            // Somebody else may have freed it already, outside of the graph.
+            let _gone = machine.space_mut().remove(*base);
+            Ok(())
+        }
     }
 }
 

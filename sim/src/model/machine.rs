@@ -1,6 +1,6 @@
 //! The whole: devices, and everything that lives on them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::array::Array;
@@ -17,7 +17,7 @@ use super::space::Space;
 use super::stream::Stream;
 use super::thread;
 use super::ticket::lock;
-use crate::config::Config;
+use crate::config::{Config, DeviceConfig};
 use crate::profile::Profile;
 
 /// A simulated device.
@@ -28,6 +28,10 @@ pub(crate) struct Device {
     /// PCI domain, bus and device.
     pub(crate) pci: [u32; 3],
     pub(crate) meter: Arc<Meter>,
+    /// The status that a fault has left behind: until the process ends no context can be made any more.
+    fault: Arc<AtomicU32>,
+    /// The shared context has one handle for ever.
+    primary_handle: usize,
     primary: Mutex<Primary>,
     /// The pool that was there from the start, and the one that allocations use.
     pub(crate) default_pool: usize,
@@ -78,6 +82,7 @@ pub(crate) fn machine() -> Outcome<&'static Machine> {
 /// What `cuInit` does.
 pub(crate) fn initialise() -> Outcome<&'static Machine> {
     let machine = start();
+    machine.config.visible()?;
     if machine.devices.is_empty() {
         return Err(Code::NO_DEVICE);
     }
@@ -92,25 +97,24 @@ pub(crate) fn start() -> &'static Machine {
 
 impl Machine {
     pub(crate) fn new(config: Config) -> Self {
-        let meters: Vec<_> = config
-            .devices
-            .iter()
-            .map(|device| Meter::new(device.memory, config.out_of_memory_at))
-            .collect();
+        let visible = config.visible().unwrap_or_default();
+        let meter = |device: &DeviceConfig| Meter::new(device.memory, config.out_of_memory_at);
+        let meters: Vec<_> = visible.iter().map(|(_, device)| meter(device)).collect();
         let mut space = Space::new(meters.clone());
-        let devices = config
-            .visible()
+        let devices = visible
             .into_iter()
             .zip(&meters)
             .enumerate()
             .map(|(ordinal, ((number, device), meter))| {
                 let default_pool = fresh_handle();
-                space.add_pool(Pool::new(default_pool, ordinal, 0));
+                space.add_pool(Pool::new(default_pool, ordinal, 0, 0));
                 Device {
                     profile: device.profile,
                     uuid: crate::profile::uuid(number),
                     pci: pci(number),
                     meter: Arc::clone(meter),
+                    fault: Arc::default(),
+                    primary_handle: fresh_handle(),
                     primary: Mutex::default(),
                     default_pool,
                     pool: AtomicUsize::new(default_pool),
@@ -146,17 +150,17 @@ impl Machine {
     /// The current context of this thread, alive and well.
     pub(crate) fn current(&self) -> Outcome<Arc<Context>> {
         let context = self.current_even_dead()?;
+        if !context.is_alive() {
+            return Err(Code::CONTEXT_IS_DESTROYED);
+        }
         context.check()?;
         Ok(context)
     }
 
-    /// The current context, whatever has happened to it short of destruction.
+    /// The current context, whatever has happened to it.
     pub(crate) fn current_even_dead(&self) -> Outcome<Arc<Context>> {
         let handle = thread::current().ok_or(Code::INVALID_CONTEXT)?;
-        self.contexts
-            .get(handle)
-            .filter(|context| context.is_alive())
-            .ok_or(Code::CONTEXT_IS_DESTROYED)
+        self.contexts.get(handle).ok_or(Code::CONTEXT_IS_DESTROYED)
     }
 
     /// A context by its handle.
@@ -179,33 +183,38 @@ impl Machine {
         from != to && self.config.peers.allows(from, to)
     }
 
-    pub(crate) fn create_context(
-        &self,
-        device: Ordinal,
-        flags: u32,
-        version: u32,
-    ) -> Outcome<Arc<Context>> {
-        self.device(device)?;
+    /// Fails where a fault has made the device useless to this process.
+    fn usable(&self, device: Ordinal) -> Outcome<&Device> {
+        let found = self.device(device)?;
+        match found.fault.load(Ordering::Acquire) {
+            0 => Ok(found),
+            code => Err(Code(code)),
+        }
+    }
+
+    pub(crate) fn create_context(&self, device: Ordinal, flags: u32) -> Outcome<Arc<Context>> {
+        let fault = Arc::clone(&self.usable(device)?.fault);
         Ok(self
             .contexts
-            .add(|handle| Context::new(handle, device, false, flags, version))
+            .add(|handle| Context::new(handle, device, false, flags, fault))
             .1)
     }
 
     pub(crate) fn retain_primary(&self, device: Ordinal) -> Outcome<Arc<Context>> {
-        let mut primary = lock(&self.device(device)?.primary);
+        let found = self.usable(device)?;
+        let mut primary = lock(&found.primary);
         let flags = primary.flags;
-        let context = match &primary.context {
-            Some(context) => Arc::clone(context),
-            None => {
-                let context = self
-                    .contexts
-                    .add(|handle| Context::new(handle, device, true, flags, 0))
-                    .1;
-                primary.context = Some(Arc::clone(&context));
-                context
-            }
+        let make = || {
+            let context = Context::new(
+                found.primary_handle,
+                device,
+                true,
+                flags,
+                Arc::clone(&found.fault),
+            );
+            self.contexts.insert(found.primary_handle, context)
         };
+        let context = Arc::clone(primary.context.get_or_insert_with(make));
         primary.held += 1;
         Ok(context)
     }
@@ -225,7 +234,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Destroys what the primary context owns; whoever retained it gets a new one.
+    /// Destroys what the primary context owns and forgets who retained it (the latter documented, not measured); whoever
+    /// retains it afterwards gets a new one under the same handle.
     pub(crate) fn reset_primary(&self, device: Ordinal) -> Outcome {
         let mut primary = lock(&self.device(device)?.primary);
         let old = primary.context.take();
@@ -258,14 +268,8 @@ impl Machine {
     /// Destroys a context and everything that is its own.
     pub(crate) fn destroy_context(&self, context: &Arc<Context>) {
         context.destroy();
-        self.contexts.remove(context.handle);
-        for stream in self
-            .streams
-            .all()
-            .iter()
-            .filter(|stream| stream.context_handle() == context.handle)
-        {
-            self.streams.remove(stream.handle);
+        if !context.primary {
+            self.contexts.remove(context.handle);
         }
         for array in self
             .arrays
@@ -274,6 +278,11 @@ impl Machine {
             .filter(|array| array.context == context.handle)
         {
             self.arrays.remove(array.handle);
+        }
+        for (handle, module) in self.modules.handles() {
+            if module.context == context.handle && context.primary {
+                self.modules.remove(handle);
+            }
         }
         self.space_mut().remove_context(context.handle);
     }

@@ -11,8 +11,10 @@ pub(crate) enum Use {
     Reserved,
     /// The bytes behind device addresses: readable and writable by the simulator alone, not copied into children.
     Shadow,
-    /// Memory that the program itself reads and writes: pinned and managed memory.
+    /// Memory that the program itself reads and writes: pinned memory.
     Shared,
+    /// The same for managed memory, which children of the program do not have.
+    Managed,
 }
 
 /// A range of pages.
@@ -31,7 +33,7 @@ impl Mapping {
         let (protection, flags) = match purpose {
             Use::Reserved => (libc::PROT_NONE, libc::MAP_NORESERVE),
             Use::Shadow => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_NORESERVE),
-            Use::Shared => (libc::PROT_READ | libc::PROT_WRITE, 0),
+            Use::Shared | Use::Managed => (libc::PROT_READ | libc::PROT_WRITE, 0),
         };
         let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
@@ -44,7 +46,7 @@ impl Mapping {
         unmap(found, start - found);
         unmap(start + length, found + total - (start + length));
         let mapping = Self { start, length };
-        if purpose == Use::Shadow {
+        if matches!(purpose, Use::Shadow | Use::Managed) {
             mapping.advise(libc::MADV_DONTFORK);
         }
         Ok(mapping)
@@ -56,6 +58,17 @@ impl Mapping {
 
     pub(crate) const fn length(&self) -> usize {
         self.length
+    }
+
+    /// Gives the memory back and keeps the addresses, which fault from now on and are never used again.
+    pub(crate) fn bury(self) {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        let start = core::ptr::without_provenance_mut(self.start);
+        // SAFETY: replaces pages that are ours and that nobody uses any more.
+        let kept = unsafe { libc::mmap(start, self.length, libc::PROT_NONE, flags, -1, 0) };
+        if kept != libc::MAP_FAILED {
+            core::mem::forget(self);
+        }
     }
 
     fn advise(&self, advice: libc::c_int) {
@@ -98,49 +111,43 @@ pub(crate) enum Access {
     ReadWrite,
 }
 
-/// The weakest access to any byte of `start..start + length`, read from `/proc/self/maps`.
+/// What may be done with `start..start + length`, which must lie in one mapping, read from `/proc/self/maps`. Two
+/// mappings side by side count as none, and so does a file that writes go back to: the driver pins neither.
 pub(crate) fn access_of(start: usize, length: usize) -> Access {
-    let Some(end) = start.checked_add(length) else {
-        return Access::Unmapped;
-    };
     let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
         return Access::ReadWrite;
     };
-    let mut reached = start;
-    let mut weakest = Access::ReadWrite;
-    for line in maps.lines() {
-        let Some((from, to, rights)) = parse_line(line) else {
-            continue;
-        };
-        if to <= reached {
-            continue;
-        }
-        if from > reached {
-            return Access::Unmapped;
-        }
-        weakest = match (
-            rights.starts_with('r'),
-            rights.as_bytes().get(1) == Some(&b'w'),
-        ) {
-            (false, _) => Access::None,
-            (true, false) if weakest != Access::None => Access::ReadOnly,
-            _ => weakest,
-        };
-        reached = to;
-        if reached >= end {
-            return weakest;
-        }
+    let holder = maps
+        .lines()
+        .filter_map(parse_line)
+        .find(|(from, to, ..)| (*from..*to).contains(&start));
+    let Some((_, to, rights, path)) = holder else {
+        return Access::Unmapped;
+    };
+    if start.checked_add(length).is_none_or(|end| end > to) {
+        return Access::Unmapped;
     }
-    Access::Unmapped
+    let is_file =
+        path.starts_with('/') && !path.starts_with("/dev/") && !path.starts_with("/memfd:");
+    match rights.as_bytes() {
+        [_, b'w', _, b's'] if is_file => Access::None,
+        [_, b'w', ..] => Access::ReadWrite,
+        [b'r', ..] => Access::ReadOnly,
+        _ => Access::None,
+    }
 }
 
-fn parse_line(line: &str) -> Option<(usize, usize, &str)> {
+/// First and last address, rights, and the file's name, empty where there is none.
+fn parse_line(line: &str) -> Option<(usize, usize, &str, &str)> {
     let mut words = line.split_ascii_whitespace();
     let (from, to) = words.next()?.split_once('-')?;
+    let rights = words.next()?;
+    let path = words.nth(3).unwrap_or_default();
     Some((
         usize::from_str_radix(from, 16).ok()?,
         usize::from_str_radix(to, 16).ok()?,
-        words.next()?,
+        rights,
+        path,
     ))
 }
 

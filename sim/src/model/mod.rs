@@ -11,6 +11,7 @@ pub(crate) mod extent;
 pub(crate) mod facts;
 pub(crate) mod fork;
 pub(crate) mod graph;
+pub(crate) mod graph_memory;
 pub(crate) mod machine;
 pub(crate) mod mapping;
 pub(crate) mod meter;

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Global,
     /// Stream-ordered memory of the pool with this handle.
     Pool(usize),
+    /// Memory that a graph allocates while it runs.
+    Graph,
     /// `cuMemHostAlloc` and `cuMemAllocHost`, with the flags given.
     Pinned(u32),
     /// `cuMemHostRegister`, with the flags given.
@@ -49,6 +51,8 @@ pub(crate) struct Object {
     /// Never used twice.
     pub(crate) id: u64,
     pub(crate) place: Place,
+    /// What the driver mapped for it, which it may share with others.
+    pub(crate) block: BlockFacts,
     sync_memops: AtomicBool,
 }
 
@@ -60,6 +64,7 @@ impl Object {
         owner: Owner,
         id: u64,
         place: Place,
+        block: BlockFacts,
     ) -> Self {
         let managed = kind == Kind::Managed;
         Self {
@@ -70,6 +75,7 @@ impl Object {
             context: owner.context,
             id,
             place,
+            block,
             sync_memops: AtomicBool::new(managed),
         }
     }
@@ -95,8 +101,20 @@ impl Object {
 
     /// Whether `offset..offset + count` lies inside, counted as the driver counts: the sum may wrap.
     pub(crate) const fn holds(&self, offset: usize, count: usize) -> bool {
-        offset.wrapping_add(count) <= self.size
+        match offset.checked_add(count) {
+            Some(end) => end <= self.size,
+            // Past the end of all addresses: accepted when it comes out inside again, not at the very start.
+            None => matches!(offset.wrapping_add(count), end if end > 0 && end <= self.size),
+        }
     }
+}
+
+/// A piece of memory that the driver mapped at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockFacts {
+    pub(crate) base: usize,
+    pub(crate) size: usize,
+    pub(crate) id: u64,
 }
 
 /// On whose behalf memory is allocated.

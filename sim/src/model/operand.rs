@@ -49,6 +49,20 @@ pub(crate) struct Operand {
     pub(crate) wraps: bool,
     /// The device that the memory lives on, for memory that lives on one.
     pub(crate) device: Option<Ordinal>,
+    /// Memory of the host: pageable, pinned or registered.
+    pub(crate) host: bool,
+    pub(crate) reach: Reach,
+}
+
+/// How another device may come to use memory of a device by itself: copies are staged, a memset is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Checked already: the memory itself says who may.
+    Granted,
+    /// With peer access enabled.
+    Peers,
+    /// Not at all.
+    Own,
 }
 
 impl Operand {
@@ -59,6 +73,8 @@ impl Operand {
             known: false,
             wraps: false,
             device: None,
+            host: true,
+            reach: Reach::Granted,
         }
     }
 
@@ -68,20 +84,17 @@ impl Operand {
     }
 }
 
-/// Whose access rights count.
+/// The device on whose behalf memory is used: its access rights count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum View {
-    /// A copy on behalf of this device.
-    Device(Ordinal),
-    /// A peer copy: every device that has access is as good as any other.
-    AnyDevice,
-}
+pub(crate) struct View(pub(crate) Ordinal);
 
 /// What a copy does with a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Source,
     Destination,
+    /// A destination of a memset, which may end exactly where all addresses begin again.
+    Filled,
 }
 
 impl Space {
@@ -109,15 +122,22 @@ impl Space {
         role: Role,
     ) -> Outcome<Operand> {
         let offset = address - object.base;
-        if !object.holds(offset, count) || (role == Role::Destination && object.is_read_only()) {
+        let wraps_to_start = role == Role::Filled && count > 0 && offset.wrapping_add(count) == 0;
+        let inside = object.holds(offset, count) || wraps_to_start;
+        if !inside || role != Role::Source && object.is_read_only() {
             return Err(Code::INVALID_VALUE);
         }
-        if let (Kind::Pool(pool), View::Device(device)) = (object.kind, view) {
+        if let Kind::Pool(pool) = object.kind {
             let access = self
                 .pool(pool)
-                .map_or(Protection::ReadWrite, |pool| pool.access(device));
+                .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
             permit(access, role)?;
         }
+        let reach = match object.kind {
+            Kind::Device => Reach::Peers,
+            Kind::Global => Reach::Own,
+            _ => Reach::Granted,
+        };
         let room = object.size - offset;
         let piece = match &object.place {
             Place::Behind {
@@ -136,6 +156,8 @@ impl Space {
             known: true,
             wraps: offset.checked_add(count).is_none(),
             device,
+            host: object.is_host(),
+            reach,
         })
     }
 
@@ -154,10 +176,7 @@ impl Space {
         let mut pieces = Vec::new();
         let mut device = None;
         for map in self.mapped_run(address, count)? {
-            let access = match view {
-                View::Device(device) => map.access(device),
-                View::AnyDevice => map.best_access(),
-            };
+            let access = map.access(view.0);
             permit(access, role)?;
             let (bytes, offset, length) = map.place(address.max(map.base));
             pieces.push(Piece::inside(bytes, offset, length));
@@ -168,6 +187,8 @@ impl Space {
             known: true,
             wraps: false,
             device,
+            host: false,
+            reach: Reach::Granted,
         })
     }
 }
@@ -175,7 +196,7 @@ impl Space {
 fn permit(access: Protection, role: Role) -> Outcome {
     let needed = match role {
         Role::Source => Protection::Read,
-        Role::Destination => Protection::ReadWrite,
+        Role::Destination | Role::Filled => Protection::ReadWrite,
     };
     if access >= needed {
         Ok(())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::code::{Code, Outcome};
 use super::meter::Charge;
-use super::object::{Kind, Object, Ordinal, Owner, Place};
-use super::slab::{self, Block, Empty, Slab};
+use super::object::{BlockFacts, Kind, Object, Ordinal, Owner, Place};
+use super::slab::{Block, Empty, Slab};
 use super::space::Space;
 use super::ticket::Ticket;
 use super::vmm::Protection;
@@ -29,6 +29,8 @@ pub(crate) struct Pool {
     /// Values that are only remembered: reuse policies and the like.
     pub(crate) settings: HashMap<u32, u64>,
     pub(crate) max_size: usize,
+    /// Kinds of handles that its memory can be shared by.
+    pub(crate) handle_types: u32,
     pub(crate) used: usize,
     pub(crate) used_high: usize,
     pub(crate) reserved_high: usize,
@@ -39,13 +41,14 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(handle: usize, device: Ordinal, max_size: usize) -> Self {
+    pub(crate) fn new(handle: usize, device: Ordinal, max_size: usize, handle_types: u32) -> Self {
         Self {
             handle,
             device,
             release_threshold: 0,
             settings: HashMap::new(),
             max_size,
+            handle_types,
             used: 0,
             used_high: 0,
             reserved_high: 0,
@@ -113,13 +116,14 @@ impl Space {
         let taken = self.take_from(&mut pool, size, stream);
         let device = pool.device;
         self.pools.insert(handle, pool);
-        let (base, place) = taken?;
+        let (base, place, block) = taken?;
         Ok(self.insert(
             base,
             size,
             Kind::Pool(handle),
             Owner { device, context: 0 },
             place,
+            block,
         ))
     }
 
@@ -128,41 +132,51 @@ impl Space {
         pool: &mut Pool,
         size: usize,
         stream: usize,
-    ) -> Outcome<(usize, Place)> {
+    ) -> Outcome<(usize, Place, BlockFacts)> {
         pool.settle();
-        let room = slab::occupied(size);
+        let room = pool.slab.occupied(size);
         let again = pool
             .leaving
             .iter()
-            .position(|old| old.stream == stream && slab::occupied(old.object.size) == room);
-        let (base, place) = if let Some(index) = again {
+            .position(|old| old.stream == stream && pool.slab.occupied(old.object.size) == room);
+        let found = if let Some(index) = again {
             let old = pool.leaving.swap_remove(index).object;
-            (old.base, old.place.clone())
+            (old.base, old.place.clone(), old.block)
         } else {
-            let (base, bytes, offset) = match pool.slab.take(size) {
-                Some(found) => found,
+            let taken = match pool.slab.take(size) {
+                Some(taken) => taken,
                 None => {
                     let block = self.pool_block(pool, size)?;
-                    pool.slab.add(block, size)
+                    pool.slab.add(block, size).ok_or(Code::OUT_OF_MEMORY)?
                 }
             };
-            (base, Place::Behind { bytes, offset })
+            let (bytes, offset) = (taken.bytes, taken.offset);
+            (taken.at, Place::Behind { bytes, offset }, taken.block)
         };
         pool.used += room;
         pool.used_high = pool.used_high.max(pool.used);
         pool.reserved_high = pool.reserved_high.max(pool.reserved());
-        Ok((base, place))
+        Ok(found)
     }
 
     fn pool_block(&mut self, pool: &mut Pool, size: usize) -> Outcome<Block> {
         let length = pool.slab.block_for(size);
-        if pool.max_size != 0 && pool.slab.reserved() + length > pool.max_size {
+        // A pool's own limit counts in whole chunks.
+        if pool.max_size != 0 && pool.slab.reserved() + length > pool.slab.block_for(pool.max_size)
+        {
             return Err(Code::OUT_OF_MEMORY);
         }
         let charge = self.meter(pool.device)?.charge(length)?;
-        let (start, bytes) = self.device_block(length)?;
-        pool.charges.insert(start, charge);
-        Ok(Block::new(start, length, bytes))
+        let (base, bytes) = self.device_block(length)?;
+        pool.charges.insert(base, charge);
+        Ok(Block::new(
+            BlockFacts {
+                base,
+                size: length,
+                id: self.fresh_id(),
+            },
+            bytes,
+        ))
     }
 
     /// Frees pool memory: at once for everybody who asks, for new owners when `when` is done.
@@ -173,7 +187,7 @@ impl Space {
         };
         let object = self.remove(base).ok_or(Code::INVALID_VALUE)?;
         if let Some(pool) = self.pools.get_mut(&handle) {
-            pool.used = pool.used.saturating_sub(slab::occupied(object.size));
+            pool.used = pool.used.saturating_sub(pool.slab.occupied(object.size));
             pool.leaving.push(Leaving {
                 object,
                 stream,
@@ -183,7 +197,7 @@ impl Space {
         Ok(())
     }
 
-    /// What a synchronisation does to pools: free what has left, keep what the threshold says.
+    /// What a synchronisation does to pools (documented, not measured): free what has left, keep what the threshold says.
     pub(crate) fn settle_pools(&mut self, device: Ordinal) {
         let handles: Vec<_> = self
             .pools
@@ -211,8 +225,8 @@ impl Space {
             let Some(block) = pool.slab.remove_empty() else {
                 break;
             };
-            drop(pool.charges.remove(&block.start));
-            gone.push((block.start, block.length));
+            drop(pool.charges.remove(&block.facts.base));
+            gone.push((block.facts.base, block.facts.size));
         }
         for (start, length) in gone {
             self.arena.give(start, length);

@@ -8,6 +8,8 @@ pub(crate) struct Variable {
     /// Initial bytes; the rest is zero.
     pub(crate) initial: Vec<u8>,
     pub(crate) managed: bool,
+    /// In constant memory.
+    pub(crate) constant: bool,
 }
 
 /// A program.
@@ -23,10 +25,21 @@ pub(crate) fn parse(text: &str) -> Option<Program> {
     let mut program = Program::default();
     let mut rest = text.as_str();
     let mut has_version = false;
+    if text.matches('{').count() != text.matches('}').count() {
+        return None;
+    }
     while let Some((statement, body, behind)) = next_statement(rest) {
         rest = behind;
+        if statement.matches('(').count() != statement.matches(')').count() {
+            return None;
+        }
         let words: Vec<&str> = statement.split_ascii_whitespace().collect();
         has_version |= words.contains(&".version");
+        if words.first() == Some(&".target")
+            && !words.get(1).is_some_and(|target| is_known_target(target))
+        {
+            return None;
+        }
         if let Some(name) = entry_name(statement) {
             program.functions.push(name);
         } else if let Some(space) = words
@@ -35,11 +48,27 @@ pub(crate) fn parse(text: &str) -> Option<Program> {
         {
             let declared = words.get(space + 1..)?.join(" ");
             if !words.contains(&".extern") {
-                program.variables.push(variable(&declared, body)?);
+                let mut found = variable(&declared, body)?;
+                found.constant = words.get(space) == Some(&".const");
+                program.variables.push(found);
             }
         }
     }
     has_version.then_some(program)
+}
+
+/// `sm_` and a number that a driver for CUDA 13 has heard of, with the letters that newer ones carry.
+fn is_known_target(word: &str) -> bool {
+    const NEWEST: u32 = 121;
+    let number = word
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("sm_");
+    number
+        .trim_end_matches(char::is_alphabetic)
+        .parse::<u32>()
+        .is_ok_and(|number| number <= NEWEST)
 }
 
 fn without_comments(text: &str) -> String {
@@ -158,6 +187,7 @@ fn variable(declared: &str, body: &str) -> Option<Variable> {
         size: unit * vector * count,
         initial,
         managed,
+        constant: false,
     })
 }
 

@@ -15,11 +15,20 @@ const STEP: usize = 64;
 /// Makes handles that are never used twice and that nobody can follow: whoever reads through one crashes, and so
 /// does a call with a handle that is dead, as on hardware.
 pub(crate) fn fresh_handle() -> usize {
-    static PAGES: OnceLock<Option<Mapping>> = OnceLock::new();
     static NEXT: AtomicUsize = AtomicUsize::new(STEP);
+    pages() + NEXT.fetch_add(STEP, Ordering::Relaxed)
+}
+
+/// The pages that handles point into.
+fn pages() -> usize {
+    static PAGES: OnceLock<Option<Mapping>> = OnceLock::new();
     let pages = PAGES.get_or_init(|| Mapping::new(Use::Reserved, ROOM, 4096).ok());
-    let start = pages.as_ref().map_or(1 << 46, Mapping::start);
-    start + NEXT.fetch_add(STEP, Ordering::Relaxed)
+    pages.as_ref().map_or(1 << 46, Mapping::start)
+}
+
+/// Whether this is, or once was, a handle of ours.
+pub(crate) fn is_ours(handle: usize) -> bool {
+    handle.wrapping_sub(pages()) < ROOM
 }
 
 /// All live things of one kind.
@@ -49,11 +58,13 @@ impl<T> Registry<T> {
     }
 
     /// Adds a thing that could only be made with its handle known.
-    pub(crate) fn insert(&self, handle: usize, thing: T) {
+    pub(crate) fn insert(&self, handle: usize, thing: T) -> Arc<T> {
+        let thing = Arc::new(thing);
         self.live
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(handle, Arc::new(thing));
+            .insert(handle, Arc::clone(&thing));
+        thing
     }
 
     pub(crate) fn get(&self, handle: usize) -> Option<Arc<T>> {
@@ -81,6 +92,14 @@ impl<T> Registry<T> {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&handle)
+    }
+
+    /// All of them with their handles, at this moment.
+    pub(crate) fn handles(&self) -> Vec<(usize, Arc<T>)> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.iter()
+            .map(|(&handle, thing)| (handle, Arc::clone(thing)))
+            .collect()
     }
 
     /// All of them, at this moment.

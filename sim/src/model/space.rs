@@ -7,9 +7,9 @@ use super::arena::{Arena, BLOCK};
 use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE, Use, round_up};
 use super::meter::{Charge, Meter};
-use super::object::{ContextId, Kind, Object, Ordinal, Owner, Place};
+use super::object::{BlockFacts, ContextId, Kind, Object, Ordinal, Owner, Place};
 use super::pool::Pool;
-use super::slab::{self, Block, Empty, Slab};
+use super::slab::{Block, Empty, Slab};
 use super::vmm::{Hit, Reservation};
 
 /// What lies at an address.
@@ -26,8 +26,30 @@ pub(crate) enum Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Class {
     Device,
+    Variables,
     Pinned,
+    /// Pinned, and combined when written: never in a block with other pinned memory.
+    Combined,
     Managed,
+}
+
+impl Class {
+    const fn slab(self) -> Slab {
+        match self {
+            Self::Variables => Slab::variables(),
+            Self::Device | Self::Pinned | Self::Combined | Self::Managed => Slab::plain(),
+        }
+    }
+}
+
+/// Where memory of the host is placed.
+const fn host_class(kind: Kind) -> Class {
+    const WRITE_COMBINED: u32 = 4;
+    match kind {
+        Kind::Managed => Class::Managed,
+        Kind::Pinned(flags) if flags & WRITE_COMBINED != 0 => Class::Combined,
+        _ => Class::Pinned,
+    }
 }
 
 /// The table.
@@ -105,7 +127,12 @@ impl Space {
         kind: Kind,
         owner: Owner,
     ) -> Outcome<Arc<Object>> {
-        self.allocate_in(Class::Device, size, kind, owner)
+        let class = if kind == Kind::Global {
+            Class::Variables
+        } else {
+            Class::Device
+        };
+        self.allocate_in(class, size, kind, owner)
     }
 
     /// Allocates memory that program and device share at one address.
@@ -115,12 +142,7 @@ impl Space {
         kind: Kind,
         owner: Owner,
     ) -> Outcome<Arc<Object>> {
-        let class = if kind == Kind::Managed {
-            Class::Managed
-        } else {
-            Class::Pinned
-        };
-        self.allocate_in(class, size, kind, owner)
+        self.allocate_in(host_class(kind), size, kind, owner)
     }
 
     fn allocate_in(
@@ -133,53 +155,58 @@ impl Space {
         if size == 0 {
             return Err(Code::INVALID_VALUE);
         }
-        let slab = self.slabs.entry((owner, class)).or_insert_with(Slab::plain);
-        let (base, bytes, offset) = match slab.take(size) {
-            Some(found) => found,
+        let found = self
+            .slabs
+            .entry((owner, class))
+            .or_insert_with(|| class.slab())
+            .take(size);
+        let taken = match found {
+            Some(taken) => taken,
             None => {
-                let (block, charge) = self.new_block(class, size, owner.device)?;
-                if let Some(charge) = charge {
-                    self.charges.insert(block.start, charge);
-                }
-                self.slabs
+                let block = self.new_block(class, size, owner.device)?;
+                let slab = self
+                    .slabs
                     .entry((owner, class))
-                    .or_insert_with(Slab::plain)
-                    .add(block, size)
+                    .or_insert_with(|| class.slab());
+                slab.add(block, size).ok_or(Code::OUT_OF_MEMORY)?
             }
         };
+        let (bytes, offset) = (taken.bytes, taken.offset);
         let place = match class {
-            Class::Device => Place::Behind { bytes, offset },
-            Class::Pinned | Class::Managed => Place::There { bytes, offset },
+            Class::Device | Class::Variables => Place::Behind { bytes, offset },
+            Class::Pinned | Class::Combined | Class::Managed => Place::There { bytes, offset },
         };
-        Ok(self.insert(base, size, kind, owner, place))
+        Ok(self.insert(taken.at, size, kind, owner, place, taken.block))
     }
 
-    fn new_block(
-        &mut self,
-        class: Class,
-        size: usize,
-        device: Ordinal,
-    ) -> Outcome<(Block, Option<Charge>)> {
+    fn new_block(&mut self, class: Class, size: usize, device: Ordinal) -> Outcome<Block> {
         if size > usize::MAX / 4 {
             return Err(Code::OUT_OF_MEMORY);
         }
-        let length = Slab::plain().block_for(size);
-        match class {
-            Class::Device => {
+        let length = class.slab().block_for(size);
+        let (base, bytes) = match class {
+            Class::Device | Class::Variables => {
                 let charge = self.meter(device)?.charge(length)?;
                 let (start, bytes) = self.device_block(length)?;
-                Ok((Block::new(start, length, bytes), Some(charge)))
+                self.charges.insert(start, charge);
+                (start, bytes)
             }
-            Class::Pinned | Class::Managed => {
-                let length = if size <= slab::SMALL {
-                    length
+            Class::Pinned | Class::Combined | Class::Managed => {
+                let purpose = if class == Class::Managed {
+                    Use::Managed
                 } else {
-                    round_up(size, PAGE).unwrap_or(length)
+                    Use::Shared
                 };
-                let bytes = Arc::new(Mapping::new(Use::Shared, length, BLOCK)?);
-                Ok((Block::new(bytes.start(), length, bytes), None))
+                let bytes = Arc::new(Mapping::new(purpose, length, BLOCK)?);
+                (bytes.start(), bytes)
             }
-        }
+        };
+        let facts = BlockFacts {
+            base,
+            size: length,
+            id: self.fresh_id(),
+        };
+        Ok(Block::new(facts, bytes))
     }
 
     /// Device addresses and the bytes behind them.
@@ -195,10 +222,36 @@ impl Space {
         kind: Kind,
         owner: Owner,
         place: Place,
+        block: BlockFacts,
     ) -> Arc<Object> {
-        let object = Arc::new(Object::new(base, size, kind, owner, self.fresh_id(), place));
+        let object = Arc::new(Object::new(
+            base,
+            size,
+            kind,
+            owner,
+            self.fresh_id(),
+            place,
+            block,
+        ));
         self.objects.insert(base, Arc::clone(&object));
         object
+    }
+
+    /// Fails where CUDA knows some of this memory already.
+    pub(crate) fn may_register(&self, base: usize, size: usize) -> Outcome {
+        if let Some(there) = self.is_occupied(base, size) {
+            let twice = matches!(there.kind, Kind::Registered(_));
+            return Err(if twice {
+                Code::HOST_MEMORY_ALREADY_REGISTERED
+            } else {
+                Code::INVALID_VALUE
+            });
+        }
+        if matches!(self.find(base), Found::Virtual(_)) {
+            Err(Code::INVALID_VALUE)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes memory of the program known to CUDA.
@@ -209,29 +262,38 @@ impl Space {
         flags: u32,
         owner: Owner,
     ) -> Outcome {
-        if let Some(there) = self.is_occupied(base, size) {
-            let twice = matches!(there.kind, Kind::Registered(_));
-            return Err(if twice {
-                Code::HOST_MEMORY_ALREADY_REGISTERED
-            } else {
-                Code::INVALID_VALUE
-            });
-        }
-        if matches!(self.find(base), Found::Virtual(_)) {
-            return Err(Code::INVALID_VALUE);
-        }
-        self.insert(base, size, Kind::Registered(flags), owner, Place::Foreign);
+        self.may_register(base, size)?;
+        let start = base & !(PAGE - 1);
+        let end = round_up(base + size, PAGE).ok_or(Code::INVALID_VALUE)?;
+        let block = BlockFacts {
+            base: start,
+            size: end - start,
+            id: self.fresh_id(),
+        };
+        self.insert(
+            base,
+            size,
+            Kind::Registered(flags),
+            owner,
+            Place::Foreign,
+            block,
+        );
         Ok(())
+    }
+
+    /// Makes an object known that was known before.
+    pub(crate) fn revive(&mut self, object: &Arc<Object>) {
+        self.objects.insert(object.base, Arc::clone(object));
     }
 
     /// Forgets an object; its memory goes when the last copy in flight has ended.
     pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
         let object = self.objects.remove(&base)?;
         let class = match object.kind {
-            Kind::Device | Kind::Global => Class::Device,
-            Kind::Pinned(_) => Class::Pinned,
-            Kind::Managed => Class::Managed,
-            Kind::Registered(_) | Kind::Pool(_) => return Some(object),
+            Kind::Device => Class::Device,
+            Kind::Global => Class::Variables,
+            kind @ (Kind::Pinned(_) | Kind::Managed) => host_class(kind),
+            Kind::Registered(_) | Kind::Pool(_) | Kind::Graph => return Some(object),
         };
         let owner = Owner {
             device: object.device,
@@ -245,9 +307,9 @@ impl Space {
     }
 
     fn retire(&mut self, block: &Block, class: Class) {
-        drop(self.charges.remove(&block.start));
-        if class == Class::Device {
-            self.arena.give(block.start, block.length);
+        drop(self.charges.remove(&block.facts.base));
+        if matches!(class, Class::Device | Class::Variables) {
+            self.arena.give(block.facts.base, block.facts.size);
         }
     }
 
@@ -260,7 +322,7 @@ impl Space {
             .map(|object| object.base)
             .collect();
         for base in gone {
-            drop(self.remove(base));
+            self.objects.remove(&base);
         }
         let slabs: Vec<_> = self
             .slabs
@@ -275,7 +337,9 @@ impl Space {
                 .map(|mut slab| slab.drain())
                 .unwrap_or_default()
             {
-                self.retire(&block, key.1);
+                // The addresses are not used again: what a program still holds must keep failing.
+                drop(self.charges.remove(&block.facts.base));
+                block.bury();
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::array::Array;
 use super::code::{Code, Outcome};
 use super::machine::Machine;
-use super::operand::{Operand, Piece, Role, View};
+use super::operand::{Operand, Piece, Reach, Role, View};
 use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
 
 /// What the caller says an operand is.
@@ -72,6 +72,15 @@ pub(crate) struct CopySpec {
 }
 
 impl CopySpec {
+    /// Whether rows and slices are as long as the sides say.
+    pub(crate) fn fits_its_pitch(&self) -> bool {
+        let Shape { width, height, .. } = self.shape;
+        let fits = |side: &Corner| {
+            (side.pitch == 0 || width <= side.pitch) && (side.height == 0 || height <= side.height)
+        };
+        fits(&self.dst) && fits(&self.src)
+    }
+
     /// Checks the copy. Nothing to be moved is nothing to be checked.
     pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Transfer>> {
         if self.shape.is_empty() {
@@ -94,9 +103,6 @@ impl CopySpec {
 impl Corner {
     /// What can be said without looking anything up.
     fn check(&self, shape: Shape) -> Outcome {
-        if self.lod != 0 {
-            return Err(Code::INVALID_VALUE);
-        }
         if self.sort == Sort::Array {
             return if self.array == 0 {
                 Err(Code::INVALID_VALUE)
@@ -106,9 +112,7 @@ impl Corner {
         }
         let row = self.x.checked_add(shape.width).ok_or(Code::INVALID_VALUE);
         let too_narrow = self.pitch != 0 && row? > self.pitch;
-        let too_low = self.height != 0
-            && self.y.saturating_add(shape.height) > self.height
-            && shape.depth > 1;
+        let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height;
         if self.address == 0 || too_narrow || too_low {
             Err(Code::INVALID_VALUE)
         } else {
@@ -118,11 +122,14 @@ impl Corner {
 
     fn resolve(&self, machine: &Machine, shape: Shape, role: Role) -> Outcome<(Side, bool)> {
         if self.sort == Sort::Array {
-            let array = machine.arrays.get(self.array).ok_or(Code::INVALID_VALUE)?;
+            let array = machine
+                .arrays
+                .follow(self.array)
+                .map_err(|_garbage| Code::INVALID_VALUE)?;
             return Ok((self.in_bounds(&array, shape)?, false));
         }
         let pitch = if self.pitch == 0 {
-            self.x + shape.width
+            self.x.wrapping_add(shape.width)
         } else {
             self.pitch
         };
@@ -131,18 +138,14 @@ impl Corner {
         } else {
             self.height
         };
-        let slice = pitch.checked_mul(rows).ok_or(Code::INVALID_VALUE)?;
+        let slice = pitch.wrapping_mul(rows);
         let before = slice
-            .checked_mul(self.z)
-            .zip(pitch.checked_mul(self.y))
-            .ok_or(Code::INVALID_VALUE)?;
-        let start = self
-            .address
-            .wrapping_add(before.0)
-            .wrapping_add(before.1)
-            .wrapping_add(self.x);
-        let extent = shape.extent(pitch, slice).ok_or(Code::INVALID_VALUE)?;
+            .wrapping_mul(self.z)
+            .wrapping_add(pitch.wrapping_mul(self.y));
+        let start = self.address.wrapping_add(before).wrapping_add(self.x);
+        let extent = shape.extent(pitch, slice);
         let operand = machine.space().operand(start, extent, self.view, role)?;
+        // With HMM devices reach pageable memory: documented, not measured.
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
@@ -157,9 +160,8 @@ impl Corner {
         let inside = fits(self.x, shape.width, array.row)
             && fits(self.y, shape.height, array.rows)
             && fits(self.z, shape.depth, array.slices);
-        let aligned =
-            self.x.is_multiple_of(array.element) && shape.width.is_multiple_of(array.element);
-        if !inside || !aligned {
+        // Copies need not be aligned to elements.
+        if !inside {
             return Err(Code::INVALID_VALUE);
         }
         let slice = array.row * array.rows;
@@ -171,6 +173,8 @@ impl Corner {
             pitch: array.row,
             slice,
             pageable: false,
+            host: false,
+            remote: true,
         })
     }
 }
@@ -194,7 +198,7 @@ impl FillSpec {
     /// Checks the memset.
     pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Filling>> {
         let unit = self.pattern.width();
-        let width = self.width.checked_mul(unit).ok_or(Code::INVALID_VALUE)?;
+        let width = self.width.wrapping_mul(unit);
         let shape = Shape {
             width,
             height: self.height,
@@ -208,15 +212,15 @@ impl FillSpec {
         if self.address == 0 || pitch < width || !aligned {
             return Err(Code::INVALID_VALUE);
         }
-        let extent = shape.extent(pitch, 0).ok_or(Code::INVALID_VALUE)?;
-        let operand = machine.space().operand(
-            self.address,
-            extent,
-            View::Device(self.device),
-            Role::Destination,
-        )?;
+        let extent = shape.extent(pitch, 0);
+        let operand =
+            machine
+                .space()
+                .operand(self.address, extent, View(self.device), Role::Filled)?;
         self.permit(&operand, machine)?;
         Ok(Some(Filling {
+            poisonous: operand.wraps,
+            registered: operand.known && operand.pieces.iter().any(|piece| piece.keep.is_none()),
             dst: Side::of(operand, pitch, 0),
             pattern: self.pattern,
             shape,
@@ -224,14 +228,23 @@ impl FillSpec {
     }
 
     fn permit(&self, operand: &Operand, machine: &Machine) -> Outcome {
-        if !operand.known && !machine.config.hmm || operand.wraps {
+        if !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
-        match operand.device {
-            Some(device) if device != self.device && !machine.reaches(self.context, device) => {
-                Err(Code::INVALID_VALUE)
+        let own = operand.device.is_none_or(|device| device == self.device);
+        let reachable = match operand.reach {
+            Reach::Granted => true,
+            Reach::Peers => {
+                own || operand
+                    .device
+                    .is_some_and(|device| machine.reaches(self.context, device))
             }
-            _ => Ok(()),
+            Reach::Own => own,
+        };
+        if reachable {
+            Ok(())
+        } else {
+            Err(Code::INVALID_VALUE)
         }
     }
 }

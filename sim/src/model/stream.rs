@@ -132,7 +132,18 @@ impl Stream {
         self.context
             .upgrade()
             .filter(|context| context.is_alive())
-            .ok_or(Code::CONTEXT_IS_DESTROYED)
+            .ok_or_else(|| self.orphaned())
+    }
+
+    /// Its context is gone; where another one has taken over the handle, the stream is a stranger there.
+    fn orphaned(&self) -> Code {
+        let successor =
+            super::machine::machine().and_then(|machine| machine.context(self.context_handle));
+        if successor.is_ok() {
+            Code::INVALID_HANDLE
+        } else {
+            Code::CONTEXT_IS_DESTROYED
+        }
     }
 
     pub(crate) const fn context_handle(&self) -> usize {

@@ -31,14 +31,14 @@ impl Shape {
         self.width == 0 || self.height == 0 || self.depth == 0
     }
 
-    /// Bytes from the first to the last, or nothing where that is no number.
-    pub(crate) fn extent(self, pitch: usize, slice: usize) -> Option<usize> {
+    /// Bytes from the first to the last, counted as the driver counts: it may wrap.
+    pub(crate) const fn extent(self, pitch: usize, slice: usize) -> usize {
         if self.is_empty() {
-            return Some(0);
+            return 0;
         }
-        let rows = pitch.checked_mul(self.height - 1)?;
-        let slices = slice.checked_mul(self.depth - 1)?;
-        rows.checked_add(slices)?.checked_add(self.width)
+        let rows = pitch.wrapping_mul(self.height - 1);
+        let slices = slice.wrapping_mul(self.depth - 1);
+        rows.wrapping_add(slices).wrapping_add(self.width)
     }
 }
 
@@ -53,18 +53,29 @@ pub(crate) struct Side {
     /// From slice to slice.
     pub(crate) slice: usize,
     pub(crate) pageable: bool,
+    /// Memory of the host, pageable or not.
+    pub(crate) host: bool,
+    /// Lives on a device, where the program cannot look.
+    pub(crate) remote: bool,
 }
 
 impl Side {
     pub(crate) fn of(operand: Operand, pitch: usize, slice: usize) -> Self {
-        let pageable = operand.is_pageable();
         Self {
+            pageable: operand.is_pageable(),
+            host: operand.host,
+            remote: operand.device.is_some(),
             pieces: operand.pieces,
             offset: 0,
             pitch,
             slice,
-            pageable,
         }
+    }
+
+    /// Where a row begins.
+    const fn start(&self, y: usize, z: usize) -> usize {
+        z.wrapping_mul(self.slice)
+            .wrapping_add(y.wrapping_mul(self.pitch))
     }
 
     /// Address of a byte, how many follow it in one piece, and whether they may fault.
@@ -105,28 +116,36 @@ pub(crate) enum Thread {
 impl Transfer {
     /// Carries the copy out.
     pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
-        if self.poisonous {
-            return Err(Fault);
-        }
         let Shape {
             width,
             height,
             depth,
         } = self.shape;
+        if self.poisonous {
+            if thread == Thread::Caller && (self.dst.host || self.src.host) {
+                self.run_wild();
+            }
+            return Err(Fault);
+        }
         if height == 1 && depth == 1 || self.is_one_run() {
             return self.row(0, 0, width * height * depth, thread);
         }
         for z in 0..depth {
             for y in 0..height {
-                self.row(
-                    z * self.dst.slice + y * self.dst.pitch,
-                    z * self.src.slice + y * self.src.pitch,
-                    width,
-                    thread,
-                )?;
+                self.row(self.dst.start(y, z), self.src.start(y, z), width, thread)?;
             }
         }
         Ok(())
+    }
+
+    /// With a side on the host it is this thread that copies, and it goes on until it meets a hole in memory.
+    fn run_wild(&self) {
+        if let (Some((dst, ..)), Some((src, ..))) =
+            (self.dst.at(self.dst.offset), self.src.at(self.src.offset))
+        {
+            // SAFETY: none for the program's memory: hardware overwrites it in the same way, and then faults.
+            unsafe { bytes::move_bytes(dst, src, self.shape.width) };
+        }
     }
 
     fn is_one_run(&self) -> bool {
@@ -143,9 +162,14 @@ impl Transfer {
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
-            let (to, room, dst_foreign) = self.dst.at(self.dst.offset + dst + done).ok_or(Fault)?;
-            let (from, there, src_foreign) =
-                self.src.at(self.src.offset + src + done).ok_or(Fault)?;
+            let (to, room, dst_foreign) = self
+                .dst
+                .at(self.dst.offset.wrapping_add(dst) + done)
+                .ok_or(Fault)?;
+            let (from, there, src_foreign) = self
+                .src
+                .at(self.src.offset.wrapping_add(src) + done)
+                .ok_or(Fault)?;
             let step = room.min(there).min(count - done);
             let foreign = match (dst_foreign, src_foreign) {
                 (false, false) => Foreign::Neither,
@@ -183,6 +207,8 @@ impl Transfer {
             pitch: width,
             slice: width * height,
             pageable: false,
+            host: false,
+            remote: true,
         };
         let inward = Self {
             dst: side(piece.clone()),
@@ -225,6 +251,10 @@ pub(crate) struct Filling {
     pub(crate) pattern: Pattern,
     /// In bytes.
     pub(crate) shape: Shape,
+    /// As for a copy.
+    pub(crate) poisonous: bool,
+    /// Registered memory: the device holds its pages and stores into them even where the program has let them go.
+    pub(crate) registered: bool,
 }
 
 impl Filling {
@@ -235,6 +265,13 @@ impl Filling {
             height,
             depth,
         } = self.shape;
+        if self.poisonous {
+            return Err(Fault);
+        }
+        if self.registered {
+            let _pages_that_are_gone_are_the_devices_alone = self.by_copies();
+            return Ok(());
+        }
         if self.dst.pieces.iter().any(|piece| piece.keep.is_none()) && thread == Thread::Worker {
             return self.by_copies();
         }
@@ -242,7 +279,7 @@ impl Filling {
             for y in 0..height {
                 let mut done = 0;
                 while done < width {
-                    let at = self.dst.offset + z * self.dst.slice + y * self.dst.pitch + done;
+                    let at = self.dst.offset.wrapping_add(self.dst.start(y, z)) + done;
                     let (to, room, _) = self.dst.at(at).ok_or(Fault)?;
                     let step = room.min(width - done);
                     self.store(to, step);
@@ -274,6 +311,8 @@ impl Filling {
             pitch: 0,
             slice: 0,
             pageable: false,
+            host: false,
+            remote: true,
         };
         let dst = Side {
             pieces: self.dst.pieces.clone(),

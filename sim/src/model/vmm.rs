@@ -77,6 +77,8 @@ pub(crate) struct Map {
     pub(crate) size: usize,
     offset: usize,
     pub(crate) memory: Arc<Physical>,
+    /// Every mapping is a buffer of its own, also of the same memory.
+    pub(crate) id: u64,
     access: Vec<(Ordinal, Protection)>,
 }
 
@@ -86,15 +88,6 @@ impl Map {
             .iter()
             .find(|(who, _)| *who == device)
             .map_or(Protection::None, |(_, what)| *what)
-    }
-
-    /// The best that any device may do.
-    pub(crate) fn best_access(&self) -> Protection {
-        self.access
-            .iter()
-            .map(|(_, what)| *what)
-            .max()
-            .unwrap_or(Protection::None)
     }
 
     /// Where the bytes of `address` are, and how many follow.
@@ -254,19 +247,21 @@ impl Space {
         handle: usize,
     ) -> Outcome {
         let memory = Arc::clone(self.physical(handle)?);
-        let aligned = [base, size, offset]
-            .iter()
-            .all(|value| value.is_multiple_of(GRANULARITY));
-        let enough = offset
-            .checked_add(size)
-            .is_some_and(|end| end <= memory.size);
+        if !base.is_multiple_of(GRANULARITY) || size == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        // Only whole handles can be mapped.
+        if offset != 0 || size != memory.size {
+            return Err(Code::NOT_SUPPORTED);
+        }
+        let id = self.fresh_id();
         let reservation = self.reservation_of(base, size)?;
         let taken = reservation
             .maps
             .range(..base + size)
             .next_back()
             .is_some_and(|(_, map)| map.base + map.size > base);
-        if !aligned || !enough || taken {
+        if taken {
             return Err(Code::INVALID_VALUE);
         }
         reservation.maps.insert(
@@ -276,26 +271,31 @@ impl Space {
                 size,
                 offset,
                 memory,
+                id,
                 access: Vec::new(),
             },
         );
         Ok(())
     }
 
-    /// Unmaps whole mappings: a part of one is refused.
+    /// Unmaps whole mappings and holes: a part of a mapping is refused.
     pub(crate) fn unmap(&mut self, base: usize, size: usize) -> Outcome {
-        let reservation = self.reservation_of(base, size)?;
-        let inside = covering(reservation, base, size)?;
-        let first = inside.first().copied().ok_or(Code::INVALID_VALUE)?;
-        let last = inside.last().copied().ok_or(Code::INVALID_VALUE)?;
-        let end = reservation
-            .maps
-            .get(&last)
-            .map_or(0, |map| map.base + map.size);
-        if first != base || end != base + size {
+        if !base.is_multiple_of(GRANULARITY) || !size.is_multiple_of(GRANULARITY) {
             return Err(Code::INVALID_VALUE);
         }
-        for start in inside {
+        let reservation = self.reservation_of(base, size)?;
+        let end = base + size;
+        let touched = reservation
+            .maps
+            .values()
+            .filter(|map| map.base < end && map.base + map.size > base);
+        let (inside, cut): (Vec<_>, Vec<_>) = touched
+            .map(|map| (map.base, map.base + map.size))
+            .partition(|&(from, to)| from >= base && to <= end);
+        if !cut.is_empty() {
+            return Err(Code::INVALID_VALUE);
+        }
+        for (start, _) in inside {
             reservation.maps.remove(&start);
         }
         Ok(())
@@ -309,7 +309,15 @@ impl Space {
         what: Protection,
     ) -> Outcome {
         let reservation = self.reservation_of(base, size)?;
-        for start in covering(reservation, base, size)? {
+        let starts = covering(reservation, base, size)?;
+        let end = starts
+            .last()
+            .and_then(|last| reservation.maps.get(last))
+            .map_or(0, |map| map.base + map.size);
+        if starts.first() != Some(&base) || end != base + size {
+            return Err(Code::INVALID_VALUE);
+        }
+        for start in starts {
             if let Some(map) = reservation.maps.get_mut(&start) {
                 map.access.retain(|(device, _)| *device != who);
                 map.access.push((who, what));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The attributes, those that every driver knows first. `P2P_TOKENS` is never among them: asking
 /// for it has a side effect.
-const LIST: [A; 12] = [
+const LIST: [A; 14] = [
     A::CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
     A::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL,
     A::CU_POINTER_ATTRIBUTE_IS_MANAGED,
@@ -22,10 +22,13 @@ const LIST: [A; 12] = [
     A::CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE,
     A::CU_POINTER_ATTRIBUTE_ACCESS_FLAGS,
     A::CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE,
+    A::CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR,
+    A::CU_POINTER_ATTRIBUTE_MAPPING_SIZE,
 ];
 
-/// How many of the list a driver may be asked for: all, without pools, without ranges.
-const LEVELS: [usize; 4] = [12, 11, 10, 6];
+/// How many of the list a driver may be asked for: all, without mappings, without pools, without
+/// access, without ranges.
+const LEVELS: [usize; 5] = [14, 12, 11, 10, 6];
 
 /// How many attributes the driver behind a table knows.
 #[derive(Debug)]
@@ -94,5 +97,8 @@ fn read(values: &[u64; LIST.len()], count: usize) -> Attributes {
             Access::from_flags(u64::from(low(flags)))
         }),
         pool: asked(11),
+        mapping: asked(13)
+            .filter(|&bytes| bytes > 0)
+            .map(|bytes| Span::sized(values[12], bytes)),
     }
 }

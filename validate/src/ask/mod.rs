@@ -31,6 +31,8 @@ pub struct Attributes {
     pub device_pointer: Option<u64>,
     /// `RANGE_START_ADDR` and `RANGE_SIZE`.
     pub range: Option<Span>,
+    /// `MAPPING_BASE_ADDR` and `MAPPING_SIZE`.
+    pub mapping: Option<Span>,
     /// `MAPPED`.
     pub mapped: Option<bool>,
     /// `CONTEXT`.
@@ -94,7 +96,8 @@ pub trait Ask {
         Access::Unknown
     }
 
-    /// What an array is.
+    /// What an array is. A driver follows the handle: it is only asked for arrays that are known to
+    /// be alive, or whose handle is an address of this process at least.
     fn array(&self, handle: u64) -> Option<ArrayFacts> {
         let _ = handle;
         None

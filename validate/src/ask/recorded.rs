@@ -19,7 +19,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Adds what CUDA says of every address in `span`.
+    /// Adds what CUDA says of every address in `span`; the device pointer is that of its start.
     #[must_use]
     pub fn with(mut self, span: Span, attributes: Attributes) -> Self {
         self.pointers.push((span, attributes));
@@ -66,6 +66,7 @@ impl Recorded {
     #[must_use]
     pub fn with_array(mut self, array: ArrayFacts) -> Self {
         self.arrays.insert(array.handle, array);
+        self.words.insert(array.handle & !7, 0);
         self
     }
 
@@ -83,13 +84,17 @@ impl Ask for Recorded {
             .pointers
             .iter()
             .find(|(span, _)| span.contains(address));
-        Pointer::Known(known.map_or(
-            Attributes {
-                ordinal: -2,
-                ..Attributes::default()
-            },
-            |(_, attributes)| *attributes,
-        ))
+        let known = known.map(|(span, attributes)| Attributes {
+            device_pointer: attributes.device_pointer.map(|pointer| match pointer {
+                0 => 0,
+                start => start.wrapping_add(address - span.start),
+            }),
+            ..*attributes
+        });
+        Pointer::Known(known.unwrap_or(Attributes {
+            ordinal: -2,
+            ..Attributes::default()
+        }))
     }
 
     fn mapped_range(&self, address: u64) -> Option<Span> {

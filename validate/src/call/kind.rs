@@ -40,6 +40,19 @@ impl Kind {
         }
     }
 
+    /// C's number.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        match self {
+            Self::HostToHost => 0,
+            Self::HostToDevice => 1,
+            Self::DeviceToHost => 2,
+            Self::DeviceToDevice => 3,
+            Self::Default => 4,
+            Self::Invalid(raw) => raw,
+        }
+    }
+
     /// The name that the runtime's header gives it, or the number.
     #[must_use]
     pub fn name(self) -> String {

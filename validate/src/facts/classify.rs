@@ -19,6 +19,12 @@ pub fn classify(attributes: &Attributes) -> Option<Owner> {
     let class = class_of(attributes)?;
     let mut owner = Owner::of(class);
     owner.range = attributes.range;
+    // The range of virtual memory is its reservation; what is mapped of it is smaller.
+    if matches!(class, Class::Virtual | Class::NoAccess)
+        && let (Some(range), Some(mapping)) = (attributes.range, attributes.mapping)
+    {
+        owner.range = Some(range.common(mapping)).filter(|part| !part.is_empty());
+    }
     owner.device = (attributes.ordinal >= 0).then_some(attributes.ordinal);
     owner.context = attributes.context.filter(|&context| context != 0);
     owner.pool = attributes.pool.filter(|&pool| pool != 0);

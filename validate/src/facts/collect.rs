@@ -37,7 +37,12 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     }
     if let Action::Copy3D(copy) = &call.action {
         let array = |place: &Place| match *place {
-            Place::Array { handle, .. } | Place::Both { handle, .. } => ask.array(handle),
+            Place::Array { handle, .. } | Place::Both { handle, .. } => {
+                let alive = registry.and_then(|registry| registry.array(handle));
+                let mapped = || matches!(ask.host(handle), Host::Mapped(_));
+                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some() || mapped());
+                usable.then(|| ask.array(handle))?
+            }
             _ => None,
         };
         facts.arrays = [array(&copy.dst), array(&copy.src)];
@@ -71,8 +76,8 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
     facts
 }
 
-/// Adds what is known of the call's stream. A dead handle must not be asked about: the driver
-/// follows it.
+/// Adds what is known of the call's stream. Only a stream that is known to be alive is asked about:
+/// the driver follows the handle, and a dead one would kill the process in our question.
 fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut Environment) {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
@@ -158,29 +163,31 @@ impl Sources<'_> {
                 };
             }
             Pointer::Known(attributes) => match super::classify(&attributes) {
-                Some(owner) => self.known(owner, at, environment),
+                Some(owner) => self.known(owner, at, environment, attributes.mapping.is_some()),
                 None if depth == Depth::Quick => Owner::of(Class::Foreign),
                 None => self.host(at, rest),
             },
         };
         match entry {
             Some(Entry::Live(seen)) => merge(&mut owner, seen),
-            Some(Entry::Dead(dead)) if owner.class.is_nothing() => bury(&mut owner, dead),
+            Some(Entry::Dead(dead)) if owner.is_nowhere() => bury(&mut owner, dead),
             Some(Entry::Dead(_)) | None => {}
         }
         owner
     }
 
     /// Adds to CUDA memory what the pointer's attributes leave open.
-    fn known(&self, mut owner: Owner, at: u64, environment: &Environment) -> Owner {
+    fn known(&self, mut owner: Owner, at: u64, environment: &Environment, exact: bool) -> Owner {
         if !matches!(owner.class, Class::Virtual | Class::NoAccess) {
             return owner;
         }
-        // The attributes describe the reservation; this says what of it is mapped. It needs a
+        // Older drivers describe the reservation; this says what of it is mapped. It needs a
         // current context, and access.
-        let mapped = self.ask.mapped_range(at);
-        if mapped.is_some() || owner.class == Class::Virtual {
-            owner.range = mapped;
+        if !exact {
+            let mapped = self.ask.mapped_range(at);
+            if mapped.is_some() || owner.class == Class::Virtual {
+                owner.range = mapped;
+            }
         }
         if environment.current == super::Current::None {
             owner.reachable = None;
@@ -209,7 +216,7 @@ impl Sources<'_> {
             }
             Host::Unmapped { next } => {
                 let mut owner = Owner::of(Class::Unmapped);
-                let end = next.unwrap_or(rest.end).max(at + 1);
+                let end = next.unwrap_or(rest.end).max(at.saturating_add(1));
                 owner.range = Some(Span::new(at, end));
                 owner
             }
@@ -270,7 +277,9 @@ impl Sources<'_> {
         };
         let owner = super::classify(&attributes)?;
         let start = match self.ask.mapped_range(at) {
-            Some(mapped) if owner.class == Class::Virtual => mapped.start,
+            Some(mapped) if owner.class == Class::Virtual && attributes.mapping.is_none() => {
+                mapped.start
+            }
             _ => owner.range?.start,
         };
         Some(start.clamp(part.start + 1, at))
@@ -339,6 +348,8 @@ impl Sources<'_> {
 
 /// What the registry saw is added to what the driver confirmed.
 fn merge(owner: &mut Owner, seen: Owner) {
+    // A registration that the registry saw as read-only is, whatever an older driver says of it.
+    let read_only = seen.access == Access::Read && owner.access != Access::None;
     let same_start = match (owner.range, seen.range) {
         (Some(one), Some(two)) => one.start == two.start || seen.class == Class::Virtual,
         _ => true,
@@ -357,6 +368,9 @@ fn merge(owner: &mut Owner, seen: Owner) {
     if refines {
         owner.class = seen.class;
         owner.permissions = seen.permissions.or(owner.permissions);
+    }
+    if read_only {
+        owner.access = Access::Read;
     }
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;

@@ -17,6 +17,7 @@ pub use owner::{End, Origin, Owner, Segment};
 
 use crate::{Call, Operand, Role, Span};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// What is known of one operand.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +111,28 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether the parts of every operand come in order of address, as everything expects.
+    fn is_in_order(&self) -> bool {
+        let sorted = |facts: &OperandFacts| facts.segments.is_sorted_by_key(|one| one.part.start);
+        self.operands.iter().all(sorted) && self.entries.iter().all(|(_, part)| part.is_in_order())
+    }
+
+    /// The same facts with the parts of every operand in order of address.
+    #[must_use]
+    pub fn in_order(&self) -> Cow<'_, Self> {
+        if self.is_in_order() {
+            return Cow::Borrowed(self);
+        }
+        let mut facts = self.clone();
+        for operand in &mut facts.operands {
+            operand.segments.sort_by_key(|one| one.part.start);
+        }
+        for (_, part) in &mut facts.entries {
+            *part = part.in_order().into_owned();
+        }
+        Cow::Owned(facts)
+    }
+
     /// The facts about one side.
     #[must_use]
     pub fn operand(&self, role: Role) -> Option<&OperandFacts> {

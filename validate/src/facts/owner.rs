@@ -89,6 +89,16 @@ impl Owner {
         }
     }
 
+    /// Whether nothing can be there: no memory, or address space that nobody may touch, as drivers
+    /// keep for themselves.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        let closed = self
+            .permissions
+            .is_some_and(|all| !all.readable() && !all.execute);
+        self.class.is_nothing() || self.class == Class::Pageable && closed
+    }
+
     /// Whether host code can read it.
     #[must_use]
     pub fn host_readable(&self) -> Option<bool> {

@@ -7,7 +7,7 @@
 use super::{Missing, Prediction, codes};
 use crate::call::{Action, Demand};
 use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
-use crate::{Call, OperandFacts, Role};
+use crate::{Call, OperandFacts, Order, Role};
 use smallvec::SmallVec;
 
 const PAGE: u64 = 4096;
@@ -51,11 +51,12 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if wraps == 0 {
         return host(&touched);
     }
+    let waits = matches!(call.order, Order::Synchronous(_));
     // The copy runs through the whole address space. Where the host does it, it dies on the way;
     // where the device does, the context.
+    let by_host = !touched.is_empty() || waits && facts.operands.iter().any(host_reaches);
     match host(&touched) {
-        Prediction::Success if wraps < facts.operands.len() => Prediction::Crash,
-        Prediction::Success if facts.operands.iter().any(host_reaches) => Prediction::Crash,
+        Prediction::Success if by_host => Prediction::Crash,
         Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
         fault => fault,
     }
@@ -72,10 +73,11 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let role = facts.operand.role;
     match facts.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess
-            if matches!(call.action, Action::Peer(_)) && elsewhere(facts, environment) =>
-        {
-            Opinion::Missing(Missing::Measurement)
+        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+            match permitted(facts.access, role) {
+                Opinion::Fine => Opinion::Missing(Missing::Range(role)),
+                other => other,
+            }
         }
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
@@ -112,7 +114,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         return Opinion::Refused;
     }
     let peer = matches!(call.action, Action::Peer(_));
+    let address = facts.operand.address;
+    let moved = owner
+        .device_pointer
+        .is_some_and(|pointer| pointer != address);
     match owner.class {
+        // Documented to fail later; nobody has measured a system that has such addresses.
+        Class::Pinned | Class::Registered if moved && facts.operand.demand == Demand::Cuda => {
+            Opinion::Missing(Missing::Measurement)
+        }
         Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
@@ -152,12 +162,18 @@ fn in_owner(facts: &OperandFacts) -> Opinion {
         return Opinion::Missing(Missing::Range(facts.operand.role));
     }
     let offset = facts.operand.address - range.start;
-    let extent = facts.operand.shape.wrapping_extent();
+    let shape = &facts.operand.shape;
+    let extent = shape.wrapping_extent();
+    // Rows that lie elsewhere than their sum says. Measured: a distance of exactly 2^64 is accepted.
+    let astray = shape.extent().is_none() && extent != shape.width;
     let wrapped = offset.wrapping_add(extent);
     match offset.checked_add(extent) {
+        Some(end) if end <= range.bytes() && astray => Opinion::Wraps,
         Some(end) if end <= range.bytes() => Opinion::Fine,
         Some(_) => Opinion::Refused,
         // Measured: an end at the very start of the allocation is refused.
+        // Virtual memory is walked mapping by mapping, which no wrapped range passes.
+        None if facts.class() == Class::Virtual => Opinion::Refused,
         None if wrapped > 0 && wrapped <= range.bytes() => Opinion::Wraps,
         None => Opinion::Refused,
     }
@@ -192,6 +208,9 @@ fn host(touched: &[&OperandFacts]) -> Prediction {
 /// The offset of the first byte of an operand that host code cannot touch as the call would.
 pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<u64>, Missing> {
     let role = facts.operand.role;
+    if facts.head().is_some_and(Owner::is_nowhere) {
+        return Ok(Some(0));
+    }
     for segment in &facts.segments {
         let Some(offset) = facts.operand.shape.first_touched(segment.part) else {
             continue;

@@ -10,7 +10,7 @@ mod status;
 
 pub(crate) use memory::{elsewhere, first_untouchable};
 pub(crate) use other::{BadAttributes, bad_attributes};
-pub(crate) use plane::{Narrow, array_called_host, outside, too_narrow};
+pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
 
 use crate::call::{Action, Kind};
@@ -81,7 +81,11 @@ type Stopped = Option<Prediction>;
 /// Says what CUDA will answer to a call, from facts about it.
 #[must_use]
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
-    if let Some(stopped) = surroundings(call, facts).or_else(|| arguments(call, facts)) {
+    let stopped = surroundings(call, facts)
+        .or_else(|| early(call, facts))
+        .or_else(|| capture(call, facts))
+        .or_else(|| arguments(call, facts));
+    if let Some(stopped) = stopped {
         return stopped;
     }
     let answer = match &call.action {
@@ -128,7 +132,35 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if environment.stream_dead == Some(true) {
         return Some(Prediction::Crash);
     }
-    match (&call.action, environment.capture) {
+    None
+}
+
+/// What is refused before anybody asks whether a stream captures: a batch on the legacy stream;
+/// pitches that the runtime checks, before the kind; the kind; ordinals; pitches that the driver
+/// checks.
+fn early(call: &Call, facts: &Facts) -> Stopped {
+    if let Action::Batch(_) = call.action {
+        let legacy = call.stream() == Stream::Legacy;
+        return legacy.then_some(Prediction::Status(codes::INVALID_VALUE));
+    }
+    if is_empty(call) {
+        return None;
+    }
+    let narrow = plane::too_narrow(call);
+    let refused = narrow.map(|(_, _, code)| Prediction::Status(code));
+    if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
+        return refused;
+    }
+    let later = plane::is_checked_late(call, narrow.map(|(_, what, _)| what));
+    kind(call)
+        .or_else(|| other::ordinals(call, facts))
+        .or_else(|| plane::invalid_sides(call))
+        .or(refused.filter(|_| !later))
+}
+
+/// What stops a call because of a capture.
+fn capture(call: &Call, facts: &Facts) -> Stopped {
+    match (&call.action, facts.environment.capture) {
         (Action::Batch(_) | Action::Peer(_), Capture::ThisStream) => {
             Some(Prediction::Status(codes::CAPTURE_UNSUPPORTED))
         }
@@ -147,7 +179,7 @@ const fn moves(action: &Action) -> bool {
     )
 }
 
-/// What stops a call for its arguments alone: pitches before the kind, the kind before null.
+/// What stops a call for its arguments alone.
 fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if matches!(call.action, Action::Batch(_)) {
         return None;
@@ -155,9 +187,8 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return Some(Prediction::Success);
     }
-    let early = plane::pitch(call).or_else(|| kind(call));
-    if early.is_some() {
-        return early;
+    if let Some((_, _, code)) = plane::too_narrow(call) {
+        return Some(Prediction::Status(code));
     }
     let null = facts
         .operands
@@ -166,7 +197,7 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if null {
         return Some(Prediction::Status(codes::INVALID_VALUE));
     }
-    plane::arrays(call, facts).or_else(|| other::arguments(call, facts))
+    plane::arrays(call, facts).or_else(|| other::arguments(call))
 }
 
 /// What stops a call for its kind alone.

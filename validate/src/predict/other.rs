@@ -2,29 +2,31 @@
 
 use super::{Missing, Prediction, Stopped, codes, memory};
 use crate::call::{Action, Batch, Register};
-use crate::facts::{Class, Facts};
+use crate::facts::{Class, Facts, Owner};
 use crate::{Call, Role, Stream};
 
-/// What stops a call of these for its arguments alone.
-pub(super) fn arguments(call: &Call, facts: &Facts) -> Stopped {
-    match &call.action {
-        Action::Peer(copy) => {
-            let ordinals = [copy.dst_device, copy.src_device];
-            let Some(count) = facts.environment.devices else {
-                return Some(Prediction::CannotTell(Missing::Measurement));
-            };
-            let none = ordinals
-                .iter()
-                .any(|&ordinal| ordinal < 0 || ordinal >= count);
-            none.then_some(Prediction::Status(codes::INVALID_DEVICE))
-        }
-        Action::Fill(fill) => {
-            let odd = !fill.dst.is_multiple_of(fill.element)
-                || fill.height > 1 && !fill.pitch.is_multiple_of(fill.element);
-            odd.then_some(Prediction::Status(codes::INVALID_VALUE))
-        }
-        _ => None,
-    }
+/// What stops a peer copy for the devices that it names.
+pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
+    let Action::Peer(copy) = &call.action else {
+        return None;
+    };
+    let Some(count) = facts.environment.devices else {
+        return Some(Prediction::CannotTell(Missing::Measurement));
+    };
+    let none = [copy.dst_device, copy.src_device]
+        .iter()
+        .any(|&ordinal| ordinal < 0 || ordinal >= count);
+    none.then_some(Prediction::Status(codes::INVALID_DEVICE))
+}
+
+/// What stops a fill for its arguments alone.
+pub(super) fn arguments(call: &Call) -> Stopped {
+    let Action::Fill(fill) = &call.action else {
+        return None;
+    };
+    let odd = !fill.dst.is_multiple_of(fill.element)
+        || fill.height > 1 && !fill.pitch.is_multiple_of(fill.element);
+    odd.then_some(Prediction::Status(codes::INVALID_VALUE))
 }
 
 /// What is wrong with a batch's attributes.
@@ -105,7 +107,12 @@ pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     if classes().any(|class| class == Class::Registered) {
         return Prediction::Status(codes::ALREADY_REGISTERED);
     }
-    // The driver does not tell allocated (1) from registered (712) page-locked memory.
+    // The driver does not tell allocated (1) from registered (712) page-locked memory; the
+    // registry does.
+    let allocated = |owner: &Owner| owner.class == Class::Pinned && owner.origin.call.is_some();
+    if operand.segments.iter().any(|one| allocated(&one.owner)) {
+        return refused;
+    }
     if classes().any(|class| class == Class::Pinned) {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));
     }
@@ -148,10 +155,10 @@ pub(super) fn unregister(address: u64, facts: &Facts) -> Prediction {
         Class::Null => refused,
         Class::Registered if at_base => Prediction::Success,
         Class::Registered | Class::Pinned if !at_base => refused,
-        Class::Pinned => Prediction::CannotTell(Missing::Owner(Role::Subject)),
-        class if class.is_cuda() => refused,
-        Class::Pageable | Class::Foreign => Prediction::Status(codes::NOT_REGISTERED),
-        _ => Prediction::CannotTell(Missing::Measurement),
+        Class::Pinned if owner.origin.call.is_some() => refused,
+        Class::Unknown | Class::Pinned => Prediction::CannotTell(Missing::Owner(Role::Subject)),
+        class if class.is_cuda() || class == Class::NoAccess => refused,
+        _ => Prediction::Status(codes::NOT_REGISTERED),
     }
 }
 

@@ -57,9 +57,12 @@ pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
             let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
             let narrow = |(role, place)| Some((role, narrow_place(place, copy, runtime)?));
             let (role, what) = sides.into_iter().find_map(narrow)?;
-            // A part of a row that begins at an offset is left to the driver.
+            // A part of a row that begins at an offset is left to the driver, and so is a single
+            // row of the functions for arrays.
             let strict = match what {
-                Narrow::Row { width, .. } => width == copy.width,
+                Narrow::Row { width, .. } => {
+                    width == copy.width && (copy.height > 1 || !copy.is_plane)
+                }
                 Narrow::Slice { height, .. } => height == copy.height,
             };
             Some((role, what, code(strict)))
@@ -85,7 +88,9 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
     let width = x.saturating_add(copy.width);
     let height = y.saturating_add(copy.height);
     let volume = copy.depth > 1 || !copy.is_plane;
-    if pitch != 0 && width > pitch {
+    // The driver takes a pitch of 0 for the width; the runtime does for one row of a plane.
+    let unset = pitch == 0 && (!runtime || copy.is_plane && copy.height == 1);
+    if !unset && width > pitch {
         Some(Narrow::Row { width, pitch })
     } else if volume && height > rows && (rows != 0 || runtime) {
         Some(Narrow::Slice { height, rows })
@@ -94,8 +99,29 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
     }
 }
 
-pub(super) fn pitch(call: &Call) -> Stopped {
-    too_narrow(call).map(|(_, _, code)| Prediction::Status(code))
+/// Whether a pitch is checked only after captures are: that of a fill, and that of a part of a row
+/// that begins at an offset.
+pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
+    match (&call.action, what) {
+        (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
+        (action, _) => matches!(action, Action::Fill(_)),
+    }
+}
+
+/// A side of a copy structure whose memory type is none.
+pub(super) fn invalid_sides(call: &Call) -> Stopped {
+    let Action::Copy3D(copy) = &call.action else {
+        return None;
+    };
+    let invalid = |place: &Place| {
+        let side = match place {
+            Place::Memory { side, .. } => *side,
+            _ => Side::ByKind,
+        };
+        matches!(side, Side::Invalid(_))
+    };
+    let any = invalid(&copy.dst) || invalid(&copy.src);
+    any.then_some(Prediction::Status(codes::INVALID_VALUE))
 }
 
 /// The side that is an array and that the kind calls the host, where the function minds.
@@ -124,6 +150,9 @@ pub(crate) fn array_source_called_host(call: &Call) -> bool {
     let Action::Copy3D(copy) = &call.action else {
         return false;
     };
+    if call.api == Api::Driver {
+        return false;
+    }
     let host = copy.kind.says_device().is_some_and(|(_, from)| !from);
     host && matches!(copy.src, Place::Array { .. }) && !call.function.contains("Array")
 }
@@ -156,13 +185,6 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
     for (role, place, array) in sides {
         match (place, array) {
             (Place::Both { .. } | Place::Neither, _) => return refused,
-            (
-                Place::Memory {
-                    side: Side::Invalid(_),
-                    ..
-                },
-                _,
-            ) => return refused,
             (Place::Memory { .. }, _) => {}
             (Place::Array { handle: 0, .. }, _) => {
                 return Some(Prediction::Status(match call.api {

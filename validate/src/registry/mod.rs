@@ -58,7 +58,7 @@ pub enum Known {
 pub struct Registry {
     tree: Tree,
     book: Mutex<Book>,
-    /// Handles of streams, as ranges of one byte.
+    /// Handles of streams and arrays, which are addresses of one heap, as ranges of one byte.
     streams: Tree,
     stream_book: Mutex<Book>,
     process: u32,
@@ -193,6 +193,22 @@ impl Registry {
     #[must_use]
     pub fn stream(&self, handle: u64) -> Option<bool> {
         self.streams.find(handle).map(|(_, hit)| hit.live)
+    }
+
+    /// Tells the registry of an array that was created.
+    pub fn array_created(&self, handle: u64) {
+        self.stream_created(handle);
+    }
+
+    /// Tells the registry of an array that was destroyed.
+    pub fn array_destroyed(&self, handle: u64) {
+        self.stream_destroyed(handle);
+    }
+
+    /// Whether an array is alive; nothing where it is not known.
+    #[must_use]
+    pub fn array(&self, handle: u64) -> Option<bool> {
+        self.stream(handle)
     }
 
     /// How many allocations are alive.

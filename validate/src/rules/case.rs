@@ -40,6 +40,23 @@ impl<'a> Case<'a> {
         facts.operands.iter().filter(move |_| !none)
     }
 
+    /// The operands that the call touches in any way: those of registrations and exports as well.
+    pub fn named(&self) -> impl Iterator<Item = &'a OperandFacts> + use<'a> {
+        let none = self.call.is_empty();
+        let facts: &'a Facts = self.facts;
+        facts.operands.iter().filter(move |_| !none)
+    }
+
+    /// The range of a registration.
+    #[must_use]
+    pub fn registered(&self) -> Option<&'a OperandFacts> {
+        let facts: &'a Facts = self.facts;
+        match self.call.action {
+            Action::Register(_) => facts.operands.first(),
+            _ => None,
+        }
+    }
+
     /// The other side.
     #[must_use]
     pub fn other(&self, role: Role) -> Option<&'a OperandFacts> {

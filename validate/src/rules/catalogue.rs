@@ -26,6 +26,7 @@ pub static RULES: &[&Rule] = &[
     &host::NOT_DEVICE_POINTER,
     &kind::INVALID,
     &kind::IMPOSSIBLE_FOR_ARRAY,
+    &kind::IMPOSSIBLE_FOR_SYMBOL,
     &kind::CONTRADICTS,
     &kind::FALSE_BUT_ACCEPTED,
     &kind::SWAPPED,

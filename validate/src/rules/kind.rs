@@ -2,8 +2,8 @@
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Demand};
-use crate::facts::Class;
-use crate::predict::array_called_host;
+use crate::facts::{Class, Owner};
+use crate::predict::{array_called_host, array_source_called_host};
 use crate::{Api, Kind, Prediction, Role};
 
 pub(super) static INVALID: Rule = Rule {
@@ -83,6 +83,7 @@ fn contradicted(case: &Case<'_>) -> Vec<Role> {
         .filter(|facts| {
             facts.operand.demand == Demand::Cuda
                 && matches!(facts.class(), Class::Pageable | Class::Foreign)
+                && !facts.head().is_some_and(Owner::is_nowhere)
         })
         .map(|facts| facts.operand.role)
         .collect()
@@ -238,7 +239,7 @@ pub(super) static IMPOSSIBLE_FOR_ARRAY: Rule = Rule {
     id: "kind.impossible-for-array",
     severity: Severity::Error,
     statement: "an array is device memory, and the kind says that this side is the host",
-    cuda: "21 cudaErrorInvalidMemcpyDirection",
+    cuda: "21 cudaErrorInvalidMemcpyDirection; 1 from cudaMemcpy3D where the source is the array, which accepts any kind where the destination is",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMemcpy2DToArray and its relatives: arrays live on the device",
     detection: "the argument",
@@ -251,7 +252,11 @@ pub(super) static IMPOSSIBLE_FOR_ARRAY: Rule = Rule {
 };
 
 fn impossible_for_array(case: &Case<'_>, out: &mut Vec<Found>) {
-    let (Some(role), Some(kind)) = (array_called_host(case.call), case.action().kind()) else {
+    let source = array_source_called_host(case.call).then_some(Role::Source);
+    let (Some(role), Some(kind)) = (
+        array_called_host(case.call).or(source),
+        case.action().kind(),
+    ) else {
         return;
     };
     if case.call.is_empty() {
@@ -278,6 +283,55 @@ fn impossible_for_array(case: &Case<'_>, out: &mut Vec<Found>) {
         .why(
             "an array always lives on a device, and the runtime refuses a kind that says otherwise",
         )
+        .fix(format!("say {}, or cudaMemcpyDefault", right.name())),
+    );
+}
+
+pub(super) static IMPOSSIBLE_FOR_SYMBOL: Rule = Rule {
+    id: "kind.impossible-for-symbol",
+    severity: Severity::Error,
+    statement: "a variable of the device is copied, and the kind says that this side is the host",
+    cuda: "21 cudaErrorInvalidMemcpyDirection",
+    evidence: Evidence::Measured,
+    source: "CUDA Runtime API, cudaMemcpyToSymbol and cudaMemcpyFromSymbol: the variable lives on the device",
+    detection: "the argument",
+    example: Example {
+        wrong: "cudaMemcpyToSymbol(table, host, 4, 0, cudaMemcpyDeviceToHost)",
+        right: "cudaMemcpyToSymbol(table, host, 4, 0, cudaMemcpyHostToDevice)",
+    },
+    shadows: &["kind.contradicts"],
+    find: impossible_for_symbol,
+};
+
+fn impossible_for_symbol(case: &Case<'_>, out: &mut Vec<Found>) {
+    let Action::Symbol(copy) = case.action() else {
+        return;
+    };
+    let Some((to, from)) = copy.kind.says_device() else {
+        return;
+    };
+    let (role, device) = if copy.to_symbol {
+        (Role::Destination, to)
+    } else {
+        (Role::Source, from)
+    };
+    if device || case.call.is_empty() {
+        return;
+    }
+    let right = match role {
+        Role::Destination => Kind::HostToDevice,
+        _ => Kind::DeviceToHost,
+    };
+    out.push(
+        Found::new(
+            &IMPOSSIBLE_FOR_SYMBOL,
+            format!(
+                "{} calls the {role} host memory, and it is a variable of the device",
+                copy.kind.name()
+            ),
+        )
+        .about(role)
+        .why("the variable always lives on a device, and the runtime refuses a kind that says otherwise")
         .fix(format!("say {}, or cudaMemcpyDefault", right.name())),
     );
 }

@@ -3,7 +3,7 @@
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::Role;
 use crate::call::Action;
-use crate::facts::Class;
+use crate::facts::{Class, Owner};
 
 pub(super) static HOST: Rule = Rule {
     id: "memset.host",
@@ -27,7 +27,8 @@ fn host(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     }
     for facts in case.moved() {
-        if !matches!(facts.class(), Class::Pageable | Class::Foreign) {
+        let nowhere = facts.head().is_some_and(Owner::is_nowhere);
+        if !matches!(facts.class(), Class::Pageable | Class::Foreign) || nowhere {
             continue;
         }
         out.push(

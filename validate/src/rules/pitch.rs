@@ -76,7 +76,7 @@ pub(super) static IN_ELEMENTS: Rule = Rule {
 };
 
 fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
-    if !matches!(case.action(), Action::Copy2D(_)) {
+    if !matches!(case.action(), Action::Copy2D(_) | Action::Copy3D(_)) {
         return;
     }
     for facts in case.moved() {

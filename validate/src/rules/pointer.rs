@@ -22,25 +22,28 @@ pub(super) static NULL: Rule = Rule {
 };
 
 fn null(case: &Case<'_>, out: &mut Vec<Found>) {
-    for facts in case.moved() {
-        if facts.operand.address == 0 {
-            let role = facts.operand.role;
-            out.push(
-                Found::new(
-                    &NULL,
-                    format!(
-                        "the {role} is the null pointer, and the {} moves {}",
-                        words::noun(case.call),
-                        words::bytes(facts.operand.shape.payload())
-                    ),
-                )
+    for facts in case.named() {
+        if facts.operand.address != 0 {
+            continue;
+        }
+        let role = facts.operand.role;
+        let says = if role == Role::Subject {
+            "the pointer is null".to_owned()
+        } else {
+            format!(
+                "the {role} is the null pointer, and the {} moves {}",
+                words::noun(case.call),
+                words::bytes(facts.operand.shape.payload())
+            )
+        };
+        out.push(
+            Found::new(&NULL, says)
                 .at(role, 0)
-                .why("CUDA refuses a null operand before it looks at anything else, unless the count is 0")
+                .why("CUDA refuses a null operand, unless the count is 0")
                 .fix(format!(
                     "check the result of the call that was to set the {role}; an allocation that failed leaves its pointer untouched"
                 )),
-            );
-        }
+        );
     }
 }
 
@@ -61,8 +64,14 @@ pub(super) static UNKNOWN: Rule = Rule {
 };
 
 fn unknown(case: &Case<'_>, out: &mut Vec<Found>) {
-    for facts in case.moved() {
-        if facts.class() != Class::Unmapped {
+    for facts in case.moved().chain(case.registered()) {
+        let freed = facts.class() == Class::Freed && facts.operand.role == Role::Subject;
+        // Closed address space where CUDA demands memory of its own; elsewhere other rules speak.
+        let closed = facts.class() == Class::Pageable
+            && facts.operand.demand == Demand::Cuda
+            && case.environment().pageable_access != Some(true)
+            && facts.head().is_some_and(Owner::is_nowhere);
+        if facts.class() != Class::Unmapped && !freed && !closed {
             continue;
         }
         let role = facts.operand.role;
@@ -117,6 +126,7 @@ fn origin_hint(address: u64, role: Role) -> String {
 fn consequence(case: &Case<'_>, facts: &OperandFacts) -> String {
     let role = facts.operand.role;
     match (facts.operand.demand, case.prediction) {
+        _ if role == Role::Subject => "only mapped host memory can be registered".into(),
         (Demand::Cuda, _) => {
             format!("CUDA looks the {role} up, finds nothing, and refuses the call")
         }

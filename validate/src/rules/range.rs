@@ -2,7 +2,7 @@
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Demand, Shape};
-use crate::facts::{Class, Segment};
+use crate::facts::{Class, Owner, Segment};
 use crate::predict::first_untouchable;
 use crate::{OperandFacts, Prediction, Role};
 
@@ -54,13 +54,18 @@ const fn is_page_locked(class: Class) -> bool {
 }
 
 fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
-    if matches!(case.action(), Action::Symbol(_)) {
-        return;
-    }
+    // Of a variable another rule speaks.
+    let variable = match case.action() {
+        Action::Symbol(copy) => Some(copy.symbol),
+        _ => None,
+    };
     for facts in case.moved() {
         let Some((room, beyond)) = excess(facts) else {
             continue;
         };
+        if variable == Some(facts.operand.address) {
+            continue;
+        }
         let hole = facts.class() == Class::Virtual
             && follower(facts).is_some_and(|next| next.owner.class != Class::Unmapped);
         let absurd = facts.operand.shape.payload() >= ABSURD;
@@ -178,13 +183,15 @@ pub(super) static BEFORE_START: Rule = Rule {
         "pointer.unknown",
         "kind.contradicts",
         "range.host-not-writable",
+        "range.host-not-readable",
     ],
     find: before_start,
 };
 
 fn before_start(case: &Case<'_>, out: &mut Vec<Found>) {
     for facts in case.moved() {
-        if facts.class() != Class::Unmapped {
+        let nowhere = facts.head().is_some_and(Owner::is_nowhere);
+        if !nowhere || !matches!(facts.class(), Class::Unmapped | Class::Pageable) {
             continue;
         }
         let next = facts
@@ -406,6 +413,25 @@ fn untouchable<'a>(case: &Case<'a>, facts: &'a OperandFacts) -> Option<(u64, &'a
 }
 
 fn too_short(case: &Case<'_>, out: &mut Vec<Found>) {
+    if let Some(facts) = case.registered()
+        && facts.class() == Class::Pageable
+        && let Some(second) = facts.segments.get(1)
+        && matches!(second.owner.class, Class::Pageable | Class::Unmapped)
+    {
+        let offset = second.part.start;
+        out.push(
+            Found::new(
+                &TOO_SHORT,
+                format!(
+                    "the range to register leaves its mapping after {}",
+                    words::bytes(offset)
+                ),
+            )
+            .at(Role::Subject, offset)
+            .why("a registration must lie in one mapping of the process, even where the next one follows directly")
+            .fix(format!("register at most {} here", words::bytes(offset))),
+        );
+    }
     for facts in case.moved() {
         let Some((offset, segment)) = untouchable(case, facts) else {
             continue;
@@ -466,6 +492,18 @@ fn not_writable(case: &Case<'_>, out: &mut Vec<Found>) {
 }
 
 fn not_readable(case: &Case<'_>, out: &mut Vec<Found>) {
+    if let Some(facts) = case.registered()
+        && let Some(owner) = facts.head()
+        && owner.class == Class::Pageable
+        && owner.host_readable() == Some(false)
+    {
+        out.push(
+            Found::new(&NOT_READABLE, "the range to register cannot be read (---)")
+                .at(Role::Subject, 0)
+                .why("only host memory that the process itself can touch can be registered")
+                .fix("register memory that the program allocated"),
+        );
+    }
     for facts in case.moved() {
         let Some((offset, segment)) = untouchable(case, facts) else {
             continue;

@@ -37,7 +37,8 @@ fn already_cuda(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     };
     let own = facts.segments.iter().find(|segment| {
-        segment.owner.class.is_device_only() || segment.owner.class == Class::Managed
+        segment.owner.class.is_device_only()
+            || matches!(segment.owner.class, Class::Managed | Class::Reserved)
     });
     let Some(segment) = own else { return };
     out.push(
@@ -167,7 +168,7 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     };
     let (says, fix) = match (owner.class, owner.range) {
-        (Class::Registered | Class::Pinned, Some(range)) if range.start != address => (
+        (Class::Registered | Class::Pinned, Some(range)) if range.start < address => (
             format!(
                 "the address lies {} into a registration of {}",
                 words::bytes(address - range.start),
@@ -175,11 +176,23 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
             ),
             format!("pass {:#x}, where it begins", range.start),
         ),
-        (Class::Pageable | Class::Foreign, _) => (
+        (Class::Pinned, _) if owner.origin.call.is_some() => (
+            "the address is page-locked memory that was allocated, not registered".to_owned(),
+            "free it with the function that belongs to its allocation".to_owned(),
+        ),
+        (Class::Registered | Class::Pinned | Class::Unknown | Class::Null, _) => return,
+        (class, _) if class.is_cuda() || class == Class::NoAccess => (
+            format!(
+                "the address is {}, which was never registered",
+                words::class(class)
+            ),
+            "unregister host memory that was registered; free this with its own function"
+                .to_owned(),
+        ),
+        _ => (
             "the address is not registered".to_owned(),
             "unregister what was registered, once".to_owned(),
         ),
-        _ => return,
     };
     out.push(
         Found::new(&NOT_BASE, says)
@@ -218,7 +231,7 @@ fn not_exportable(case: &Case<'_>, out: &mut Vec<Found>) {
     };
     let refused = match owner.class {
         Class::Device | Class::Symbol => owner.exportable == Some(false),
-        Class::Unknown | Class::Foreign | Class::Pinned | Class::Registered => false,
+        Class::Unknown => false,
         _ => true,
     };
     if !refused {

@@ -116,6 +116,9 @@ fn freed(owner: &Owner) -> String {
 }
 
 fn pageable(owner: &Owner) -> String {
+    if owner.is_nowhere() && owner.mapping.is_none() {
+        return "nothing".into();
+    }
     let mut text = String::from("pageable host memory");
     match owner.mapping.as_deref() {
         Some("[stack]") => text.push_str(", thread stack"),

@@ -74,6 +74,11 @@ pub(crate) fn world() -> (Recorded, HashMap<&'static str, u64>) {
             } else {
                 Span::new(pointer, range.end)
             };
+            let seen = attributes.device_pointer.unwrap_or(0) != 0;
+            let attributes = Attributes {
+                device_pointer: Some(if seen { mapped.start } else { 0 }),
+                ..attributes
+            };
             world = world.with(mapped, attributes);
             if mapped.end < range.end {
                 let reserved = Attributes {
@@ -123,6 +128,7 @@ pub(crate) fn attributes(line: &Line, pointer: u64) -> Attributes {
         ordinal: line.text("DEVICE_ORDINAL").parse().unwrap(),
         device_pointer: Some(handle("DEVICE_POINTER")),
         range: (size > 0).then(|| Span::sized(base, size)),
+        mapping: None,
         mapped: Some(line.number("MAPPED") == 1),
         context: Some(handle("CONTEXT")),
         pool: Some(handle("MEMPOOL_HANDLE")),

@@ -4,6 +4,12 @@ set -u
 root=$(cd "$(dirname "$0")" && pwd) || exit 2
 cd "$root" || exit 2
 export CUWHY_ARCHIVE="$root"
+# Criterion's data and report, for `cargo xtask plots`.
+export CRITERION_HOME="${CRITERION_HOME:-$root/criterion}"
+# The newest runtime of the archive, unless another one is named.
+for runtime in toolkits/*/nvidia/*/lib/libcudart.so.13*; do
+  [ -e "$runtime" ] && export CUWHY_LIBCUDART="${CUWHY_LIBCUDART:-$root/$runtime}"
+done
 word=${1:-}
 [ $# -gt 0 ] && shift
 ran=0

@@ -25,7 +25,9 @@ pub(crate) fn all<'text>(
         let (name, rest) = text[start..].split_once('(')?;
         let name = name.split('<').next()?;
         let ours = name.starts_with("cuda") || name.starts_with("__cuda");
-        let wants_call = rest.trim_start().starts_with("call: ");
+        let wants_call = ["call: ", "_call: "]
+            .iter()
+            .any(|first| rest.trim_start().starts_with(first));
         let path = format!("{module}::{name}");
         ours.then(|| (name.to_owned(), Hand { path, wants_call }))
     })

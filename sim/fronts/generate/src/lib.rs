@@ -9,7 +9,10 @@
 //!
 //! `beyond.list` declares what the real libraries export and no header shows.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script speaks to cargo on stdout"
+)]
 
 mod body;
 mod error;

@@ -34,7 +34,11 @@ impl fmt::Display for Error {
             }
             Self::Executable(_) => f.write_str("the path of the running executable is not known"),
             Self::Folder { path, .. } => {
-                write!(f, "the folder of the simulator's libraries cannot be made at {}", path.display())
+                write!(
+                    f,
+                    "the folder of the simulator's libraries cannot be made at {}",
+                    path.display()
+                )
             }
         }
     }

@@ -63,7 +63,10 @@ impl Libraries {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Err(failure.unwrap_or_else(|| Error::Folder { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() }))
+        Err(failure.unwrap_or_else(|| Error::Folder {
+            path: PathBuf::new(),
+            source: io::ErrorKind::NotFound.into(),
+        }))
     }
 
     /// Makes such a folder at this path.
@@ -72,7 +75,9 @@ impl Libraries {
     ///
     /// [`Error::Folder`] when it cannot be made there, or belongs to somebody else.
     pub fn assemble(&self, path: &Path, unversioned: Unversioned) -> Result<Folder, Error> {
-        let folder = Folder { path: path.to_path_buf() };
+        let folder = Folder {
+            path: path.to_path_buf(),
+        };
         let made = own_folder(path).and_then(|()| {
             let links = [
                 ("libcuda.so.1", CORE),
@@ -84,9 +89,14 @@ impl Libraries {
                 ("libnvidia-ml.so.1", NVML),
                 ("libnvidia-ml.so", NVML),
             ];
-            links.into_iter().try_for_each(|(name, file)| link(&self.file(file), &path.join(name)))
+            links
+                .into_iter()
+                .try_for_each(|(name, file)| link(&self.file(file), &path.join(name)))
         });
-        made.map(|()| folder).map_err(|source| Error::Folder { path: path.to_path_buf(), source })
+        made.map(|()| folder).map_err(|source| Error::Folder {
+            path: path.to_path_buf(),
+            source,
+        })
     }
 
     fn choices(&self, unversioned: Unversioned) -> Vec<PathBuf> {
@@ -94,12 +104,22 @@ impl Libraries {
         // Two installations of one user must not share a folder.
         let own_name = format!("{name}-{:016x}", hash(self.place().as_os_str()));
         let mut choices = vec![self.place().join(&name)];
-        let cache = env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
+        let cache = env::var_os("XDG_CACHE_HOME")
+            .filter(|path| Path::new(path).is_absolute())
+            .map(PathBuf::from);
         let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-        choices.extend(cache.or_else(home).map(|cache| cache.join("cuwhy").join(&own_name)));
+        choices.extend(
+            cache
+                .or_else(home)
+                .map(|cache| cache.join("cuwhy").join(&own_name)),
+        );
         // SAFETY: `geteuid` has no preconditions.
         let user = unsafe { libc::geteuid() };
-        choices.push(env::temp_dir().join(format!("cuwhy-{user}")).join(&own_name));
+        choices.push(
+            env::temp_dir()
+                .join(format!("cuwhy-{user}"))
+                .join(&own_name),
+        );
         choices
     }
 }
@@ -117,7 +137,10 @@ fn own_folder(path: &Path) -> io::Result<()> {
     // SAFETY: `geteuid` has no preconditions.
     let user = unsafe { libc::geteuid() };
     if !found.is_dir() || found.uid() != user || found.permissions().mode() & 0o022 != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not this user's own"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it is not this user's own",
+        ));
     }
     Ok(())
 }
@@ -139,9 +162,11 @@ fn link(file: &Path, name: &Path) -> io::Result<()> {
 
 /// FNV-1a: the same in every build, which the standard library's hasher does not promise.
 fn hash(text: &OsStr) -> u64 {
-    text.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    text.as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
 }
 
 impl Folder {

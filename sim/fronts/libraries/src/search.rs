@@ -59,7 +59,9 @@ impl Libraries {
 }
 
 fn candidates(executable: &Path) -> Vec<PathBuf> {
-    let Some(folder) = executable.parent() else { return Vec::new() };
+    let Some(folder) = executable.parent() else {
+        return Vec::new();
+    };
     let above = folder.parent().unwrap_or(folder);
     let mut places = Vec::new();
     if !folder.ends_with("deps") {
@@ -113,7 +115,9 @@ mod tests {
         let root = layout(&["bin"]);
         fs::remove_file(root.path().join("bin").join(super::NVML)).unwrap();
         let error = Libraries::find_around(&root.path().join("bin/cuwhy")).unwrap_err();
-        let Error::NotFound { places } = error else { panic!("{error}") };
+        let Error::NotFound { places } = error else {
+            panic!("{error}")
+        };
         assert!(places.contains(&(root.path().join("bin"), super::NVML)));
     }
 }

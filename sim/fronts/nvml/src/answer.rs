@@ -39,13 +39,19 @@ pub(crate) fn begin() -> Answer {
 
 /// Counts one less.
 pub(crate) fn end() -> Answer {
-    let less = USERS.fetch_update(Ordering::AcqRel, Ordering::Acquire, |users| users.checked_sub(1));
+    let less = USERS.fetch_update(Ordering::AcqRel, Ordering::Acquire, |users| {
+        users.checked_sub(1)
+    });
     less.map(|_| ()).map_err(|_| Code::UNINITIALIZED)
 }
 
 /// Whether anybody uses the library.
 pub(crate) fn ready() -> Answer {
-    if USERS.load(Ordering::Acquire) > 0 { Ok(()) } else { Err(Code::UNINITIALIZED) }
+    if USERS.load(Ordering::Acquire) > 0 {
+        Ok(())
+    } else {
+        Err(Code::UNINITIALIZED)
+    }
 }
 
 /// All devices.

@@ -9,7 +9,7 @@ use crate::recorded::{self, Recorded};
 /// A device with its index and what is recorded of its kind.
 fn of(handle: Handle) -> Result<(usize, SimDevice, &'static Recorded), Code> {
     let (index, found) = device(handle)?;
-    Ok((index, found, recorded::of(until_end(&found.name))))
+    Ok((index, found, recorded::of(&found)))
 }
 
 /// Functions that answer one number.
@@ -79,7 +79,7 @@ fn known<N>(recorded: &Recorded, value: N) -> Option<N> {
 
 texts! {
     nvmlDeviceGetName = |_index, device, _recorded| Some(until_end(&device.name).to_vec());
-    nvmlDeviceGetUUID = |_index, device, _recorded| Some(until_end(&device.uuid).to_vec());
+    nvmlDeviceGetUUID = |_index, device, _recorded| Some(device.uuid_text().into_bytes());
     nvmlDeviceGetSerial = |index, _device, recorded| known(recorded, format!("simulated-{index}").into_bytes());
     nvmlDeviceGetBoardPartNumber = |_index, _device, recorded| bytes(recorded.part_number);
     nvmlDeviceGetVbiosVersion = |_index, _device, recorded| bytes(recorded.vbios);
@@ -172,7 +172,7 @@ macro_rules! pairs {
 }
 
 pairs! {
-    nvmlDeviceGetCudaComputeCapability(c_int) = |device, _recorded| Some((device.compute[0], device.compute[1]));
+    nvmlDeviceGetCudaComputeCapability(c_int) = |_device, recorded| recorded.compute;
     nvmlDeviceGetEccMode(c_uint) = |_device, recorded| recorded.ecc.then_some((1, 1));
     nvmlDeviceGetMigMode(c_uint) = |_device, recorded| recorded.mig.then_some((0, 0));
     nvmlDeviceGetPowerManagementLimitConstraints(c_uint) =
@@ -192,9 +192,20 @@ struct Utilization {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Handle, place: *mut Utilization) -> c_uint {
+unsafe extern "C" fn nvmlDeviceGetUtilizationRates(
+    device: Handle,
+    place: *mut Utilization,
+) -> c_uint {
     // SAFETY: the caller's place.
-    code(of(device).and_then(|_| unsafe { put(place, Utilization { device: 0, memory: 0 }) }))
+    code(of(device).and_then(|_| unsafe {
+        put(
+            place,
+            Utilization {
+                device: 0,
+                memory: 0,
+            },
+        )
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -269,7 +280,8 @@ unsafe extern "C" fn nvmlDeviceGetInforomVersion(
 unsafe extern "C" fn nvmlDeviceGetGspFirmwareVersion(device: Handle, place: *mut c_char) -> c_uint {
     /// `NVML_GSP_FIRMWARE_VERSION_BUF_SIZE`.
     const ROOM: c_uint = 64;
-    let found = of(device).and_then(|(_, _, recorded)| recorded.gsp_firmware.ok_or(Code::NOT_SUPPORTED));
+    let found =
+        of(device).and_then(|(_, _, recorded)| recorded.gsp_firmware.ok_or(Code::NOT_SUPPORTED));
     // SAFETY: the caller's place.
     code(found.and_then(|text| unsafe { put_text(place, ROOM, text.as_bytes()) }))
 }
@@ -313,7 +325,12 @@ pub(crate) unsafe fn put_list<T: Copy>(count: *mut c_uint, list: *mut T, values:
 
 /// The clock of a kind: now, as set, as set by default. The video clock has no setting.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetClock(device: Handle, kind: c_uint, id: c_uint, place: *mut c_uint) -> c_uint {
+unsafe extern "C" fn nvmlDeviceGetClock(
+    device: Handle,
+    kind: c_uint,
+    id: c_uint,
+    place: *mut c_uint,
+) -> c_uint {
     let found = of(device).and_then(|(_, _, recorded)| {
         let kind = usize::try_from(kind).map_err(|_| Code::INVALID_ARGUMENT)?;
         let settable = match id {
@@ -321,7 +338,13 @@ unsafe extern "C" fn nvmlDeviceGetClock(device: Handle, kind: c_uint, id: c_uint
             3 => recorded.boost_clocks,
             _ => recorded.application_clocks,
         };
-        recorded.clocks.iter().take(settable).nth(kind).copied().ok_or(Code::NOT_SUPPORTED)
+        recorded
+            .clocks
+            .iter()
+            .take(settable)
+            .nth(kind)
+            .copied()
+            .ok_or(Code::NOT_SUPPORTED)
     });
     // SAFETY: the caller's place.
     code(found.and_then(|clock| unsafe { put(place, clock) }))
@@ -369,7 +392,9 @@ fn pci(handle: Handle, place: *mut Pci, size: usize) -> Answer {
         return Err(Code::INVALID_ARGUMENT);
     }
     // SAFETY: the caller's place, which is as long as the struct of this version.
-    unsafe { core::ptr::copy_nonoverlapping((&raw const found).cast::<u8>(), place.cast::<u8>(), size) };
+    unsafe {
+        core::ptr::copy_nonoverlapping((&raw const found).cast::<u8>(), place.cast::<u8>(), size)
+    };
     Ok(())
 }
 
@@ -422,13 +447,20 @@ struct Field {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetFieldValues(device: Handle, count: c_int, values: *mut Field) -> c_uint {
+unsafe extern "C" fn nvmlDeviceGetFieldValues(
+    device: Handle,
+    count: c_int,
+    values: *mut Field,
+) -> c_uint {
     let answer = of(device).and_then(|_| {
         for index in 0..usize::try_from(count).map_err(|_| Code::INVALID_ARGUMENT)? {
             let place = values.wrapping_add(index);
             // SAFETY: the caller's array of so many.
             let asked = unsafe { get(place) }?;
-            let answered = Field { code: Code::NOT_SUPPORTED, ..asked };
+            let answered = Field {
+                code: Code::NOT_SUPPORTED,
+                ..asked
+            };
             // SAFETY: as above.
             unsafe { put(place, answered) }?;
         }
@@ -456,7 +488,9 @@ unsafe extern "C" fn nvmlDeviceGetP2PStatus(
 ) -> c_uint {
     let same = of(first).and_then(|(one, _, recorded)| {
         let (other, ..) = of(second)?;
-        known(recorded, one == other).filter(|same| *same).ok_or(Code::NOT_SUPPORTED)
+        known(recorded, one == other)
+            .filter(|same| *same)
+            .ok_or(Code::NOT_SUPPORTED)
     });
     // SAFETY: the caller's place.
     code(same.and_then(|_| unsafe { put(place, 0) }))

@@ -7,32 +7,47 @@ use std::sync::OnceLock;
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct SimDevice {
-    pub(crate) name: [u8; 96],
-    pub(crate) uuid: [u8; 48],
+    pub(crate) uuid: [u8; 16],
     pub(crate) pci: [u32; 3],
-    pub(crate) compute: [i32; 2],
+    /// Which kind of device: 0 is an H200.
+    pub(crate) profile: u32,
     pub(crate) memory_total: u64,
     pub(crate) memory_used: u64,
+    pub(crate) name: [u8; 96],
 }
 
 const NONE: SimDevice = SimDevice {
-    name: [0; 96],
-    uuid: [0; 48],
+    uuid: [0; 16],
     pci: [0; 3],
-    compute: [0; 2],
+    profile: 0,
     memory_total: 0,
     memory_used: 0,
+    name: [0; 96],
 };
 
-/// More devices than a machine holds.
-const ROOM: usize = 64;
+impl SimDevice {
+    /// The identifier as NVML writes it.
+    pub(crate) fn uuid_text(&self) -> String {
+        let hex: Vec<String> = self.uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+        let part = |from: usize, to: usize| hex[from..to].concat();
+        let parts = [
+            part(0, 4),
+            part(4, 6),
+            part(6, 8),
+            part(8, 10),
+            part(10, 16),
+        ];
+        format!("GPU-{}", parts.join("-"))
+    }
+}
 
-type Devices = unsafe extern "C" fn(*mut SimDevice, c_uint, c_uint) -> c_int;
+/// Writes what is told of the device with this number and answers 0, or 1 when there is no such device.
+type Device = unsafe extern "C" fn(c_uint, *mut SimDevice) -> c_int;
 type DriverVersion = unsafe extern "C" fn(*mut c_int) -> c_uint;
 
 #[derive(Clone, Copy)]
 struct Core {
-    devices: Devices,
+    device: Device,
     version: Option<DriverVersion>,
 }
 
@@ -51,26 +66,30 @@ fn core() -> Option<Core> {
         // SAFETY: the handle is open and the name is a C string.
         unsafe { libc::dlsym(handle, name) }
     };
-    let devices = find(c"cuwhySimDevices".as_ptr());
+    let device = find(c"cuwhySimDevice".as_ptr());
     // SAFETY: the simulated driver's function under this name is of this type; null is `None`.
-    let devices = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<Devices>>(devices) };
+    let device = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<Device>>(device) };
     let version = find(c"cuDriverGetVersion".as_ptr());
     // SAFETY: as above.
-    let version = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<DriverVersion>>(version) };
-    let core = Core { devices: devices?, version };
+    let version =
+        unsafe { core::mem::transmute::<*mut core::ffi::c_void, Option<DriverVersion>>(version) };
+    let core = Core {
+        device: device?,
+        version,
+    };
     Some(*CORE.get_or_init(|| core))
 }
 
 /// All devices as they are now; nothing without a simulated driver.
 pub(crate) fn devices() -> Option<Vec<SimDevice>> {
     let core = core()?;
-    let mut all = vec![NONE; ROOM];
-    let room = c_uint::try_from(ROOM).unwrap_or_default();
-    let size = c_uint::try_from(size_of::<SimDevice>()).unwrap_or_default();
-    // SAFETY: there is room for so many of this size.
-    let count = unsafe { (core.devices)(all.as_mut_ptr(), room, size) };
-    all.truncate(usize::try_from(count).unwrap_or_default());
-    Some(all)
+    let one = |index| {
+        let mut device = NONE;
+        // SAFETY: the place is live and of the driver's own layout.
+        let status = unsafe { (core.device)(index, &raw mut device) };
+        (status == 0).then_some(device)
+    };
+    Some((0..).map_while(one).collect())
 }
 
 /// The CUDA version of the driver.

@@ -18,8 +18,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod answer;
-mod driver;
 mod device;
+mod driver;
 mod exports;
 mod memory;
 mod recorded;

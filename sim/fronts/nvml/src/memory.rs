@@ -2,7 +2,7 @@
 
 use core::ffi::{c_uint, c_ulonglong};
 
-use crate::answer::{Answer, Code, Handle, code, device, get, put, until_end};
+use crate::answer::{Answer, Code, Handle, code, device, get, put};
 use crate::device::put_list;
 use crate::recorded;
 
@@ -32,7 +32,7 @@ const VERSION_2: c_uint = 0x0200_0028;
 /// NVML's total is CUDA's with what the driver keeps for itself.
 fn memory(handle: Handle) -> Result<MemoryV2, Code> {
     let (_, device) = device(handle)?;
-    let reserved = recorded::of(until_end(&device.name)).reserved;
+    let reserved = recorded::of(&device).reserved;
     Ok(MemoryV2 {
         version: VERSION_2,
         total: device.memory_total + reserved,
@@ -70,8 +70,12 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Handle, place: *mut Memo
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetBAR1MemoryInfo(handle: Handle, place: *mut Memory) -> c_uint {
     let found = device(handle).and_then(|(_, device)| {
-        let (total, free) = recorded::of(until_end(&device.name)).bar1.ok_or(Code::NOT_SUPPORTED)?;
-        Ok(Memory { total, free, used: total - free })
+        let (total, free) = recorded::of(&device).bar1.ok_or(Code::NOT_SUPPORTED)?;
+        Ok(Memory {
+            total,
+            free,
+            used: total - free,
+        })
     });
     // SAFETY: the caller's place.
     code(found.and_then(|memory| unsafe { put(place, memory) }))
@@ -105,7 +109,11 @@ fn processes(handle: Handle) -> Result<Vec<Process>, Code> {
         instance: NO_INSTANCE,
         compute_instance: NO_INSTANCE,
     };
-    Ok(if device.memory_used > 0 { vec![own] } else { Vec::new() })
+    Ok(if device.memory_used > 0 {
+        vec![own]
+    } else {
+        Vec::new()
+    })
 }
 
 unsafe fn compute(device: Handle, count: *mut c_uint, list: *mut Process) -> Answer {
@@ -141,8 +149,13 @@ unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses(
     list: *mut ProcessV1,
 ) -> c_uint {
     let answer = processes(device).and_then(|found| {
-        let found: Vec<ProcessV1> =
-            found.iter().map(|process| ProcessV1 { id: process.id, used: process.used }).collect();
+        let found: Vec<ProcessV1> = found
+            .iter()
+            .map(|process| ProcessV1 {
+                id: process.id,
+                used: process.used,
+            })
+            .collect();
         // SAFETY: the caller's places.
         unsafe { put_list(count, list, &found) }
     });

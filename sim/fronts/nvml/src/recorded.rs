@@ -1,8 +1,12 @@
 //! What an H200 said under driver 580.159.04, with no load of note.
 
+use crate::driver::SimDevice;
+
 /// Constants of one kind of device. A field is `None` where nobody has recorded it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recorded {
+    /// Compute capability.
+    pub(crate) compute: Option<(i32, i32)>,
     /// `nvmlBrandType_t`.
     pub(crate) brand: Option<u32>,
     /// `nvmlDeviceArchitecture_t`.
@@ -47,7 +51,8 @@ pub(crate) struct Recorded {
     pub(crate) irq: Option<u32>,
 }
 
-pub(crate) const H200: Recorded = Recorded {
+const H200: Recorded = Recorded {
+    compute: Some((9, 0)),
     brand: Some(14),
     architecture: Some(9),
     part_number: Some("692-2G520-0282-000"),
@@ -80,7 +85,8 @@ pub(crate) const H200: Recorded = Recorded {
 };
 
 /// A device that nobody has asked.
-pub(crate) const UNKNOWN: Recorded = Recorded {
+const UNKNOWN: Recorded = Recorded {
+    compute: None,
     brand: None,
     architecture: None,
     part_number: None,
@@ -112,8 +118,17 @@ pub(crate) const UNKNOWN: Recorded = Recorded {
     irq: None,
 };
 
-/// What is recorded of the device with this name.
-pub(crate) fn of(name: &[u8]) -> &'static Recorded {
-    const H200_NAME: &[u8] = b"NVIDIA H200";
-    if name.starts_with(H200_NAME) { &H200 } else { &UNKNOWN }
+/// A GeForce GTX 980: the driver's profile of it knows what it can compute, and nobody has asked its NVML.
+const GTX980: Recorded = Recorded {
+    compute: Some((5, 2)),
+    ..UNKNOWN
+};
+
+/// What is recorded of this kind of device.
+pub(crate) fn of(device: &SimDevice) -> &'static Recorded {
+    match device.profile {
+        0 => &H200,
+        1 => &GTX980,
+        _ => &UNKNOWN,
+    }
 }

@@ -2,7 +2,9 @@
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 
-use crate::answer::{Answer, Code, Handle, all, begin, code, end, handle, put, put_text, ready, until_end};
+use crate::answer::{
+    Answer, Code, Handle, all, begin, code, end, handle, put, put_text, ready, until_end,
+};
 use crate::driver;
 
 /// The driver that the constants were recorded from.
@@ -65,7 +67,9 @@ unsafe extern "C" fn nvmlShutdown() -> c_uint {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlErrorString(result: c_uint) -> *const c_char {
-    let known = usize::try_from(result).ok().and_then(|index| TEXTS.get(index));
+    let known = usize::try_from(result)
+        .ok()
+        .and_then(|index| TEXTS.get(index));
     known.map_or(c"Unknown Error".as_ptr(), |text| text.as_ptr())
 }
 
@@ -101,7 +105,11 @@ fn process_name(process: c_uint) -> Result<Vec<u8>, Code> {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlSystemGetProcessName(process: c_uint, name: *mut c_char, length: c_uint) -> c_uint {
+unsafe extern "C" fn nvmlSystemGetProcessName(
+    process: c_uint,
+    name: *mut c_char,
+    length: c_uint,
+) -> c_uint {
     // SAFETY: the caller's place.
     code(process_name(process).and_then(|text| unsafe { put_text(name, length, &text) }))
 }
@@ -154,7 +162,7 @@ fn text<'text>(place: *const c_char) -> Result<&'text [u8], Code> {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nvmlDeviceGetHandleByUUID(uuid: *const c_char, place: *mut Handle) -> c_uint {
     let found = text(uuid).and_then(|wanted| {
-        let same = |device: &driver::SimDevice| until_end(&device.uuid) == wanted;
+        let same = |device: &driver::SimDevice| device.uuid_text().as_bytes() == wanted;
         all()?.iter().position(same).ok_or(Code::NOT_FOUND)
     });
     // SAFETY: the caller's place.
@@ -165,7 +173,10 @@ unsafe extern "C" fn nvmlDeviceGetHandleByUUID(uuid: *const c_char, place: *mut 
 fn bus_id(text: &[u8]) -> Option<[u32; 3]> {
     let text = core::str::from_utf8(text).ok()?;
     let text = text.split_once('.').map_or(text, |(text, _)| text);
-    let parts: Result<Vec<u32>, _> = text.split(':').map(|part| u32::from_str_radix(part, 16)).collect();
+    let parts: Result<Vec<u32>, _> = text
+        .split(':')
+        .map(|part| u32::from_str_radix(part, 16))
+        .collect();
     match *parts.ok()? {
         [domain, bus, device] => Some([domain, bus, device]),
         [bus, device] => Some([0, bus, device]),
@@ -176,18 +187,27 @@ fn bus_id(text: &[u8]) -> Option<[u32; 3]> {
 fn by_bus_id(given: *const c_char, place: *mut Handle) -> Answer {
     let devices = all()?;
     let wanted = bus_id(text(given)?).ok_or(Code::INVALID_ARGUMENT)?;
-    let found = devices.iter().position(|device| device.pci == wanted).ok_or(Code::NOT_FOUND)?;
+    let found = devices
+        .iter()
+        .position(|device| device.pci == wanted)
+        .ok_or(Code::NOT_FOUND)?;
     // SAFETY: the caller's place.
     unsafe { put(place, handle(found)) }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetHandleByPciBusId(given: *const c_char, place: *mut Handle) -> c_uint {
+unsafe extern "C" fn nvmlDeviceGetHandleByPciBusId(
+    given: *const c_char,
+    place: *mut Handle,
+) -> c_uint {
     code(by_bus_id(given, place))
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetHandleByPciBusId_v2(given: *const c_char, place: *mut Handle) -> c_uint {
+unsafe extern "C" fn nvmlDeviceGetHandleByPciBusId_v2(
+    given: *const c_char,
+    place: *mut Handle,
+) -> c_uint {
     code(by_bus_id(given, place))
 }
 

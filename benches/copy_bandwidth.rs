@@ -1,0 +1,108 @@
+//! How many bytes a second does a large copy move?
+//!
+//! Both APIs, bare and checked, from 64 KiB to 1 GiB. `async` puts the copy into a stream and waits
+//! for it. What a large `cudaMemcpy` reaches at best on this machine is the highest point of the
+//! runtime's own line.
+
+use std::time::Duration;
+
+use cuwhy_benches::{Class, Copy, Direction, Gpu, Layer, Stream, Suite};
+use cuwhy_validate::Registry;
+use cuwhy_validate::ask::Live;
+use cuwhy_validate::checker::Checker;
+
+const SIZES: [usize; 5] = [64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30];
+
+/// Source, destination, and whether the copy is put into a stream.
+const PATHS: [(Class, Class, bool); 9] = [
+    (Class::Pageable, Class::Device, false),
+    (Class::Pinned, Class::Device, false),
+    (Class::Pinned, Class::Device, true),
+    (Class::Registered, Class::Device, false),
+    (Class::Managed, Class::Device, false),
+    (Class::Device, Class::Device, false),
+    (Class::Device, Class::Device, true),
+    (Class::Device, Class::Pageable, false),
+    (Class::Device, Class::Pinned, false),
+];
+
+fn main() {
+    let points = PATHS.len() * SIZES.len() * Layer::ALL.len();
+    let mut suite = Suite::begin("copy_bandwidth", Duration::from_secs(100), points);
+    match Gpu::open() {
+        Ok(gpu) => measure(&mut suite, gpu),
+        Err(why) => {
+            suite.skip("all of it", why);
+            suite.pass(points);
+        }
+    }
+    suite.finish();
+}
+
+fn measure(suite: &mut Suite, gpu: Gpu) {
+    let stream = gpu.stream().expect("a stream");
+    let most = largest();
+    let live = Live::new(gpu.driver);
+    for (from, to, enqueued) in PATHS {
+        let way = if enqueued { "async" } else { "sync" };
+        let path = format!("bandwidth-{way}-{}-to-{}", from.name(), to.name());
+        let blocks = gpu
+            .block(from, most)
+            .and_then(|src| Ok((src, gpu.block(to, most)?)));
+        let (src, dst) = match blocks {
+            Ok(blocks) => blocks,
+            Err(why) => {
+                suite.skip(&path, why);
+                suite.pass(SIZES.len() * Layer::ALL.len());
+                continue;
+            }
+        };
+        let registry = Registry::default();
+        src.tell(&registry);
+        dst.tell(&registry);
+        let checker = Checker::new(&live).with_registry(&registry);
+        let mut group = suite.group(&path);
+        for layer in Layer::ALL {
+            if !layer.works(&gpu) {
+                group.skip(layer.name(), "it does not work here", SIZES.len());
+                continue;
+            }
+            for bytes in SIZES {
+                if bytes > most {
+                    group.skip(&format!("{bytes} bytes"), "CUWHY_BENCH_BYTES is less", 1);
+                    continue;
+                }
+                group.bytes(bytes as u64);
+                let copy = Copy {
+                    gpu,
+                    dst: &dst,
+                    src: &src,
+                    bytes,
+                    checker: &checker,
+                };
+                group.point(layer.name(), bytes, |bencher| {
+                    bencher.iter(|| {
+                        if enqueued {
+                            copy.enqueue(layer, stream);
+                            gpu.wait(stream).expect("the copy is made");
+                        } else {
+                            copy.wait(layer);
+                        }
+                        if copy.direction() == Direction::OnDevice {
+                            // CUDA returns from such a copy before it is done.
+                            gpu.wait(Stream::LEGACY).expect("the copy is made");
+                        }
+                    });
+                });
+            }
+        }
+        group.end();
+    }
+}
+
+/// The largest copy to make: `CUWHY_BENCH_BYTES`, or 1 GiB.
+fn largest() -> usize {
+    let told = std::env::var("CUWHY_BENCH_BYTES").ok();
+    told.and_then(|bytes| bytes.parse().ok())
+        .unwrap_or(SIZES[SIZES.len() - 1])
+}

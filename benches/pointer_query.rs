@@ -1,0 +1,350 @@
+//! What does it cost to ask whose memory an address is?
+//!
+//! The driver's singular and plural query, the runtime's, the address range, and the registry; per
+//! class of memory, over the number of live allocations and over the number of threads that ask.
+//! Addresses are taken in random order from all that are alive, the same order for every query.
+
+use core::ffi::c_void;
+use core::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cuda_sys::driver::CUpointer_attribute;
+use cuwhy_benches::{Block, Bound, Class, Gpu, Suite, Times, recorded, times};
+use cuwhy_validate::Span;
+use cuwhy_validate::registry::Registry;
+
+const LIVE: [usize; 4] = [1, 100, 10_000, 200_000];
+const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
+
+/// How many addresses a program copies from and to again and again.
+const FEW: usize = 64;
+
+/// The bound of the design for the registry.
+const REGISTRY_NANOSECONDS: f64 = 30.0;
+
+/// One way to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Query {
+    Singular,
+    Plural(usize),
+    Runtime,
+    AddressRange,
+    Registry,
+}
+
+/// All ways.
+const QUERIES: [Query; 7] = [
+    Query::Singular,
+    Query::Plural(1),
+    Query::Plural(3),
+    Query::Plural(7),
+    Query::Runtime,
+    Query::AddressRange,
+    Query::Registry,
+];
+
+/// Those that are measured with more than one thread.
+const THREADED: [Query; 3] = [Query::Plural(3), Query::Runtime, Query::Registry];
+
+/// What plural queries ask for, the first ones of it.
+const ATTRIBUTES: [CUpointer_attribute; 7] = [
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_RANGE_SIZE,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_MANAGED,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_BUFFER_ID,
+    CUpointer_attribute::CU_POINTER_ATTRIBUTE_MAPPED,
+];
+
+impl Query {
+    fn name(self) -> String {
+        match self {
+            Self::Singular => "cuPointerGetAttribute".to_owned(),
+            Self::Plural(1) => "cuPointerGetAttributes, 1".to_owned(),
+            Self::Plural(count) => format!("cuPointerGetAttributes, {count}"),
+            Self::Runtime => "cudaPointerGetAttributes".to_owned(),
+            Self::AddressRange => "cuMemGetAddressRange".to_owned(),
+            Self::Registry => "registry".to_owned(),
+        }
+    }
+
+    fn works(self, gpu: Option<&Gpu>) -> bool {
+        match self {
+            Self::Registry => true,
+            Self::Runtime => gpu.is_some_and(|gpu| gpu.runtime.is_some()),
+            _ => gpu.is_some(),
+        }
+    }
+
+    /// Asks once. That CUDA knows nothing of an address is an answer, too.
+    #[inline]
+    fn ask(self, from: &Asked<'_>, address: u64) {
+        let Some(gpu) = from.gpu.filter(|_| self != Self::Registry) else {
+            black_box(from.registry.lookup(address));
+            return;
+        };
+        match self {
+            Self::Singular => {
+                let mut value = 0_u64;
+                let [attribute, ..] = ATTRIBUTES;
+                let data = (&raw mut value).cast::<c_void>();
+                // SAFETY: no attribute of the list is larger than the value.
+                _ = black_box(unsafe {
+                    gpu.driver.cuPointerGetAttribute(data, attribute, address)
+                });
+            }
+            Self::Plural(count) => {
+                let mut attributes = ATTRIBUTES;
+                let mut values = [0_u64; ATTRIBUTES.len()];
+                let mut data = values
+                    .each_mut()
+                    .map(|value| (&raw mut *value).cast::<c_void>());
+                let count = u32::try_from(count).unwrap_or(0);
+                let (names, data) = (attributes.as_mut_ptr(), data.as_mut_ptr());
+                // SAFETY: both lists are at least `count` long, each value has room for its attribute.
+                let status = unsafe {
+                    gpu.driver
+                        .cuPointerGetAttributes(count, names, data, address)
+                };
+                _ = black_box(status);
+                black_box(values);
+            }
+            Self::Runtime => {
+                let pointer = core::ptr::with_exposed_provenance(
+                    usize::try_from(address).unwrap_or_default(),
+                );
+                _ = black_box(
+                    gpu.runtime
+                        .map(|runtime| runtime.pointer_attributes(pointer)),
+                );
+            }
+            Self::AddressRange => {
+                let (mut base, mut size) = (0, 0);
+                // SAFETY: both outputs are alive.
+                let status = unsafe {
+                    gpu.driver
+                        .cuMemGetAddressRange_v2(&raw mut base, &raw mut size, address)
+                };
+                _ = black_box(status);
+            }
+            Self::Registry => {}
+        }
+    }
+}
+
+/// Whom to ask, and about what.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    gpu: Option<Gpu>,
+    registry: &'a Registry,
+    addresses: &'a [u64],
+}
+
+impl Asked<'_> {
+    /// The time that each of `threads` threads takes for `times` queries: their mean.
+    fn time(&self, query: Query, threads: usize, times: u64) -> Duration {
+        let start = Barrier::new(threads);
+        let one = |number: usize| {
+            if let Some(gpu) = self.gpu {
+                gpu.enter().expect("the context is alive");
+            }
+            // Each begins somewhere else and takes all of them in turn.
+            let first = self.addresses.len() * number / threads;
+            let (before, after) = self.addresses.split_at(first);
+            let mut addresses = after.iter().chain(before).cycle();
+            start.wait();
+            let begin = Instant::now();
+            for _ in 0..times {
+                if let Some(&address) = addresses.next() {
+                    query.ask(self, black_box(address));
+                }
+            }
+            begin.elapsed()
+        };
+        if threads == 1 {
+            return one(0);
+        }
+        thread::scope(|scope| {
+            let one = &one;
+            let all: Vec<_> = (0..threads)
+                .map(|number| scope.spawn(move || one(number)))
+                .collect();
+            let sum: Duration = all
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_default())
+                .sum();
+            sum / u32::try_from(threads).unwrap_or(1)
+        })
+    }
+}
+
+fn main() {
+    let grid = LIVE.len() * (THREADED.len() * (THREADS.len() - 1) + QUERIES.len());
+    let points = Class::ALL.len() * QUERIES.len() + grid;
+    let mut suite = Suite::begin("pointer_query", Duration::from_secs(100), points);
+    let gpu = match Gpu::open() {
+        Ok(gpu) => Some(gpu),
+        Err(why) => {
+            suite.skip("everything but the registry", why);
+            None
+        }
+    };
+    if let Some(gpu) = gpu {
+        classes(&mut suite, gpu);
+    } else {
+        suite.pass(Class::ALL.len() * QUERIES.len());
+    }
+    for (median, [low, high], detail) in live(&mut suite, gpu).into_iter().flatten() {
+        suite.bound(Bound {
+            what: "classify from the registry, per operand and thread".to_owned(),
+            detail,
+            unit: "ns".to_owned(),
+            limit: REGISTRY_NANOSECONDS,
+            measured: median,
+            low,
+            high,
+        });
+    }
+    suite.finish();
+}
+
+/// Each query for each class of memory, with nothing else alive.
+fn classes(suite: &mut Suite, gpu: Gpu) {
+    for class in Class::ALL {
+        let block = match gpu.block(class, 4096) {
+            Ok(block) => block,
+            Err(why) => {
+                suite.skip(class.name(), why);
+                suite.pass(QUERIES.len());
+                continue;
+            }
+        };
+        let registry = Registry::default();
+        block.tell(&registry);
+        let addresses = [block.address()];
+        let asked = Asked {
+            gpu: Some(gpu),
+            registry: &registry,
+            addresses: &addresses,
+        };
+        let mut group = suite.group("query-class");
+        for query in QUERIES {
+            if query.works(Some(&gpu)) {
+                group.point(&query.name(), class.name(), |bencher| {
+                    bencher.iter(|| query.ask(&asked, black_box(addresses[0])));
+                });
+            } else {
+                group.skip(&query.name(), "it does not work here", 1);
+            }
+        }
+        group.end();
+    }
+}
+
+/// A median, its quartiles, and where it was found.
+type Slowest = Option<(f64, [f64; 2], String)>;
+
+/// Queries over live allocations and threads; the registry's slowest points, once for few addresses
+/// that are asked about again and again, as programs do, and once for all of them in random order,
+/// where nearly each is a miss of the processor's caches.
+fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let registry = Registry::default();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut addresses: Vec<u64> = Vec::new();
+    let mut slowest: [Slowest; 2] = [None, None];
+    for live in LIVE {
+        while addresses.len() < live {
+            let made = addresses.len() as u64;
+            // Without a GPU the registry is told of memory that nobody has.
+            let address = match gpu.map(|gpu| gpu.block(Class::Device, 512)) {
+                None => 0x7f00_0000_0000 + made * 512,
+                Some(Ok(block)) => {
+                    let address = block.address();
+                    blocks.push(block);
+                    address
+                }
+                Some(Err(why)) => {
+                    suite.skip(&format!("{live} live allocations"), why);
+                    // What is alive is given back by the end of the process.
+                    core::mem::forget(blocks);
+                    return slowest;
+                }
+            };
+            registry.allocated(recorded::device_memory(Span::sized(address, 512)));
+            addresses.push(address);
+        }
+        let order = shuffled(&addresses);
+        let asked = Asked {
+            gpu,
+            registry: &registry,
+            addresses: &order,
+        };
+        for threads in THREADS {
+            let queries = if threads == 1 {
+                &QUERIES[..]
+            } else {
+                &THREADED[..]
+            };
+            let mut group = suite.group(&format!("query-threads-{threads}"));
+            for &query in queries {
+                if threads > cores {
+                    group.skip(&query.name(), format!("there are {cores} processors"), 1);
+                } else if query.works(gpu.as_ref()) {
+                    group.point(&query.name(), live, |bencher| {
+                        bencher.iter_custom(|times| asked.time(query, threads, times));
+                    });
+                } else {
+                    group.skip(&query.name(), "it does not work here", 1);
+                }
+            }
+            group.end();
+            if suite.takes_bounds() && threads <= cores {
+                let few = &order[..order.len().min(FEW)];
+                for (addresses, slowest) in [few, &order].into_iter().zip(&mut slowest) {
+                    let asked = Asked { addresses, ..asked };
+                    let all = registry_times(&asked, threads);
+                    if slowest
+                        .as_ref()
+                        .is_none_or(|(median, ..)| all.median > *median)
+                    {
+                        let detail = format!(
+                            "the slowest of all: {} of {live} live, {threads} threads",
+                            addresses.len()
+                        );
+                        *slowest = Some((all.median, [all.low, all.high], detail));
+                    }
+                }
+            }
+        }
+    }
+    core::mem::forget(blocks);
+    slowest
+}
+
+/// Nanoseconds of a look-up in the registry.
+fn registry_times(asked: &Asked<'_>, threads: usize) -> Times {
+    const LOOKUPS: u32 = 100_000;
+    let runs = (0..11).map(|_| {
+        let time = asked.time(Query::Registry, threads, u64::from(LOOKUPS));
+        time.as_secs_f64() * 1e9 / f64::from(LOOKUPS)
+    });
+    times(runs.collect())
+}
+
+/// The same addresses in another order, the same one each time.
+fn shuffled(addresses: &[u64]) -> Vec<u64> {
+    let mut all = addresses.to_vec();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    for place in (1..all.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let other = usize::try_from(state % (place as u64 + 1)).unwrap_or(0);
+        all.swap(place, other);
+    }
+    all
+}

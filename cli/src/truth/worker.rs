@@ -1,0 +1,341 @@
+//! The process that makes the calls, and may die of one.
+
+use core::ptr;
+use std::io::{self, BufRead};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cuda_sys::driver::{CUcontext, CUgraph, CUresult, CUstream, CUstreamCaptureMode_enum, Driver};
+use cuda_sys::runtime::Runtime;
+use cuwhy_validate::ask::Live;
+use cuwhy_validate::call::Action;
+use cuwhy_validate::facts::{Depth, collect};
+use cuwhy_validate::{Registry, predict};
+
+use super::draw::{Drawer, Drawn};
+use super::execute::{Hands, cuda, size};
+use super::fault;
+use super::known::Known;
+use super::random::Random;
+use super::record::{Answer, Begun, Said};
+use super::world::{Base, World};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Cases that share a world.
+pub(super) const EPOCH: u64 = 128;
+
+/// Takes ranges of cases from the standard input, one per line, until it ends.
+///
+/// # Errors
+///
+/// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
+pub fn work(seed: u64, output: &mut Output) -> Result<Exit, Failure> {
+    let (hands, device) = open()?;
+    let base = Base::new(hands.driver, device).map_err(broken)?;
+    let mut worker = Worker {
+        hands,
+        device,
+        base,
+        seed,
+        world: None,
+        live: Live::new(hands.driver),
+    };
+    fault::catch();
+    output.line(&format!("H {}", headline(&worker)))?;
+    output.flush()?;
+    for line in io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        let mut numbers = line
+            .split_whitespace()
+            .filter_map(|word| word.parse::<u64>().ok());
+        let (Some(first), Some(last)) = (numbers.next(), numbers.next()) else {
+            break;
+        };
+        for case in first..last {
+            if !worker.case(case, output)? {
+                return Ok(Exit::DONE);
+            }
+        }
+        output.line("D")?;
+        output.flush()?;
+    }
+    Ok(Exit::DONE)
+}
+
+fn headline(worker: &Worker<'_>) -> String {
+    let mut name = [0_u8; 256];
+    let status = cuda!(worker.hands.driver.cuDeviceGetName(
+        name.as_mut_ptr().cast(),
+        256,
+        worker.device
+    ));
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    let mut text = if status == CUresult::CUDA_SUCCESS {
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    } else {
+        "unnamed device".into()
+    };
+    text.push_str(&format!(
+        ", driver for CUDA {}",
+        worker.hands.driver.version()
+    ));
+    match worker.hands.runtime {
+        Some(runtime) => text.push_str(&format!(", runtime {}", runtime.version())),
+        None => text.push_str(", no runtime"),
+    }
+    text
+}
+
+fn broken(what: String) -> Failure {
+    Failure::Failed {
+        what: "the memory to try copies on could not be made".into(),
+        cause: what.into(),
+    }
+}
+
+fn open() -> Result<(Hands, i32), Failure> {
+    let no_device = |what: String| Failure::NoDevice(what.into());
+    let driver = Driver::get().map_err(|error| Failure::NoDevice(Box::new(error)))?;
+    let runtime = Runtime::get().ok();
+    let device = 0;
+    let step = |call: &str, status: CUresult| {
+        let name = status.name().unwrap_or("unknown code");
+        (status == CUresult::CUDA_SUCCESS)
+            .then_some(())
+            .ok_or_else(|| no_device(format!("{call} failed: {} {name}", status.0)))
+    };
+    step("cuInit", cuda!(driver.cuInit(0)))?;
+    let mut context: CUcontext = ptr::null_mut();
+    step(
+        "cuDevicePrimaryCtxRetain",
+        cuda!(driver.cuDevicePrimaryCtxRetain(&raw mut context, device)),
+    )?;
+    step("cuCtxSetCurrent", cuda!(driver.cuCtxSetCurrent(context)))?;
+    if let Some(runtime) = runtime {
+        let status = cuda!(runtime.cudaSetDevice(device));
+        let name = status.name().unwrap_or("unknown code");
+        if status.0 != 0 {
+            return Err(no_device(format!(
+                "cudaSetDevice failed: {} {name}",
+                status.0
+            )));
+        }
+        // The first copy of a runtime does what later ones need not do.
+        let mut word = [0_u8; 8];
+        let at = word.as_mut_ptr().cast();
+        let _ =
+            cuda!(runtime.cudaMemcpy(at, at.cast_const(), 0, cuda_sys::runtime::cudaMemcpyKind(4)));
+    }
+    let hands = Hands {
+        driver,
+        runtime,
+        context,
+    };
+    Ok((hands, device))
+}
+
+struct Worker<'a> {
+    hands: Hands,
+    device: i32,
+    base: Base,
+    seed: u64,
+    world: Option<(u64, World)>,
+    live: Live<'a>,
+}
+
+impl Worker<'_> {
+    /// Makes one case; false when this process is of no use any more.
+    fn case(&mut self, case: u64, output: &mut Output) -> Result<bool, Failure> {
+        let epoch = case / EPOCH;
+        if self.world.as_ref().is_none_or(|(of, _)| *of != epoch) {
+            if let Some((_, old)) = self.world.take() {
+                old.end();
+            }
+            // Epochs and cases draw from generators of their own.
+            let mut random = Random::new(!self.seed, epoch);
+            let world = World::new(&self.base, &mut random).map_err(broken)?;
+            self.world = Some((epoch, world));
+        }
+        let Some((_, world)) = &self.world else {
+            return Ok(false);
+        };
+        let runtime = self.hands.runtime;
+        let drawn = Drawer {
+            base: &mut self.base,
+            world,
+            random: Random::new(self.seed, case),
+            has_runtime: runtime.is_some(),
+            has_batch: runtime.is_some_and(|runtime| runtime.v11().is_none()),
+            device: self.device,
+        }
+        .draw();
+        if drawn.stream_name == "dead" {
+            world.registry.stream_created(drawn.stream);
+            world.registry.stream_destroyed(drawn.stream);
+        }
+        self.surround(&drawn);
+        let begun = self.predict(case, world, &drawn);
+        let line =
+            serde_json::to_string(&begun).map_err(|error| Failure::Bug(error.to_string()))?;
+        output.line(&format!("B {line}"))?;
+        output.flush()?;
+        fault::expect(world.zones(), drawn.mend);
+        let status = self.hands.make(
+            drawn.entry.name,
+            &drawn.call.action,
+            drawn.stream,
+            drawn.element,
+        );
+        let fault = fault::seen();
+        self.restore(&drawn);
+        self.undo(&drawn.call.action, status, world);
+        let sync = cuda!(self.hands.driver.cuCtxSynchronize());
+        let answer = Answer {
+            status: Some(status),
+            sync: sync.0,
+            fault: fault.map(|fault| (fault.signal, fault.address)),
+            ended: None,
+        };
+        let line =
+            serde_json::to_string(&answer).map_err(|error| Failure::Bug(error.to_string()))?;
+        output.line(&format!("E {line}"))?;
+        output.flush()?;
+        Ok(sync == CUresult::CUDA_SUCCESS)
+    }
+
+    /// The prediction; a panic is one that says nothing.
+    fn say(&self, drawn: &Drawn, registry: Option<&Registry>) -> Said {
+        let predicted = catch_unwind(AssertUnwindSafe(|| {
+            let ask = Known {
+                live: &self.live,
+                arrays: &self.base.arrays,
+            };
+            let facts = collect(&drawn.call, &ask, registry, Depth::Full);
+            predict(&drawn.call, &facts)
+        }));
+        predicted.map_or_else(|_| Said::CannotTell("a panic".into()), Said::from)
+    }
+
+    fn predict(&self, case: u64, world: &World, drawn: &Drawn) -> Begun {
+        let said = self.say(drawn, Some(&world.registry));
+        // Whether a stream is alive, so that it may be asked about, and what is registered, only
+        // the registry knows.
+        let untold = drawn.stream_name == "dead"
+            || drawn
+                .capturing
+                .is_some_and(|one| one.stream == drawn.stream)
+            || matches!(
+                drawn.call.action,
+                Action::Register(_) | Action::Unregister { .. }
+            );
+        let alone = self.say(drawn, None);
+        let kind = drawn
+            .call
+            .action
+            .kind()
+            .filter(|_| drawn.call.function.starts_with("cuda"));
+        let mut around = String::new();
+        if let Some(capturing) = drawn.capturing {
+            let own = capturing.stream == drawn.stream;
+            let blocking = capturing.stream != self.base.nonblocking;
+            around = format!(
+                "{} {} stream captures, mode {}",
+                if own { "this" } else { "another" },
+                if blocking { "blocking" } else { "non-blocking" },
+                capturing.mode
+            );
+        } else if drawn.contextless {
+            around = "no context".into();
+        }
+        Begun {
+            case,
+            function: drawn.entry.name.into(),
+            kind: kind.map_or_else(|| "-".into(), |kind| kind.name()),
+            dst: drawn.dst.into(),
+            src: drawn.src.into(),
+            stream: drawn.stream_name.into(),
+            around,
+            intent: drawn.intent.name().into(),
+            how: drawn.how.into(),
+            text: text(drawn),
+            alone: (alone != said && !untold).then_some(alone),
+            said,
+        }
+    }
+
+    /// Lays out what is to be around the call.
+    fn surround(&self, drawn: &Drawn) {
+        let driver = self.hands.driver;
+        if let Some(capturing) = drawn.capturing {
+            let stream: CUstream = ptr::with_exposed_provenance_mut(size(capturing.stream));
+            let mode = CUstreamCaptureMode_enum(capturing.mode);
+            let _ = cuda!(driver.cuStreamBeginCapture_v2(stream, mode));
+        }
+        if drawn.contextless {
+            let _ = cuda!(driver.cuCtxSetCurrent(ptr::null_mut()));
+        }
+    }
+
+    fn restore(&self, drawn: &Drawn) {
+        let driver = self.hands.driver;
+        if let Some(capturing) = drawn.capturing {
+            let stream: CUstream = ptr::with_exposed_provenance_mut(size(capturing.stream));
+            let mut graph: CUgraph = ptr::null_mut();
+            let _ = cuda!(driver.cuStreamEndCapture(stream, &raw mut graph));
+            if !graph.is_null() {
+                let _ = cuda!(driver.cuGraphDestroy(graph));
+            }
+            if let Some(runtime) = self.hands.runtime {
+                let _ = cuda!(runtime.cudaGetLastError());
+            }
+        }
+        if drawn.contextless {
+            let _ = cuda!(driver.cuCtxSetCurrent(self.hands.context));
+        }
+    }
+
+    /// Registrations are as before the call.
+    fn undo(&self, action: &Action, status: u32, world: &World) {
+        let driver = self.hands.driver;
+        if status != 0 {
+            return;
+        }
+        match action {
+            Action::Register(one) => {
+                let _ = cuda!(driver.cuMemHostUnregister(super::execute::pointer(one.address)));
+            }
+            Action::Unregister { address } => {
+                if let Some(object) = world.objects.iter().find(|one| one.base == *address) {
+                    let flags = if object.writable { 0 } else { 8 };
+                    let at = super::execute::pointer(*address);
+                    let _ = cuda!(driver.cuMemHostRegister_v2(at, size(object.bytes), flags));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The call in words; a batch with its entries.
+fn text(drawn: &Drawn) -> String {
+    let mut text = drawn.call.text();
+    if let Action::Batch(batch) = &drawn.call.action {
+        for entry in &batch.entries {
+            text.push_str(&format!(
+                " {:#x} <- {:#x} {}",
+                entry.dst, entry.src, entry.bytes
+            ));
+        }
+        for attribute in &batch.attributes {
+            text.push_str(&format!(
+                " order {} from {}",
+                attribute.source_access, attribute.from
+            ));
+        }
+    }
+    if let Action::Copy3D(_) = &drawn.call.action {
+        text.push_str(&format!(" {:?}", drawn.call.action));
+    }
+    text
+}
