@@ -27,6 +27,7 @@ macro_rules! bodies {
                 Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
                 MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
             };
+            use $krate::module::{Launch, Module};
             use $krate::pointer::{self, Access, Address, MemoryType};
             use $krate::pool::{Pool, PoolOptions, PooledBuffer};
             use $krate::stream::{CaptureMode, CaptureStatus, Stream, StreamOptions};
@@ -178,6 +179,14 @@ macro_rules! bodies {
                 assert!(pointer::attributes(managed.address())?.is_managed);
                 let buffer = DeviceBuffer::from_slice(&place, managed.as_slice()?)?;
                 assert_eq!(buffer.to_vec()?[3], 9);
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                if let Err(error) = managed.prefetch(&place, &stream) {
+                    // Where host and device do not share at once, or nobody simulates it.
+                    let status = error.status().map(|status| status.0);
+                    assert!([Some(101), Some(801)].contains(&status), "{error}");
+                }
+                stream.synchronize()?;
+                assert_eq!(managed.as_slice()?[3], 9);
                 let address = managed.into_raw();
                 // SAFETY: given away just now.
                 unsafe { ManagedBuffer::<u32>::from_raw_parts(&place, address, 64) }?.free()
@@ -746,6 +755,39 @@ macro_rules! bodies {
                 Ok(())
             }
 
+            pub(super) fn code_is_loaded_and_looked_up() -> Result<()> {
+                const PTX: &str = ".version 6.0\n.target sm_50\n.address_size 64\n\
+                                   .visible .global .align 4 .b8 table[256];\n\
+                                   .visible .entry nothing()\n{\nret;\n}\n";
+                let place = place()?;
+                let module = match Module::from_ptx(&place, PTX) {
+                    Err(error) if error.is_missing() => return Ok(()),
+                    module => module?,
+                };
+                let table = module.global("table")?;
+                assert_eq!(table.size, Bytes(256));
+                assert_eq!(pointer::attributes(table.base)?.memory_type, MemoryType::Device);
+                let error = module.global("no such thing").unwrap_err();
+                assert_eq!(error.status().map(|status| status.0), Some(500), "{error}");
+                assert!(error.to_string().contains("no such thing"), "{error}");
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                // SAFETY: the kernel takes nothing and does nothing.
+                let launched = module.function("nothing").and_then(|nothing| unsafe {
+                    nothing.launch(Launch::threads(100, 32), &stream, &[])
+                });
+                if let Err(error) = launched {
+                    let hardware = cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require;
+                    // The simulator runs none; its runtime does not know this one either.
+                    let status = error.status().map(|status| status.0);
+                    assert!(!hardware && [Some(801), Some(400)].contains(&status), "{error}");
+                    cuwhy_tests::skip("the simulator runs no kernels");
+                }
+                stream.synchronize()?;
+                drop(module);
+                assert_eq!(error::drop_failures(), 0);
+                Ok(())
+            }
+
             /// Shares memory and an event with `reader`, which is given both handles.
             pub(super) fn lends(reader: impl FnOnce(&str)) -> Result<()> {
                 let place = place()?;
@@ -817,6 +859,7 @@ in_every_house! {
     every_thread_may_use_everything,
     observers_hear_of_everything,
     planes_go_in_a_stream,
+    code_is_loaded_and_looked_up,
 }
 
 #[test]

@@ -80,6 +80,8 @@ fn this_command_itself_runs_on_it() {
         .arg(program)
         .args(["inspect", "--format", "json"])
         .assert();
+    let text = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(!text.contains("statically"), "{text}");
     run.stdout(contains("NVIDIA H200 (simulated)"));
 }
 
@@ -90,4 +92,16 @@ fn a_program_that_is_not_there_is_named() {
         .assert()
         .code(2)
         .stderr(contains("cannot start /no/such/program"));
+}
+
+#[test]
+fn a_program_with_a_runtime_of_its_own_is_told_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().unwrap();
+    let program = place.path().join("static");
+    let text = "#!/bin/sh\n# as in a linked libcudart_static.a: read as normalized float not supported for data type\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = cuwhy().args(["sim", "--"]).arg(&program).assert().success();
+    run.stderr(contains("801"));
 }

@@ -14,7 +14,10 @@
 //! # What these bindings do not do
 //!
 //! They validate nothing, allocate nothing on the call path and hold no lock
-//! there. A call through a table is a null check and an indirect call.
+//! there. A call through a table is a check that the function was looked up and
+//! an indirect call. The first call of a function looks it up with `dlsym`,
+//! because looking up all of them takes longer than opening a libcudart does;
+//! a table that somebody binds by hand is bound whole.
 //!
 //! # Absence
 //!
@@ -26,7 +29,7 @@
 //!
 //! # Threads, fork and unloading
 //!
-//! Tables are immutable once made, `Send` and `Sync`. A library that was
+//! A table's functions never change, and tables are `Send` and `Sync`. A library that was
 //! opened is never closed: CUDA's libraries do not survive that. Loading takes
 //! no lock of ours that a fork could leave held.
 

@@ -1,5 +1,9 @@
 //! What a table of functions is made of.
 
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
 use crate::generated::driver::types::CUresult;
 use crate::generated::runtime::types::{cudaChannelFormatDesc, cudaChannelFormatKind, cudaError_t};
 
@@ -34,6 +38,45 @@ impl Absent for () {
     const ABSENT: Self = ();
 }
 
+/// The place of one function: its address, or that nobody has looked it up yet, or that it is absent.
+///
+/// Looking up every name of a libcudart takes longer than opening it; a program calls a few dozen.
+#[derive(Debug)]
+pub(crate) struct Slot(AtomicPtr<c_void>);
+
+/// No function has this address.
+const ABSENT: *mut c_void = ptr::without_provenance_mut(1);
+
+impl Slot {
+    /// A function that is to be looked up when it is first called.
+    pub(crate) const fn open() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Keeps an address; null means absent.
+    pub(crate) fn keep(&self, address: *const c_void) {
+        let address = if address.is_null() {
+            ABSENT
+        } else {
+            address.cast_mut()
+        };
+        // The code behind it was there before: nothing else has to be seen with the address.
+        self.0.store(address, Ordering::Relaxed);
+    }
+
+    /// The function's address, unless nobody has looked it up or it is absent.
+    #[inline]
+    pub(crate) fn bound(&self) -> Option<*const c_void> {
+        let address = self.0.load(Ordering::Relaxed);
+        (address.addr() > ABSENT.addr()).then_some(address.cast_const())
+    }
+
+    /// Whether nobody has looked the function up.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+}
+
 /// Declares a table: one line per function, with the version that introduced it
 /// and, behind a comma, the last one that has it.
 macro_rules! function_table {
@@ -49,8 +92,15 @@ macro_rules! function_table {
         /// that CUDA documents under that name. A function that the library
         /// lacks answers 302, or null or zero where it returns no status.
         pub struct $table {
-            bound: Box<[bool]>,
-            $($name: Option<pfn::$name>,)*
+            /// Where functions are looked up that nobody has called yet.
+            library: Option<crate::loader::Handle>,
+            slots: [crate::table::Slot; $table::SYMBOLS.len()],
+        }
+
+        /// Where each function stands in the table.
+        #[derive(Clone, Copy)]
+        enum Place {
+            $($name,)*
         }
 
         /// The type of each function's pointer, under the function's own name.
@@ -84,20 +134,47 @@ macro_rules! function_table {
             pub unsafe fn bind(
                 resolve: &mut dyn FnMut(&core::ffi::CStr) -> *const core::ffi::c_void,
             ) -> Self {
-                let mut bound = Vec::with_capacity(Self::SYMBOLS.len());
-                let mut address = |name| {
-                    let address = resolve(name);
-                    bound.push(!address.is_null());
-                    address
-                };
-                $(
-                    let address_of = address(crate::table::function_table!(@cstr $name));
-                    // SAFETY: the caller vouches for the signature, and null is `None`.
-                    let $name = unsafe {
-                        core::mem::transmute::<*const core::ffi::c_void, Option<pfn::$name>>(address_of)
-                    };
-                )*
-                Self { bound: bound.into_boxed_slice(), $($name,)* }
+                let slots = [const { crate::table::Slot::open() }; $table::SYMBOLS.len()];
+                for (slot, name) in slots.iter().zip(Self::NAMES) {
+                    slot.keep(resolve(name));
+                }
+                Self { library: None, slots }
+            }
+
+            /// Makes a table whose functions are looked up in `library` when they are first asked for.
+            ///
+            /// What `has` denies is absent, whatever the library exports under that name.
+            ///
+            /// # Safety
+            ///
+            /// Each export of the library that has one of the other names must have its C signature.
+            #[must_use]
+            pub(crate) unsafe fn of(
+                library: crate::loader::Handle,
+                has: impl Fn(&crate::Symbol) -> bool,
+            ) -> Self {
+                let slots = [const { crate::table::Slot::open() }; $table::SYMBOLS.len()];
+                for (slot, symbol) in slots.iter().zip(Self::SYMBOLS) {
+                    if !has(symbol) {
+                        slot.keep(core::ptr::null());
+                    }
+                }
+                Self { library: Some(library), slots }
+            }
+
+            /// The names as the loader wants them.
+            const NAMES: &'static [&'static core::ffi::CStr] =
+                &[$(crate::table::function_table!(@cstr $name),)*];
+
+            /// The address of a function, looked up if need be; null when it is absent.
+            #[cold]
+            #[inline(never)]
+            fn look_up(&self, place: usize) -> *const core::ffi::c_void {
+                let slot = &self.slots[place];
+                if let Some(library) = self.library.filter(|_| slot.is_open()) {
+                    slot.keep(library.symbol(Self::NAMES[place]));
+                }
+                slot.bound().unwrap_or(core::ptr::null())
             }
 
             /// Whether the library has the function of this export name.
@@ -115,7 +192,8 @@ macro_rules! function_table {
             pub fn find(&self, name: &str) -> Result<crate::Symbol, crate::MissingSymbol> {
                 let place = Self::SYMBOLS.iter().position(|symbol| symbol.name == name);
                 let symbol = place.map(|place| Self::SYMBOLS[place]);
-                match (symbol, place.is_some_and(|place| self.bound[place])) {
+                let there = place.is_some_and(|place| !self.look_up(place).is_null());
+                match (symbol, there) {
                     (Some(symbol), true) => Ok(symbol),
                     (symbol, _) => Err(crate::MissingSymbol {
                         name: name.to_owned(),
@@ -127,15 +205,32 @@ macro_rules! function_table {
 
             /// The functions that the library lacks.
             pub fn absent(&self) -> impl Iterator<Item = crate::Symbol> {
-                let symbols = Self::SYMBOLS.iter().zip(&self.bound);
-                symbols.filter(|(_, bound)| !**bound).map(|(symbol, _)| *symbol)
+                let symbols = Self::SYMBOLS.iter().enumerate();
+                symbols
+                    .filter(|(place, _)| self.look_up(*place).is_null())
+                    .map(|(_, symbol)| *symbol)
             }
 
             $(
                 #[doc = concat!("Calls `", stringify!($name), "`.")]
                 #[inline]
                 pub unsafe fn $name(&self, $($argument: $kind),*) -> $answer {
-                    match self.$name {
+                    let place = Place::$name as usize;
+                    if let Some(address) = self.slots[place].bound() {
+                        // SAFETY: whoever made the table vouches for the signature.
+                        let function = unsafe {
+                            core::mem::transmute::<*const core::ffi::c_void, pfn::$name>(address)
+                        };
+                        // SAFETY: the caller keeps the contract of the C function.
+                        return unsafe { function($($argument),*) };
+                    }
+                    // SAFETY: as above, and null is `None`.
+                    let function = unsafe {
+                        core::mem::transmute::<*const core::ffi::c_void, Option<pfn::$name>>(
+                            self.look_up(place),
+                        )
+                    };
+                    match function {
                         // SAFETY: the caller keeps the contract of the C function.
                         Some(function) => unsafe { function($($argument),*) },
                         None => <$answer as crate::table::Absent>::ABSENT,
@@ -146,8 +241,8 @@ macro_rules! function_table {
 
         impl core::fmt::Debug for $table {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                let bound = self.bound.iter().filter(|bound| **bound).count();
-                let of = self.bound.len();
+                let bound = self.slots.iter().filter(|slot| slot.bound().is_some()).count();
+                let of = self.slots.len();
                 f.debug_struct(stringify!($table)).field("bound", &bound).field("of", &of).finish()
             }
         }

@@ -167,6 +167,7 @@ impl Shape {
 /// assert_eq!(back[5], 6.0);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuArray3DCreate")]
 pub struct Array {
     context: Context,
     raw: CUarray,
@@ -272,6 +273,7 @@ impl Array {
     /// # Errors
     ///
     /// [`Misuse`] where number or size of the elements differ, and what CUDA answers.
+    #[doc(alias = "cuMemcpy3D")]
     pub fn upload<T: NoUninit>(&mut self, elements: &[T]) -> Result<()> {
         let host = self.host_side::<T>(elements.as_ptr(), elements.len())?;
         self.run(&self.whole(self.side(), host))
@@ -284,6 +286,7 @@ impl Array {
     /// # Errors
     ///
     /// [`Misuse`] where number or size of the elements differ, and what CUDA answers.
+    #[doc(alias = "cuMemcpy3D")]
     pub fn download<T: AnyBitPattern>(&self, elements: &mut [T]) -> Result<()> {
         let host = self.host_side::<T>(elements.as_mut_ptr().cast_const(), elements.len())?;
         self.run(&self.whole(host, self.side()))

@@ -234,6 +234,7 @@ impl Context {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuCtxSetCurrent")]
     pub fn leave() -> Result<()> {
         let api = api()?;
         // SAFETY: null is allowed and means none.

@@ -353,7 +353,6 @@ pub(crate) fn initialised() -> Result<&'static Api> {
     // SAFETY: the flags must be zero; calling again is allowed and cheap.
     let status = unsafe { api.cuInit(0) };
     check!(api, cuInit, status)?;
-    crate::logs::start(api);
     Ok(api)
 }
 

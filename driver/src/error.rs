@@ -448,7 +448,7 @@ pub(crate) fn fail(
     }
     let (name, description) = crate::api::words(api, status);
     let description = description.or_else(|| meaning(status.0));
-    let log = crate::logs::latest(api, status);
+    let log = crate::logs::latest(api, status.0);
     crate::api::reported(api, status);
     Error::Status(Box::new(Failure {
         call,

@@ -175,6 +175,7 @@ impl Graph {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuGraphAddMemcpyNode")]
     pub fn add_copy(
         &mut self,
         after: &[Node],

@@ -73,6 +73,7 @@ impl MemoryHandle {
 /// Device memory of another process, open in this one.
 ///
 /// Driver API: `cuIpcOpenMemHandle_v2`, and `cuIpcCloseMemHandle` on drop.
+#[doc(alias = "cuIpcOpenMemHandle")]
 pub struct OpenedMemory {
     context: Context,
     address: Address,

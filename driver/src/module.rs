@@ -22,6 +22,7 @@ use crate::stream::Stream;
 /// Code that was loaded.
 ///
 /// Driver API: `cuModuleLoadDataEx` and its sisters, and `cuModuleUnload` on drop.
+#[doc(alias = "cuModuleLoadDataEx")]
 pub struct Module {
     context: Context,
     raw: CUmodule,

@@ -246,6 +246,7 @@ impl Pool {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuMemPoolGetAttribute")]
     pub fn release_threshold(&self) -> Result<Bytes> {
         self.attribute(CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD)
     }
@@ -284,6 +285,7 @@ impl Pool {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuMemPoolGetAttribute")]
     pub fn usage(&self) -> Result<PoolUsage> {
         Ok(PoolUsage {
             reserved: self.attribute(CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)?,
@@ -415,6 +417,7 @@ impl fmt::Debug for Pool {
 /// assert_eq!(buffer.to_vec()?, [3; 100]);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemAllocAsync")]
 pub struct PooledBuffer<T> {
     stream: Arc<Stream>,
     address: Address,
@@ -574,6 +577,7 @@ impl<T> PooledBuffer<T> {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuEventRecord")]
     pub fn lend_to(&self, other: &Stream) -> Result<()> {
         let event = Event::new(self.stream.context(), EventOptions::WITHOUT_TIMING)?;
         event.record(&self.stream)?;
@@ -588,6 +592,7 @@ impl<T> PooledBuffer<T> {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cuEventRecord")]
     pub fn await_stream(&self, other: &Stream) -> Result<()> {
         let event = Event::new(other.context(), EventOptions::WITHOUT_TIMING)?;
         event.record(other)?;

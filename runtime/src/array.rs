@@ -172,6 +172,7 @@ impl Shape {
 /// assert_eq!(back[5], 6.0);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMalloc3DArray")]
 pub struct Array {
     device: Device,
     raw: cudaArray_t,
@@ -288,6 +289,7 @@ impl Array {
     /// # Errors
     ///
     /// [`Misuse`] where number or size of the elements differ, and what CUDA answers.
+    #[doc(alias = "cudaMemcpy3D")]
     pub fn upload<T: NoUninit>(&mut self, elements: &[T]) -> Result<()> {
         let host = self.host_side::<T>(elements.as_ptr(), elements.len())?;
         self.run(&self.whole(self.side(), host))
@@ -300,6 +302,7 @@ impl Array {
     /// # Errors
     ///
     /// [`Misuse`] where number or size of the elements differ, and what CUDA answers.
+    #[doc(alias = "cudaMemcpy3D")]
     pub fn download<T: AnyBitPattern>(&self, elements: &mut [T]) -> Result<()> {
         let host = self.host_side::<T>(elements.as_mut_ptr().cast_const(), elements.len())?;
         self.run(&self.whole(host, self.side()))

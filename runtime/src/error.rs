@@ -458,7 +458,7 @@ pub(crate) fn fail<L: Library>(
     }
     let (name, description) = api.words(status);
     let description = description.or_else(|| meaning(number));
-    let log = crate::logs::latest();
+    let log = crate::logs::latest(number);
     let no_driver = api.no_driver(status);
     api.reported(status);
     let status = cuda_sys::runtime::cudaError(number);

@@ -173,6 +173,7 @@ impl Graph {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaGraphAddMemcpyNode")]
     pub fn add_copy(
         &mut self,
         after: &[Node],

@@ -73,6 +73,7 @@ impl MemoryHandle {
 /// Device memory of another process, open in this one.
 ///
 /// Runtime API: `cudaIpcOpenMemHandle`, and `cudaIpcCloseMemHandle` on drop.
+#[doc(alias = "cudaIpcOpenMemHandle")]
 pub struct OpenedMemory {
     device: Device,
     address: Address,

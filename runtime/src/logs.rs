@@ -4,52 +4,45 @@
 //! like `[12:46:23.854][137216590868352][CUDA][E] Allocation not found`; the second field is the
 //! thread.
 
+use core::cell::Cell;
 use core::ffi::c_char;
-use std::sync::{Mutex, PoisonError};
+use core::ptr;
 
 use cuda_sys::driver::{CUresult, Driver};
 
 /// More than the driver keeps.
 const ROOM: usize = 25_600 + 1;
 
-/// Where the next failure starts to read; `None` until the log was looked at once.
-static NEXT: Mutex<Option<u32>> = Mutex::new(None);
-
-/// Remembers the present end of the log, so that older lines are not taken for ours.
-pub(crate) fn start() {
-    let Ok(api) = Driver::get() else { return };
-    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
-    if next.is_some() || !api.has("cuLogsCurrent") {
-        return;
-    }
-    let mut end = 0;
-    // SAFETY: `end` is a live out parameter; the flags must be zero.
-    let status = unsafe { api.cuLogsCurrent(&raw mut end, 0) };
-    if status == CUresult::CUDA_SUCCESS {
-        *next = Some(end);
-    }
+thread_local! {
+    /// Where this thread's next failure starts to read; `None` before its first, which reads all.
+    static NEXT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// The driver's sentence for the latest failure of this thread.
-pub(crate) fn latest() -> Option<String> {
+/// The driver's sentence for a failure of this thread that returned the status `number` just now.
+pub(crate) fn latest(number: u32) -> Option<String> {
     let api = Driver::get().ok()?;
     if !api.has("cuLogsDumpToMemory") {
         return None;
     }
-    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut iterator = (*next)?;
+    let mut next = NEXT.get();
+    let iterator = next.as_mut().map_or(ptr::null_mut(), |next| &raw mut *next);
     let mut room = vec![0_u8; ROOM];
     let mut size = room.len();
     let buffer: *mut c_char = room.as_mut_ptr().cast();
-    // SAFETY: `buffer` has room for `size` bytes; the flags must be zero.
-    let status = unsafe { api.cuLogsDumpToMemory(&raw mut iterator, buffer, &raw mut size, 0) };
+    // SAFETY: `buffer` has room for `size` bytes, `iterator` is null or live; the flags must be zero.
+    let status = unsafe { api.cuLogsDumpToMemory(iterator, buffer, &raw mut size, 0) };
     if status != CUresult::CUDA_SUCCESS {
         return None;
     }
-    *next = Some(iterator);
-    drop(next);
+    if next.is_none() {
+        let mut end = 0;
+        // SAFETY: `end` is a live out parameter; the flags must be zero.
+        let status = unsafe { api.cuLogsCurrent(&raw mut end, 0) };
+        next = (status == CUresult::CUDA_SUCCESS).then_some(end);
+    }
+    NEXT.set(next);
     room.truncate(size);
-    sentence(&String::from_utf8_lossy(&room), &this_thread())
+    sentence(&String::from_utf8_lossy(&room), &this_thread(), number)
 }
 
 /// How the log names the calling thread.
@@ -59,28 +52,25 @@ fn this_thread() -> String {
     thread.to_string()
 }
 
-/// What the log says of the last failed call of `thread`: all lines since the call before it, without
-/// the one that only repeats the status.
-fn sentence(log: &str, thread: &str) -> Option<String> {
+/// What the log says of the last failed call of `thread`, where that returned `number`: all lines since
+/// the call before it, without the one that only repeats the status.
+fn sentence(log: &str, thread: &str, number: u32) -> Option<String> {
     let mut said: Vec<&str> = Vec::new();
-    let mut ended = false;
+    let mut returned = None;
     for (who, says) in log.lines().filter_map(split) {
         if says.is_empty() || who.is_some_and(|who| who != thread) {
             continue;
         }
-        if ended {
+        if returned.take().is_some() {
             said.clear();
         }
-        ended = says.starts_with("Returning ");
-        if !ended {
-            said.push(says);
+        match says.strip_prefix("Returning ") {
+            Some(rest) => returned = rest.split(' ').next(),
+            None => said.push(says),
         }
     }
-    if said.is_empty() {
-        None
-    } else {
-        Some(said.join("; "))
-    }
+    let ours = returned.is_none_or(|returned| returned.parse() == Ok(number));
+    (ours && !said.is_empty()).then(|| said.join("; "))
 }
 
 /// A line's thread, where it names one, and its text.
@@ -109,12 +99,16 @@ mod tests {
 
     #[test]
     fn a_sentence_belongs_to_its_thread() {
-        assert_eq!(sentence(LOG, "11").as_deref(), Some("Allocation not found"));
         assert_eq!(
-            sentence(LOG, "12").as_deref(),
+            sentence(LOG, "11", 1).as_deref(),
+            Some("Allocation not found")
+        );
+        assert_eq!(
+            sentence(LOG, "12", 1).as_deref(),
             Some("Null address specified")
         );
-        assert_eq!(sentence(LOG, "13"), None);
+        assert_eq!(sentence(LOG, "13", 1), None);
+        assert_eq!(sentence(LOG, "11", 2), None, "of another failure");
     }
 
     #[test]
@@ -123,18 +117,18 @@ mod tests {
                    [1][7][CUDA][E] Pitch must be greater\n[1][7][CUDA][E] Invalid X finish position\n\
                    [1][7][CUDA][E] Returning 1 (X) from cuMemcpy2D_v2\n";
         let both = "Pitch must be greater; Invalid X finish position";
-        assert_eq!(sentence(log, "7").as_deref(), Some(both));
+        assert_eq!(sentence(log, "7", 1).as_deref(), Some(both));
         let bare = format!("{log}[1][7][CUDA][E] Returning 1 (X) from cuMemFree_v2\n");
-        assert_eq!(sentence(&bare, "7"), None);
+        assert_eq!(sentence(&bare, "7", 1), None);
     }
 
     #[test]
     fn a_line_of_another_shape_is_taken_as_it_is() {
         assert_eq!(
-            sentence("something else\n", "1").as_deref(),
+            sentence("something else\n", "1", 1).as_deref(),
             Some("something else")
         );
-        assert_eq!(sentence("[broken", "1"), None);
-        assert_eq!(sentence("", "1"), None);
+        assert_eq!(sentence("[broken", "1", 1), None);
+        assert_eq!(sentence("", "1", 1), None);
     }
 }

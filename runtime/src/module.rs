@@ -23,6 +23,7 @@ use crate::stream::Stream;
 /// Code that was loaded.
 ///
 /// Runtime API: `cudaLibraryLoadData` and its sisters, and `cudaLibraryUnload` on drop.
+#[doc(alias = "cudaLibraryLoadData")]
 pub struct Module {
     device: Device,
     raw: cudaLibrary_t,

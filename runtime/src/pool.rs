@@ -261,6 +261,7 @@ impl Pool {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaMemPoolGetAttribute")]
     pub fn release_threshold(&self) -> Result<Bytes> {
         self.attribute(cudaMemPoolAttr::cudaMemPoolAttrReleaseThreshold)
     }
@@ -299,6 +300,7 @@ impl Pool {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaMemPoolGetAttribute")]
     pub fn usage(&self) -> Result<PoolUsage> {
         Ok(PoolUsage {
             reserved: self.attribute(cudaMemPoolAttr::cudaMemPoolAttrReservedMemCurrent)?,
@@ -461,6 +463,7 @@ impl fmt::Debug for Pool {
 /// assert_eq!(buffer.to_vec()?, [3; 100]);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMallocAsync")]
 pub struct PooledBuffer<T> {
     stream: Arc<Stream>,
     address: Address,
@@ -620,6 +623,7 @@ impl<T> PooledBuffer<T> {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaEventRecord")]
     pub fn lend_to(&self, other: &Stream) -> Result<()> {
         let event = Event::new(self.stream.device(), EventOptions::WITHOUT_TIMING)?;
         event.record(&self.stream)?;
@@ -634,6 +638,7 @@ impl<T> PooledBuffer<T> {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaEventRecord")]
     pub fn await_stream(&self, other: &Stream) -> Result<()> {
         let event = Event::new(other.device(), EventOptions::WITHOUT_TIMING)?;
         event.record(other)?;

@@ -52,6 +52,7 @@ pub fn supports_pools(device: &Device) -> Result<bool> {
 /// # Errors
 ///
 /// What CUDA answers.
+#[doc(alias = "cuDeviceGetAttribute")]
 pub fn supports_virtual_memory(device: &Device) -> Result<bool> {
     use cuda_sys::driver::CUdevice_attribute as Attribute;
     let driver = cuda_sys::driver::Driver::get()?;

@@ -124,6 +124,7 @@ pub fn granularity(device: &Device) -> Result<Granularity> {
 /// A range of addresses with nothing behind it.
 ///
 /// Driver API: `cuMemAddressReserve`, and `cuMemAddressFree` on drop, which the mappings in it put off.
+#[doc(alias = "cuMemAddressReserve")]
 #[derive(Clone)]
 pub struct Reservation {
     shared: Arc<Reserved>,
@@ -257,6 +258,7 @@ impl fmt::Debug for Reservation {
 /// Memory of a device without an address.
 ///
 /// Driver API: `cuMemCreate`, and `cuMemRelease` on drop.
+#[doc(alias = "cuMemCreate")]
 pub struct Physical {
     device: Device,
     raw: CUmemGenericAllocationHandle,

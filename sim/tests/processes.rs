@@ -133,6 +133,7 @@ fn several_devices_with_and_without_peer_access() {
         );
         assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 1);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[2], 0)), 217);
+        assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[0], 0)), 217);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 0);
         assert_eq!(cu!(driver.cuCtxEnablePeerAccess(contexts[1], 0)), 704);
         assert_eq!(cu!(driver.cuMemsetD8_v2(memory[1], 0, 64)), 0);
@@ -322,5 +323,43 @@ fn the_primary_context_comes_back_under_its_handle() {
         assert_eq!(cu!(driver.cuMemsetD8_v2(memory + 4096, 0, 4)), 1);
         assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 400);
         assert_eq!(cu!(driver.cuEventQuery(event)), 201);
+    });
+}
+
+#[test]
+fn a_count_that_wraps_with_a_side_on_the_host_kills_the_program() {
+    let end = in_child(|| {
+        let (driver, _) = support::ready();
+        let device = device_memory(driver, 64);
+        let mut pinned: *mut core::ffi::c_void = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 64)), 0);
+        let host = pinned.wrapping_byte_add(8);
+        i32::try_from(cu!(driver.cuMemcpyHtoD_v2(
+            device + 8,
+            host,
+            usize::MAX - 3
+        )))
+        .unwrap()
+    });
+    assert_eq!(end, End::Signal(libc::SIGSEGV));
+}
+
+#[test]
+fn a_peer_copy_wants_memory_that_cuda_knows() {
+    configured("devices=2", |driver| {
+        let (_, context) = support::ready();
+        let device = device_memory(driver, 64);
+        let here = [0u8; 64];
+        let pageable = here.as_ptr().expose_provenance() as u64;
+        assert_eq!(
+            cu!(driver.cuMemcpyPeer(device, context, pageable, context, 64)),
+            1
+        );
+        let mut pinned: *mut core::ffi::c_void = core::ptr::null_mut();
+        assert_eq!(cu!(driver.cuMemAllocHost_v2(&raw mut pinned, 64)), 0);
+        assert_eq!(
+            cu!(driver.cuMemcpyPeer(device, context, pinned.addr() as u64, context, 64)),
+            0
+        );
     });
 }

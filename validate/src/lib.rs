@@ -7,6 +7,8 @@
 pub mod ask;
 pub mod book;
 pub mod call;
+#[cfg(any(feature = "driver", feature = "runtime"))]
+pub mod checked;
 pub mod checker;
 pub mod facts;
 pub mod finding;

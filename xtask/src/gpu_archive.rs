@@ -35,6 +35,9 @@ const RUNTIMES: [u32; 3] = [11080, 12090, 13000];
 /// Packages that are chores of the workspace and nothing to run on a GPU.
 const CHORES: [&str; 2] = ["xtask", "cuwhy-codegen"];
 
+/// Packages whose tests are about what stands in for a GPU, and of no use beside one.
+const STAND_IN: &str = "cuwhy-sim";
+
 /// Packages whose tests bring or choose the libraries that they need themselves.
 const ONCE: [&str; 3] = ["cuda-sys", "cuwhy-device-state", "cuwhy-sim"];
 
@@ -105,7 +108,8 @@ pub(crate) fn run(release: bool) -> Result<()> {
     let benches = if packages.iter().any(has_bench) {
         // `call_link` is bound when it is linked, which only a machine with a driver can run.
         let features = ["--features", "cuwhy-benches/link-time"];
-        let benches = ["bench", "--no-run", "--workspace", "--bench", "*"];
+        // As `cargo bench` would, with the crates that the command was just built from.
+        let benches = ["build", "--release", "--workspace", "--bench", "*"];
         cargo(&workspace, &benches, &features)?
     } else {
         Vec::new()
@@ -252,12 +256,17 @@ impl Archive {
         let Some(program) = &message.executable else {
             return Ok(());
         };
+        if package.name.starts_with(STAND_IN) {
+            return Ok(());
+        }
         let part = match target.has_kind("bin") {
             true => format!("bin-{}", target.name),
             false => target.part().to_owned(),
         };
         let name = format!("{}.{part}", package.name);
-        self.add_stripped(program, &Path::new(folder).join(&name))?;
+        let to = Path::new(folder).join(&name);
+        self.strip(program, &to)?;
+        self.compress(&to)?;
         if package.runs_once(target.part()) {
             self.once.push(name);
         }
@@ -346,6 +355,30 @@ impl Archive {
     }
 
     fn add_stripped(&mut self, from: &Path, to: &Path) -> Result<()> {
+        self.strip(from, to)?;
+        self.note(to)
+    }
+
+    /// Makes `to.gz` of the file `to`; the runner unpacks it when its turn comes.
+    fn compress(&mut self, to: &Path) -> Result<()> {
+        let file = self.root.join(to);
+        let answer = Command::new("gzip")
+            .arg("-n")
+            .arg(&file)
+            .output()
+            .context("starting gzip: is it installed?")?;
+        ensure!(
+            answer.status.success(),
+            "gzip {}: {}",
+            file.display(),
+            String::from_utf8_lossy(&answer.stderr).trim()
+        );
+        let mut packed = to.as_os_str().to_owned();
+        packed.push(".gz");
+        self.note(Path::new(&packed))
+    }
+
+    fn strip(&self, from: &Path, to: &Path) -> Result<()> {
         let file = self.place(to)?;
         let answer = Command::new("strip")
             .args(["--strip-unneeded", "-o"])
@@ -359,7 +392,7 @@ impl Archive {
             from.display(),
             String::from_utf8_lossy(&answer.stderr).trim()
         );
-        self.note(to)
+        Ok(())
     }
 
     /// The full path of a file to be, in a folder that exists, where nothing stands yet.

@@ -1,5 +1,6 @@
 //! Chores of the workspace. `cargo xtask help` lists them.
 
+mod build_times;
 mod codegen;
 mod counts;
 mod gpu_archive;
@@ -18,6 +19,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Measure clean release builds for the table of docs/performance.md.
+    BuildTimes {
+        /// Criterion's folder, in which the other numbers are.
+        folder: std::path::PathBuf,
+    },
     /// Make the committed bindings again from the pinned header packages.
     Codegen {
         /// Write nothing; fail when a committed file differs from what would be written.
@@ -50,6 +56,7 @@ enum Chore {
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
+        Chore::BuildTimes { folder } => build_times::run(&folder),
         Chore::Codegen { check } => codegen::run(check),
         Chore::Counts { base } => counts::run(&base),
         Chore::Plots { folder, docs } => plots::run(&folder, docs),

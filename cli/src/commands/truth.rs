@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::commands::sim::Runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// Ask the simulator beside this program.
     #[arg(long)]
     pub sim: bool,
+    /// Which runtime is simulated.
+    #[arg(long, value_enum, default_value_t = Runtime::V13, value_name = "MAJOR", requires = "sim")]
+    pub cudart: Runtime,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -76,7 +80,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         return work(arguments.seed, output);
     }
     let machine = if arguments.sim {
-        Machine::Simulated
+        Machine::Simulated(arguments.cudart.into())
     } else {
         Machine::Found
     };
@@ -89,7 +93,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         first,
         cases,
         workers: arguments.workers.unwrap_or(processors.min(8)),
-        variables: libraries(machine),
+        variables: libraries(machine)?,
         journal: arguments.journal.clone(),
         limit: arguments.seconds.map(Duration::from_secs),
     })?;
@@ -103,9 +107,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     }
     if arguments.sim && !simulated {
         return Err(Failure::NoDevice(
-            "the simulator's libraries are not beside this program; next: name them in CUWHY_LIBCUDA \
-             and CUWHY_LIBCUDART"
-                .into(),
+            "the driver that CUWHY_LIBCUDA names is not the simulator's; next: unset it".into(),
         ));
     }
     let tally = fleet.run()?;

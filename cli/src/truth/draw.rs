@@ -210,7 +210,10 @@ impl Drawer<'_> {
             };
             drawn.capturing = Some(Capturing { stream, mode });
         } else if odd && drawn.entry.api == Api::Driver && self.random.chance(5) {
-            drawn.contextless = true;
+            // In a created stream the stream's own context counts, and some of the driver's own
+            // refusals crash there.
+            let created = !matches!(drawn.stream, 0..=2);
+            drawn.contextless = !created;
         }
     }
 
@@ -250,6 +253,21 @@ impl Drawer<'_> {
                 });
                 let object = known.or_else(|| self.holder(operand.address))?;
                 let demanded = operand.demand == cuwhy_validate::call::Demand::Cuda;
+                // Where a copy begins outside of such memory, nobody can say what is looked up.
+                let mapped =
+                    object.class.starts_with("virtual") || object.class.starts_with("pool");
+                let end_of = object.base.saturating_add(object.bytes);
+                let offset = matches!(call.action, Action::Copy3D(_));
+                if mapped && offset && operand.address >= end_of {
+                    return None;
+                }
+                // Accepted, and never done in anybody's life.
+                if operand.shape.payload() > 1 << 33
+                    && operand.shape.rows > 1
+                    && operand.shape.extent().is_none()
+                {
+                    return None;
+                }
                 match object.fence {
                     Some(fence) => {
                         let inside = operand.address >= fence.start
@@ -350,8 +368,13 @@ impl Drawer<'_> {
 
     fn bad(&mut self) -> Pick {
         // Garbage kills the process when it is touched: rarely.
-        let garbage = self.random.chance(12);
+        let garbage = self.random.chance(5);
         self.pick(|one| one.side == Side::Bad && (one.class == "garbage") == garbage)
+    }
+
+    /// Freed page-locked memory may still be registered by the driver itself.
+    fn bad_and_never_pinned(&mut self) -> Pick {
+        self.pick(|one| one.side == Side::Bad && one.class != "pinned_freed")
     }
 
     fn any(&mut self) -> Pick {
@@ -540,7 +563,7 @@ impl Drawer<'_> {
     fn wrapped(&mut self, copy: &mut Linear, sides: &mut Sides) {
         sides.how = "wraps back";
         for side in [&mut sides.dst, &mut sides.src] {
-            let offset = side.object.bytes / 2 & !3;
+            let offset = (side.object.bytes / 2) & !3;
             if side.offset() < 8 && offset >= 8 {
                 side.start = side.object.base + offset;
             }
@@ -556,7 +579,7 @@ impl Drawer<'_> {
         } else {
             0
         };
-        let pitch = (room / (height + y).max(1)).min(32 << 10).max(1);
+        let pitch = (room / (height + y).max(1)).clamp(1, 32 << 10);
         let pitch = if self.random.chance(50) {
             self.random.between(1, pitch)
         } else {
@@ -715,7 +738,7 @@ impl Drawer<'_> {
     }
 
     fn structure(&mut self, intent: Intent, deep: bool, driver: bool) -> (Action, Sides) {
-        if self.random.chance(20) {
+        if driver && self.random.chance(20) {
             return self.structure_with_array(intent, deep);
         }
         let kind = if driver {
@@ -1563,7 +1586,7 @@ impl Drawer<'_> {
                 }
                 6 => {
                     how = "bad";
-                    one = self.bad();
+                    one = self.bad_and_never_pinned();
                     bytes = 64;
                 }
                 7 => {
@@ -1614,7 +1637,7 @@ impl Drawer<'_> {
                 }
                 3 => {
                     how = "bad";
-                    one = self.bad();
+                    one = self.bad_and_never_pinned();
                 }
                 _ => {
                     how = "page start";

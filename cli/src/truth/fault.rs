@@ -21,13 +21,15 @@ pub(super) struct Zone {
 
 const MOST_ZONES: usize = 64;
 const MOST_MENDED: usize = 32;
+const MOST_AT_ONCE: u64 = 1 << 20;
 
 static STARTS: [AtomicU64; MOST_ZONES] = [const { AtomicU64::new(0) }; MOST_ZONES];
 static ENDS: [AtomicU64; MOST_ZONES] = [const { AtomicU64::new(0) }; MOST_ZONES];
 static RIGHTS: [AtomicI32; MOST_ZONES] = [const { AtomicI32::new(0) }; MOST_ZONES];
 static ZONES: AtomicUsize = AtomicUsize::new(0);
-/// Mended pages, and the zone of each.
+/// Mended pages: where they begin, how many bytes they have, and their zone.
 static MENDED: [AtomicU64; MOST_MENDED] = [const { AtomicU64::new(0) }; MOST_MENDED];
+static MENDED_BYTES: [AtomicU64; MOST_MENDED] = [const { AtomicU64::new(0) }; MOST_MENDED];
 static MENDED_IN: [AtomicUsize; MOST_MENDED] = [const { AtomicUsize::new(0) }; MOST_MENDED];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// The first fault of the call, and its signal; 0 when there was none.
@@ -68,13 +70,17 @@ pub(super) fn catch() {
 }
 
 /// Prepares for a call: faults in these zones are mended if `mend`.
-pub(super) fn expect(zones: &[Zone], mend: bool) {
-    for (index, zone) in zones.iter().take(MOST_ZONES).enumerate() {
+pub(super) fn expect(zones: &[Zone], more: &[Zone], mend: bool) {
+    let all = more.iter().chain(zones);
+    for (index, zone) in all.take(MOST_ZONES).enumerate() {
         STARTS[index].store(zone.start, Ordering::Relaxed);
         ENDS[index].store(zone.end, Ordering::Relaxed);
         RIGHTS[index].store(zone.protection, Ordering::Relaxed);
     }
-    ZONES.store(zones.len().min(MOST_ZONES), Ordering::Relaxed);
+    ZONES.store(
+        (zones.len() + more.len()).min(MOST_ZONES),
+        Ordering::Relaxed,
+    );
     COUNT.store(0, Ordering::Relaxed);
     SIGNAL.store(0, Ordering::Relaxed);
     FIRST.store(0, Ordering::Relaxed);
@@ -85,14 +91,21 @@ pub(super) fn expect(zones: &[Zone], mend: bool) {
 pub(super) fn seen() -> Option<Fault> {
     MAY_MEND.store(false, Ordering::SeqCst);
     for index in 0..COUNT.load(Ordering::Relaxed).min(MOST_MENDED) {
-        let page = MENDED[index].load(Ordering::Relaxed);
+        let start = MENDED[index].load(Ordering::Relaxed);
+        let bytes = MENDED_BYTES[index].load(Ordering::Relaxed);
         let zone = MENDED_IN[index].load(Ordering::Relaxed);
+        let place = super::execute::pointer(start);
         match RIGHTS[zone].load(Ordering::Relaxed) {
             -1 => {
-                // SAFETY: the handler mapped this page where nothing was.
-                unsafe { libc::munmap(super::execute::pointer(page), super::execute::size(PAGE)) };
+                // SAFETY: the handler mapped these pages where nothing was.
+                unsafe { libc::munmap(place, super::execute::size(bytes)) };
             }
-            protection => protect(page, PAGE, protection),
+            libc::PROT_NONE => {
+                // SAFETY: nobody may have touched these pages; they are as new.
+                unsafe { libc::madvise(place, super::execute::size(bytes), libc::MADV_DONTNEED) };
+                protect(start, bytes, libc::PROT_NONE);
+            }
+            protection => protect(start, bytes, protection),
         }
     }
     let signal = SIGNAL.load(Ordering::Relaxed);
@@ -131,20 +144,25 @@ fn mend(address: u64) -> bool {
         if !inside {
             continue;
         }
+        // Much at once: a long copy must not come here for every page.
+        let end = ENDS[zone].load(Ordering::Relaxed).next_multiple_of(PAGE);
+        let bytes = (end - page).min(MOST_AT_ONCE);
+        let length = super::execute::size(bytes);
         let rights = libc::PROT_READ | libc::PROT_WRITE;
         let place: *mut c_void = super::execute::pointer(page);
         let done = if RIGHTS[zone].load(Ordering::Relaxed) == -1 {
             let how = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
             // SAFETY: nothing is replaced: the kernel refuses where something is.
-            let got = unsafe { libc::mmap(place, super::execute::size(PAGE), rights, how, -1, 0) };
+            let got = unsafe { libc::mmap(place, length, rights, how, -1, 0) };
             got == place
         } else {
             // SAFETY: the page belongs to a mapping that the world made for this.
-            let status = unsafe { libc::mprotect(place, super::execute::size(PAGE), rights) };
+            let status = unsafe { libc::mprotect(place, length, rights) };
             status == 0
         };
         if done {
             MENDED[count].store(page, Ordering::Relaxed);
+            MENDED_BYTES[count].store(bytes, Ordering::Relaxed);
             MENDED_IN[count].store(zone, Ordering::Relaxed);
             COUNT.store(count + 1, Ordering::Relaxed);
         }

@@ -1,6 +1,7 @@
 //! Several workers at work, each replaced when it dies.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -30,7 +31,7 @@ pub struct Plan {
     /// Processes at work.
     pub workers: usize,
     /// Variables for the workers.
-    pub variables: Vec<(&'static str, PathBuf)>,
+    pub variables: Vec<(&'static str, OsString)>,
     /// Where finished parts are kept.
     pub journal: Option<PathBuf>,
     /// When to stop although cases are left.
@@ -50,7 +51,7 @@ pub struct Fleet {
 }
 
 /// A call may take this long, and no longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Making a context may take longer while others do.
 const START: Duration = Duration::from_secs(60);
 const MOST_FAILURES: u32 = 4;
@@ -303,6 +304,7 @@ impl Crew<'_> {
                     Ok(Next::End) | Err(_) => break,
                 };
                 match line.split_at_checked(2) {
+                    Some(("P ", rest)) => begun = Begun::unpredicted(rest),
                     Some(("B ", rest)) => begun = serde_json::from_str(rest).ok(),
                     Some(("E ", rest)) => {
                         if let (Some(one), Ok(answer)) = (begun.take(), serde_json::from_str(rest))

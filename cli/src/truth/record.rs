@@ -63,6 +63,28 @@ pub(super) struct Begun {
     pub(super) alone: Option<Said>,
 }
 
+impl Begun {
+    /// A case that is being predicted: its number and its function.
+    pub(super) fn unpredicted(text: &str) -> Option<Self> {
+        let (case, function) = text.split_once(' ')?;
+        let none = || "-".to_owned();
+        Some(Self {
+            case: case.parse().ok()?,
+            function: function.into(),
+            kind: none(),
+            dst: none(),
+            src: none(),
+            stream: none(),
+            around: String::new(),
+            intent: none(),
+            how: none(),
+            text: "the process died while the call was predicted".into(),
+            said: Said::CannotTell("died".into()),
+            alone: None,
+        })
+    }
+}
+
 /// What came of the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
@@ -115,7 +137,11 @@ pub(super) fn agree(said: &Said, answer: &Answer) -> bool {
         (Said::Crash, None) => answer.status.is_none() && answer.ended.is_some(),
         (Said::Fault(_), None) | (_, Some(_)) => false,
         (Said::Status(code), None) => answer.status == Some(*code) && answer.sync == 0,
-        (Said::Dies(code), None) => answer.status == Some(0) && answer.sync == *code,
+        // A call that waits may bring the news itself.
+        (Said::Dies(code), None) => {
+            matches!(answer.status, Some(status) if status == 0 || status == *code)
+                && answer.sync == *code
+        }
     }
 }
 

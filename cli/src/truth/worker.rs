@@ -6,18 +6,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cuda_sys::driver::{CUcontext, CUgraph, CUresult, CUstream, CUstreamCaptureMode_enum, Driver};
 use cuda_sys::runtime::Runtime;
-use cuwhy_validate::ask::Live;
+use cuwhy_validate::ask::{Ask as _, Host, Live};
 use cuwhy_validate::call::Action;
-use cuwhy_validate::facts::{Depth, collect};
+use cuwhy_validate::facts::{Depth, Permissions, collect};
 use cuwhy_validate::{Registry, predict};
 
 use super::draw::{Drawer, Drawn};
 use super::execute::{Hands, cuda, size};
-use super::fault;
+use super::fault::{self, Zone};
 use super::known::Known;
 use super::random::Random;
 use super::record::{Answer, Begun, Said};
-use super::world::{Base, World};
+use super::world::{Base, PAGE, World};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -175,12 +175,15 @@ impl Worker<'_> {
             world.registry.stream_destroyed(drawn.stream);
         }
         self.surround(&drawn);
+        output.line(&format!("P {case} {}", drawn.entry.name))?;
+        output.flush()?;
         let begun = self.predict(case, world, &drawn);
         let line =
             serde_json::to_string(&begun).map_err(|error| Failure::Bug(error.to_string()))?;
         output.line(&format!("B {line}"))?;
         output.flush()?;
-        fault::expect(world.zones(), drawn.mend);
+        let more = self.closed(&drawn);
+        fault::expect(world.zones(), &more, drawn.mend);
         let status = self.hands.make(
             drawn.entry.name,
             &drawn.call.action,
@@ -229,7 +232,11 @@ impl Worker<'_> {
                 drawn.call.action,
                 Action::Register(_) | Action::Unregister { .. }
             );
-        let alone = self.say(drawn, None);
+        let alone = if untold {
+            said.clone()
+        } else {
+            self.say(drawn, None)
+        };
         let kind = drawn
             .call
             .action
@@ -259,9 +266,49 @@ impl Worker<'_> {
             intent: drawn.intent.name().into(),
             how: drawn.how.into(),
             text: text(drawn),
-            alone: (alone != said && !untold).then_some(alone),
+            alone: (alone != said).then_some(alone),
             said,
         }
+    }
+
+    /// Address space in the call's reach that is closed to the processor: where device memory is, or
+    /// was, or nothing ever. A fault there may be mended.
+    fn closed(&self, drawn: &Drawn) -> Vec<Zone> {
+        const MOST: u64 = 8 << 20;
+        const LOWEST: u64 = 1 << 16;
+        let mut calls = vec![drawn.call.clone()];
+        if let Action::Batch(batch) = &drawn.call.action {
+            calls.extend(batch.entries.iter().map(|entry| drawn.call.entry(entry)));
+        }
+        let mut zones = Vec::new();
+        for operand in calls.iter().flat_map(|call| call.operands()) {
+            let start = operand.address & !(PAGE - 1);
+            let Some(end) = operand
+                .end()
+                .and_then(|end| end.checked_next_multiple_of(PAGE))
+            else {
+                continue;
+            };
+            if start < LOWEST || end > 1 << 47 || end - start > MOST {
+                continue;
+            }
+            let protection = match self.live.host(operand.address) {
+                Host::Mapped(found) if found.permissions == Permissions::NONE => {
+                    if end > found.span.end {
+                        continue;
+                    }
+                    libc::PROT_NONE
+                }
+                Host::Unmapped { next } if next.is_none_or(|next| end <= next) => -1,
+                _ => continue,
+            };
+            zones.push(Zone {
+                start,
+                end,
+                protection,
+            });
+        }
+        zones
     }
 
     /// Lays out what is to be around the call.

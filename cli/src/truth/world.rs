@@ -434,6 +434,11 @@ impl World {
         owner.range = Some(Span::sized(start, bytes));
         owner.device = (class != Class::Registered).then_some(0);
         owner.permissions = permissions;
+        owner.origin.call = match class {
+            Class::Pinned => Some("cuMemHostAlloc"),
+            Class::Registered => Some("cuMemHostRegister"),
+            _ => None,
+        };
         self.registry.allocated(owner);
     }
 

@@ -136,15 +136,14 @@ pub(super) enum OfMajor {
 impl OfMajor {
     /// Binds the table of `major`, which the library behind `handle` was found to be of.
     pub(super) fn bind(major: Major, handle: Handle) -> Self {
-        let mut resolve = |name: &CStr| handle.symbol(name);
         match major {
             // SAFETY: the library is of this major, so its functions have these signatures;
             // it is never closed.
-            Major::V11 => Self::V11(unsafe { v11::Table::bind(&mut resolve) }),
+            Major::V11 => Self::V11(unsafe { v11::Table::of(handle, |_| true) }),
             // SAFETY: as above.
-            Major::V12 => Self::V12(unsafe { v12::Table::bind(&mut resolve) }),
+            Major::V12 => Self::V12(unsafe { v12::Table::of(handle, |_| true) }),
             // SAFETY: as above.
-            Major::V13 => Self::V13(unsafe { v13::Table::bind(&mut resolve) }),
+            Major::V13 => Self::V13(unsafe { v13::Table::of(handle, |_| true) }),
         }
     }
 

@@ -31,7 +31,7 @@ pub mod v13 {
     pub use crate::generated::runtime_v13::types::*;
 }
 
-use core::ffi::{CStr, c_int};
+use core::ffi::c_int;
 use core::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -109,14 +109,9 @@ impl Runtime {
                 };
                 // A library keeps old functions under names that mean others in a later major:
                 // `cudaSignalExternalSemaphoresAsync` of 11 and 12 takes the structs of 11.1.
-                let mut symbols = Table::SYMBOLS.iter();
-                let mut resolve = |name: &CStr| match symbols.next() {
-                    Some(symbol) if major.has(symbol) => handle.symbol(name),
-                    _ => core::ptr::null(),
-                };
                 // SAFETY: the names are libcudart's, these functions have one signature in
                 // every major that has them, and the library is never closed.
-                let table = unsafe { Table::bind(&mut resolve) };
+                let table = unsafe { Table::of(handle, |symbol| major.has(symbol)) };
                 Ok((table, OfMajor::bind(major, handle)))
             },
         )?;

@@ -30,6 +30,7 @@ use crate::stream::Stream;
 /// buffer.free()?; // Or dropped: then a failure goes to the hook.
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemAlloc")]
 pub struct DeviceBuffer<T> {
     context: Context,
     address: Address,

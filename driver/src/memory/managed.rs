@@ -10,8 +10,10 @@ use cuda_sys::driver::CUmemAttach_flags;
 use super::observe::{self, Event, Kind};
 use super::{Bytes, raw};
 use crate::context::Context;
-use crate::error::{Result, report_drop};
+use crate::error::{Result, check, report_drop};
 use crate::pointer::Address;
+use crate::pool::location;
+use crate::stream::Stream;
 use crate::version::supports_concurrent_managed_access;
 
 /// Who may use managed memory at first.
@@ -58,6 +60,7 @@ impl ManagedVisibility {
 /// assert_eq!(buffer.as_slice()?, [5, 0, 0, 0]);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemAllocManaged")]
 pub struct ManagedBuffer<T> {
     context: Context,
     elements: NonNull<T>,
@@ -197,6 +200,51 @@ impl<T> ManagedBuffer<T> {
         // SAFETY: `len` initialised elements, owned by `self`, which is borrowed mutably; the device
         // is idle where it must be.
         Ok(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
+    }
+
+    /// Moves the memory to a device when the stream comes to it; it stays usable everywhere.
+    ///
+    /// Driver API: `cuMemPrefetchAsync`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 101 where host and device may not use managed memory at once.
+    #[doc(alias = "cuMemPrefetchAsync")]
+    pub fn prefetch(&self, to: &Context, stream: &Stream) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let api = to.api();
+        let (address, size, handle) = (self.address(), self.size(), stream.as_raw());
+        let entered = stream.context().enter()?;
+        let device = to.device();
+        let result = if api.has("cuMemPrefetchAsync_v2") {
+            let place = location(to);
+            // SAFETY: the memory is managed and alive; moving it changes nothing that can be seen.
+            let status = unsafe { api.cuMemPrefetchAsync_v2(address.0, size.0, place, 0, handle) };
+            check!(
+                api,
+                cuMemPrefetchAsync_v2,
+                status,
+                address,
+                size,
+                device = device.ordinal()
+            )
+        } else {
+            // SAFETY: as above.
+            let status =
+                unsafe { api.cuMemPrefetchAsync(address.0, size.0, device.as_raw(), handle) };
+            check!(
+                api,
+                cuMemPrefetchAsync,
+                status,
+                address,
+                size,
+                device = device.ordinal()
+            )
+        };
+        drop(entered);
+        result
     }
 
     /// Frees now, and says what a drop could only report to the hook.

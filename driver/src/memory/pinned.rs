@@ -94,6 +94,7 @@ impl HostFlags {
 /// assert_eq!(buffer.iter().sum::<f32>(), 1.5);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemHostAlloc")]
 pub struct PinnedBuffer<T> {
     context: Context,
     elements: NonNull<T>,

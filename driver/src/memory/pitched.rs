@@ -29,6 +29,7 @@ use crate::pointer::Address;
 /// assert_eq!(first, [1, 2, 3, 4, 5, 6]);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemAllocPitch")]
 pub struct PitchedBuffer<T> {
     context: Context,
     address: Address,

@@ -105,6 +105,7 @@ impl RegisterFlags {
 /// assert_eq!(numbers[0], 1);
 /// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
+#[doc(alias = "cuMemHostRegister")]
 pub struct Registered<'a, T> {
     context: Context,
     elements: NonNull<T>,

@@ -67,7 +67,11 @@ pub unsafe trait DeviceMemory {
         Self: Sized,
     {
         let (start, len) = resolve(range, self.len())?;
-        let address = Address(self.address().0 + offset::<Self::Element>(start));
+        let address = Address(
+            self.address()
+                .0
+                .wrapping_add(offset::<Self::Element>(start)),
+        );
         Ok(DeviceSlice {
             context: self.context(),
             address,
@@ -89,7 +93,11 @@ pub unsafe trait DeviceMemory {
         Self: Sized,
     {
         let (start, len) = resolve(range, self.len())?;
-        let address = Address(self.address().0 + offset::<Self::Element>(start));
+        let address = Address(
+            self.address()
+                .0
+                .wrapping_add(offset::<Self::Element>(start)),
+        );
         Ok(DeviceSliceMut {
             context: self.context(),
             address,
@@ -225,7 +233,7 @@ impl<'a, T> DeviceSliceMut<'a, T> {
         let Self {
             context, address, ..
         } = self;
-        let behind = Address(address.0 + offset::<T>(start));
+        let behind = Address(address.0.wrapping_add(offset::<T>(start)));
         Ok((
             Self {
                 context,

@@ -30,6 +30,7 @@ pub enum SourceOrder {
 /// refused. Copies of nothing are left out, because CUDA refuses them. The operands of the safe
 /// methods stay borrowed as long as the batch lives; [`Scope::batch`](super::Scope::batch) gives it to a
 /// stream and keeps them borrowed until that is done.
+#[doc(alias = "cudaMemcpyBatchAsync")]
 #[derive(Default)]
 pub struct Batch<'a> {
     destinations: Vec<*mut c_void>,

@@ -99,6 +99,7 @@ pub fn fill<T: Fill>(destination: &mut impl DeviceMemory<Element = T>, value: T)
 /// # Errors
 ///
 /// What CUDA answers.
+#[doc(alias = "cudaMemset")]
 pub fn zero(destination: &mut impl DeviceMemory) -> Result<()> {
     let size = destination.size();
     if size.0 == 0 {

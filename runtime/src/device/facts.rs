@@ -34,7 +34,6 @@ impl Device {
         // SAFETY: `count` is a live out parameter.
         let status = unsafe { api.cudaGetDeviceCount(&raw mut count) };
         check!(api, cudaGetDeviceCount, status)?;
-        crate::logs::start();
         Ok(u32::try_from(count).unwrap_or(0))
     }
 
@@ -55,6 +54,7 @@ impl Device {
     /// # Errors
     ///
     /// Where CUDA cannot be initialised, and 101 where there is no such device.
+    #[doc(alias = "cudaGetDeviceCount")]
     pub fn new(ordinal: u32) -> Result<Self> {
         let count = Self::count()?;
         let api = api()?;
@@ -125,6 +125,7 @@ impl Device {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaGetDeviceProperties")]
     pub fn name(&self) -> Result<String> {
         Ok(match self.properties()? {
             DeviceProperties::V11(found) => rust_text(&found.name),
@@ -141,6 +142,7 @@ impl Device {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaGetDeviceProperties")]
     pub fn uuid(&self) -> Result<Uuid> {
         let bytes = match self.properties()? {
             DeviceProperties::V11(found) => found.uuid.bytes,
@@ -158,6 +160,7 @@ impl Device {
     /// # Errors
     ///
     /// What CUDA answers.
+    #[doc(alias = "cudaGetDeviceProperties")]
     pub fn total_memory(&self) -> Result<Bytes> {
         Ok(Bytes(match self.properties()? {
             DeviceProperties::V11(found) => found.totalGlobalMem,

@@ -30,6 +30,7 @@ use crate::stream::Stream;
 /// buffer.free()?; // Or dropped: then a failure goes to the hook.
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMalloc")]
 pub struct DeviceBuffer<T> {
     device: Device,
     address: Address,

@@ -5,13 +5,14 @@ use core::ptr::NonNull;
 use core::slice;
 
 use bytemuck::Zeroable;
-use cuda_sys::runtime;
+use cuda_sys::runtime::{self, cudaError, cudaMemLocationType, v13};
 
 use super::observe::{self, Event, Kind};
 use super::{Bytes, raw};
 use crate::device::Device;
-use crate::error::{Result, report_drop};
+use crate::error::{Result, check, report_drop};
 use crate::pointer::Address;
+use crate::stream::Stream;
 use crate::version::supports_concurrent_managed_access;
 
 /// Who may use managed memory at first.
@@ -58,6 +59,7 @@ impl ManagedVisibility {
 /// assert_eq!(buffer.as_slice()?, [5, 0, 0, 0]);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMallocManaged")]
 pub struct ManagedBuffer<T> {
     device: Device,
     elements: NonNull<T>,
@@ -194,6 +196,43 @@ impl<T> ManagedBuffer<T> {
         // SAFETY: `len` initialised elements, owned by `self`, which is borrowed mutably; the device
         // is idle where it must be.
         Ok(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
+    }
+
+    /// Moves the memory to a device when the stream comes to it; it stays usable everywhere.
+    ///
+    /// Runtime API: `cudaMemPrefetchAsync`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 101 where host and device may not use managed memory at once.
+    #[doc(alias = "cudaMemPrefetchAsync")]
+    pub fn prefetch(&self, to: &Device, stream: &Stream) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let api = to.api();
+        let (address, size, handle) = (self.address(), self.size(), stream.as_raw());
+        let (first, device) = (address.as_ptr(), to.as_raw());
+        let entered = stream.device().enter()?;
+        let status = if let Some(table) = api.v13() {
+            let place = v13::cudaMemLocation {
+                type_: cudaMemLocationType::cudaMemLocationTypeDevice,
+                __bindgen_anon_1: runtime::cudaMemLocation__bindgen_ty_1 { id: device },
+            };
+            // SAFETY: the memory is managed and alive; moving it changes nothing that can be seen.
+            unsafe { table.cudaMemPrefetchAsync(first, size.0, place, 0, handle) }
+        } else if let Some(table) = api.v12() {
+            // SAFETY: as above.
+            unsafe { table.cudaMemPrefetchAsync(first, size.0, device, handle) }
+        } else if let Some(table) = api.v11() {
+            // SAFETY: as above.
+            unsafe { table.cudaMemPrefetchAsync(first, size.0, device, handle) }
+        } else {
+            cudaError(302)
+        };
+        let result = check!(api, cudaMemPrefetchAsync, status, address, size, device);
+        drop(entered);
+        result
     }
 
     /// Frees now, and says what a drop could only report to the hook.

@@ -94,6 +94,7 @@ impl HostFlags {
 /// assert_eq!(buffer.iter().sum::<f32>(), 1.5);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaHostAlloc")]
 pub struct PinnedBuffer<T> {
     device: Device,
     elements: NonNull<T>,

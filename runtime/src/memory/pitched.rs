@@ -29,6 +29,7 @@ use crate::pointer::Address;
 /// assert_eq!(first, [1, 2, 3, 4, 5, 6]);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaMallocPitch")]
 pub struct PitchedBuffer<T> {
     device: Device,
     address: Address,

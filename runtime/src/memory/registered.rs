@@ -105,6 +105,7 @@ impl RegisterFlags {
 /// assert_eq!(numbers[0], 1);
 /// # Ok::<(), cuwhy_runtime::error::Error>(())
 /// ```
+#[doc(alias = "cudaHostRegister")]
 pub struct Registered<'a, T> {
     device: Device,
     elements: NonNull<T>,

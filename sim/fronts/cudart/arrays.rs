@@ -161,7 +161,7 @@ unsafe fn create(
     extent: cudaExtent,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let wanted = wanted(unsafe { get(desc) }?, extent, flags)?;
     let mut made: CUarray = ptr::null_mut();
@@ -188,7 +188,7 @@ fn wanted(
 }
 
 pub(crate) unsafe fn cudaFreeArray(call: &Call, array: cudaArray_t) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if array.is_null() {
         return Ok(());
     }
@@ -202,7 +202,7 @@ pub(crate) unsafe fn cudaArrayGetInfo(
     flags: *mut c_uint,
     array: cudaArray_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let found = descriptor(call, array)?;
     if !desc.is_null() {
         // SAFETY: the caller's place.
@@ -229,7 +229,7 @@ pub(crate) unsafe fn cudaGetChannelDesc(
     desc: *mut cudaChannelFormatDesc,
     array: cudaArray_const_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let found = descriptor(call, array)?;
     // SAFETY: the caller's place.
     unsafe { put(desc, described(found.Format, found.NumChannels)) }
@@ -254,7 +254,7 @@ pub(crate) unsafe fn cudaMallocMipmappedArray(
     levels: c_uint,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let wanted = wanted(unsafe { get(desc) }?, extent, flags)?;
     let mut made: CUmipmappedArray = ptr::null_mut();
@@ -264,7 +264,7 @@ pub(crate) unsafe fn cudaMallocMipmappedArray(
 }
 
 pub(crate) unsafe fn cudaFreeMipmappedArray(call: &Call, array: cudaMipmappedArray_t) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if array.is_null() {
         return Ok(());
     }
@@ -277,7 +277,7 @@ pub(crate) unsafe fn cudaGetMipmappedArrayLevel(
     array: cudaMipmappedArray_const_t,
     level: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let mut found: CUarray = ptr::null_mut();
     driver!(call.cuMipmappedArrayGetLevel(&raw mut found, mipmapped(array), level))?;
     // SAFETY: the caller's place.

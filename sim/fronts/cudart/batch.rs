@@ -24,7 +24,7 @@ pub(crate) unsafe fn cudaMemcpyBatchAsync(
     failed: *mut usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemcpyBatchAsync(
         dsts.cast(),
         srcs.cast(),
@@ -50,7 +50,7 @@ pub(crate) unsafe fn cudaMemcpyBatchAsync(
     attribute_count: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemcpyBatchAsync_v2(
         dsts.cast_mut().cast(),
         srcs.cast_mut().cast(),
@@ -72,7 +72,7 @@ pub(crate) unsafe fn cudaMemcpy3DBatchAsync(
     flags: c_ulonglong,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemcpy3DBatchAsync(count, operations.cast(), failed, flags, stream))
 }
 
@@ -84,6 +84,6 @@ pub(crate) unsafe fn cudaMemcpy3DBatchAsync(
     flags: c_ulonglong,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemcpy3DBatchAsync_v2(count, operations.cast(), flags, stream))
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use cuda_sys::driver::{CUDA_MEMCPY2D, CUmemorytype};
+use cuda_sys::driver::{CUDA_MEMCPY2D, CUcontext, CUmemorytype};
 use cuda_sys::runtime::{cudaError_t, cudaMemcpyKind, cudaStream_t};
 
 use super::entry::{Answer, Call, driver};
@@ -39,7 +39,7 @@ pub(crate) unsafe fn cudaMemcpy(
     count: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -72,7 +72,7 @@ pub(crate) unsafe fn cudaMemcpyAsync(
     kind: cudaMemcpyKind,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -97,6 +97,15 @@ pub(crate) unsafe fn cudaMemcpyAsync(
     }
 }
 
+/// Asks the driver something about contexts, which it can only tell of living ones.
+pub(crate) fn alive(call: &Call, contexts: [CUcontext; 2]) -> Answer {
+    for context in contexts {
+        let mut version = 0;
+        driver!(call.cuCtxGetApiVersion(context, &raw mut version))?;
+    }
+    Ok(())
+}
+
 pub(crate) unsafe fn cudaMemcpyPeer(
     call: &Call,
     dst: *mut c_void,
@@ -105,11 +114,12 @@ pub(crate) unsafe fn cudaMemcpyPeer(
     src_device: c_int,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let (to, from) = (call.primary(dst_device)?, call.primary(src_device)?);
     if count == 0 {
         return Ok(());
     }
+    alive(call, [to, from])?;
     driver!(call.cuMemcpyPeer(address(dst), to, address(src), from, count))
 }
 
@@ -122,10 +132,11 @@ pub(crate) unsafe fn cudaMemcpyPeerAsync(
     count: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let (to, from) = (call.primary(dst_device)?, call.primary(src_device)?);
     if count == 0 {
         return Ok(());
     }
+    alive(call, [to, from])?;
     driver!(call.cuMemcpyPeerAsync(address(dst), to, address(src), from, count, stream))
 }

@@ -83,7 +83,7 @@ pub(crate) unsafe fn cudaGetDeviceFlags(call: &Call, flags: *mut c_uint) -> Answ
 /// Waits until the device is done.
 #[cfg(not(major = "13"))]
 pub(crate) unsafe fn cudaDeviceSynchronize(call: &Call) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuCtxSynchronize())
 }
 
@@ -125,13 +125,13 @@ pub(crate) unsafe fn cudaDeviceCanAccessPeer(
 }
 
 pub(crate) unsafe fn cudaDeviceEnablePeerAccess(call: &Call, peer: c_int, flags: c_uint) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let peer = call.primary(peer)?;
     driver!(call.cuCtxEnablePeerAccess(peer, flags))
 }
 
 pub(crate) unsafe fn cudaDeviceDisablePeerAccess(call: &Call, peer: c_int) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let peer = call.primary(peer)?;
     driver!(call.cuCtxDisablePeerAccess(peer))
 }

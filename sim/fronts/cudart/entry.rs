@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use cuda_sys::driver::{CUresult, Table};
 use cuda_sys::runtime::{cudaError, cudaError_t};
 
-use super::loaded;
+use super::{loaded, primary};
 
 /// How a call went. The code of a failure becomes the thread's last error.
 pub(crate) type Answer = Result<(), cudaError_t>;
@@ -86,9 +86,15 @@ thread_local! {
 pub(crate) fn answer(
     _name: &'static CStr,
     mode: Mode,
-    body: impl FnOnce(&Call) -> Answer,
+    body: impl Fn(&Call) -> Answer,
 ) -> cudaError_t {
-    match Call::enter(mode).and_then(|call| body(&call)) {
+    let run = || Call::enter(mode).and_then(|call| body(&call));
+    let mut answer = run();
+    if answer.is_err_and(lost_its_context) && primary::doubt() {
+        // Nothing was done: the program has taken the context away through the driver.
+        answer = run();
+    }
+    match answer {
         Ok(()) => cudaError_t::cudaSuccess,
         Err(code) => {
             // Work that is not done yet is not an error.
@@ -98,6 +104,15 @@ pub(crate) fn answer(
             code
         }
     }
+}
+
+/// Whether the driver had no context for the call.
+fn lost_its_context(code: cudaError_t) -> bool {
+    let (none, destroyed) = (
+        cudaError_t::cudaErrorDeviceUninitialized,
+        cudaError_t::cudaErrorContextIsDestroyed,
+    );
+    code == none || code == destroyed
 }
 
 /// Makes `code` the last error of this thread.

@@ -86,7 +86,7 @@ pub(crate) unsafe fn cudaGraphAddMemcpyNode(
     count: usize,
     p: *const cudaMemcpy3DParms,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     add_copy(call, node, graph, dependencies, count, &volume(call, p)?)
 }
 
@@ -176,7 +176,7 @@ pub(crate) unsafe fn cudaGraphMemcpyNodeGetParams(
     node: cudaGraphNode_t,
     p: *mut cudaMemcpy3DParms,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let mut copy = CUDA_MEMCPY3D::default();
     driver!(call.cuGraphMemcpyNodeGetParams(node, &raw mut copy))?;
     let found = described(call, &copy)?;
@@ -185,7 +185,7 @@ pub(crate) unsafe fn cudaGraphMemcpyNodeGetParams(
 }
 
 fn set_copy(call: &Call, node: cudaGraphNode_t, copy: &CUDA_MEMCPY3D) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphMemcpyNodeSetParams(node, ptr::from_ref(copy)))
 }
 
@@ -194,7 +194,7 @@ pub(crate) unsafe fn cudaGraphMemcpyNodeSetParams(
     node: cudaGraphNode_t,
     p: *const cudaMemcpy3DParms,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     set_copy(call, node, &volume(call, p)?)
 }
 
@@ -265,7 +265,7 @@ pub(crate) unsafe fn cudaGraphExecMemcpyNodeSetParams(
     node: cudaGraphNode_t,
     p: *const cudaMemcpy3DParms,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     set_instantiated(call, graph, node, &volume(call, p)?)
 }
 
@@ -355,7 +355,7 @@ pub(crate) unsafe fn cudaGraphMemsetNodeGetParams(
     node: cudaGraphNode_t,
     p: *mut cudaMemsetParams,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     let mut fill = CUDA_MEMSET_NODE_PARAMS::default();
     driver!(call.cuGraphMemsetNodeGetParams(node, &raw mut fill))?;
     let found = cudaMemsetParams {
@@ -390,7 +390,7 @@ pub(crate) unsafe fn cudaGraphInstantiate(
     log: *mut core::ffi::c_char,
     room: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphInstantiate_v2(made, graph, error_node, log, room))
 }
 
@@ -401,7 +401,7 @@ pub(crate) unsafe fn cudaGraphInstantiate(
     graph: cudaGraph_t,
     flags: core::ffi::c_ulonglong,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphInstantiateWithFlags(made, graph, flags))
 }
 
@@ -413,7 +413,7 @@ pub(crate) unsafe fn cudaGraphExecUpdate(
     error_node: *mut cudaGraphNode_t,
     result: *mut cuda_sys::runtime::cudaGraphExecUpdateResult,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphExecUpdate(made, graph, error_node, result.cast()))
 }
 
@@ -424,7 +424,7 @@ pub(crate) unsafe fn cudaGraphExecUpdate(
     graph: cudaGraph_t,
     result: *mut cuda_sys::runtime::cudaGraphExecUpdateResultInfo,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphExecUpdate_v2(made, graph, result.cast()))
 }
 
@@ -436,7 +436,7 @@ pub(crate) unsafe fn cudaGraphAddDependencies(
     to: *const cudaGraphNode_t,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphAddDependencies(graph, from, to, count))
 }
 
@@ -449,7 +449,7 @@ pub(crate) unsafe fn cudaGraphAddDependencies(
     edges: *const cuda_sys::runtime::cudaGraphEdgeData,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphAddDependencies_v2(graph, from, to, edges.cast(), count))
 }
 
@@ -461,7 +461,7 @@ pub(crate) unsafe fn cudaGraphRemoveDependencies(
     to: *const cudaGraphNode_t,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphRemoveDependencies(graph, from, to, count))
 }
 
@@ -474,7 +474,7 @@ pub(crate) unsafe fn cudaGraphRemoveDependencies(
     edges: *const cuda_sys::runtime::cudaGraphEdgeData,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphRemoveDependencies_v2(graph, from, to, edges.cast(), count))
 }
 
@@ -486,7 +486,7 @@ pub(crate) unsafe fn cudaGraphGetEdges(
     to: *mut cudaGraphNode_t,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphGetEdges(graph, from, to, count))
 }
 
@@ -499,7 +499,7 @@ pub(crate) unsafe fn cudaGraphGetEdges(
     edges: *mut cuda_sys::runtime::cudaGraphEdgeData,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphGetEdges_v2(graph, from, to, edges.cast(), count))
 }
 
@@ -510,7 +510,7 @@ pub(crate) unsafe fn cudaGraphNodeGetDependencies(
     found: *mut cudaGraphNode_t,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphNodeGetDependencies(node, found, count))
 }
 
@@ -522,7 +522,7 @@ pub(crate) unsafe fn cudaGraphNodeGetDependencies(
     edges: *mut cuda_sys::runtime::cudaGraphEdgeData,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphNodeGetDependencies_v2(node, found, edges.cast(), count))
 }
 
@@ -533,7 +533,7 @@ pub(crate) unsafe fn cudaGraphNodeGetDependentNodes(
     found: *mut cudaGraphNode_t,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphNodeGetDependentNodes(node, found, count))
 }
 
@@ -545,7 +545,7 @@ pub(crate) unsafe fn cudaGraphNodeGetDependentNodes(
     edges: *mut cuda_sys::runtime::cudaGraphEdgeData,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuGraphNodeGetDependentNodes_v2(node, found, edges.cast(), count))
 }
 

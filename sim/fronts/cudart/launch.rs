@@ -21,7 +21,7 @@ const UNKNOWN: cudaError_t = if super::MAJOR < 12 {
 
 /// What a launch answers: 801 for a function that the program has announced.
 fn launch(call: &Call, host: *const c_void) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if function(host).is_none() {
         return Err(UNKNOWN);
     }

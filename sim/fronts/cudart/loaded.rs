@@ -77,7 +77,7 @@ pub(crate) fn ask(
     flags: u64,
 ) -> (*mut c_void, CUdriverProcAddressQueryResult, CUresult) {
     match driver() {
-        Some(loaded) => loaded.ask.get(name, version, flags),
+        Some(loaded) => loaded.ask.get(name, version, flags, true),
         None => (
             core::ptr::null_mut(),
             CUdriverProcAddressQueryResult_enum(0),
@@ -132,7 +132,7 @@ impl Ask {
             return core::ptr::null();
         };
         let version = c_int::try_from(since).unwrap_or(c_int::MAX);
-        let (found, _, status) = self.get(plain.as_ptr(), version, flags);
+        let (found, _, status) = self.get(plain.as_ptr(), version, flags, false);
         if status == CUresult::CUDA_SUCCESS {
             found
         } else {
@@ -140,19 +140,25 @@ impl Ask {
         }
     }
 
-    /// The address, why there is none, and the status.
+    /// The address, why there is none if that is asked for, and the status.
     fn get(
         &self,
         name: *const c_char,
         version: c_int,
         flags: u64,
+        with_reason: bool,
     ) -> (*mut c_void, CUdriverProcAddressQueryResult, CUresult) {
         let mut found: *mut c_void = core::ptr::null_mut();
         let mut why = CUdriverProcAddressQueryResult_enum(0);
+        let reason = if with_reason {
+            &raw mut why
+        } else {
+            core::ptr::null_mut()
+        };
         let status = match (self.second, self.first) {
             (Some(get), _) => {
-                // SAFETY: the name is a C string, and both places are live and of the size that the driver writes.
-                unsafe { get(name, &raw mut found, version, flags, &raw mut why) }
+                // SAFETY: the name is a C string; the places are live and of the size that the driver writes, or null.
+                unsafe { get(name, &raw mut found, version, flags, reason) }
             }
             (None, Some(get)) => {
                 // SAFETY: as above.

@@ -49,14 +49,14 @@ fn allocated(
 }
 
 pub(crate) unsafe fn cudaMalloc(call: &Call, place: *mut *mut c_void, size: usize) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemAlloc_v2(found, size))
     })
 }
 
 pub(crate) unsafe fn cudaMallocHost(call: &Call, place: *mut *mut c_void, size: usize) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemHostAlloc(found.cast(), size, 0))
     })
@@ -69,7 +69,7 @@ pub(crate) unsafe fn cudaHostGetDevicePointer(
     host: *mut c_void,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if host.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
@@ -82,7 +82,7 @@ pub(crate) unsafe fn cudaHostAlloc(
     size: usize,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemHostAlloc(found.cast(), size, flags))
     })
@@ -94,7 +94,7 @@ pub(crate) unsafe fn cudaMallocManaged(
     size: usize,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemAllocManaged(found, size, flags))
     })
@@ -106,7 +106,7 @@ pub(crate) unsafe fn cudaMallocAsync(
     size: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemAllocAsync(found, size, stream))
     })
@@ -119,7 +119,7 @@ pub(crate) unsafe fn cudaMallocFromPoolAsync(
     pool: cudaMemPool_t,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     allocated(place, size, |found| {
         driver!(call.cuMemAllocFromPoolAsync(found, size, pool, stream))
     })
@@ -127,7 +127,7 @@ pub(crate) unsafe fn cudaMallocFromPoolAsync(
 
 /// Frees device memory; null is nothing to free, which the driver knows.
 pub(crate) unsafe fn cudaFree(call: &Call, memory: *mut c_void) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemFree_v2(address(memory)))
 }
 
@@ -139,7 +139,7 @@ pub(crate) unsafe fn cudaMallocPitch(
     width: usize,
     height: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if place.is_null() || pitch.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
@@ -156,7 +156,7 @@ pub(crate) unsafe fn cudaMalloc3D(
     place: *mut cudaPitchedPtr,
     extent: cudaExtent,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if place.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
@@ -201,7 +201,7 @@ pub(crate) unsafe fn cudaMemset(
     value: c_int,
     count: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -215,7 +215,7 @@ pub(crate) unsafe fn cudaMemsetAsync(
     count: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -230,7 +230,7 @@ pub(crate) unsafe fn cudaMemset2D(
     width: usize,
     height: usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if width == 0 || height == 0 {
         return Ok(());
     }
@@ -246,7 +246,7 @@ pub(crate) unsafe fn cudaMemset2DAsync(
     height: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if width == 0 || height == 0 {
         return Ok(());
     }
@@ -259,7 +259,7 @@ pub(crate) unsafe fn cudaMemset3D(
     value: c_int,
     extent: cudaExtent,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     for (start, rows) in slices(memory, extent)? {
         driver!(call.cuMemsetD2D8_v2(start, memory.pitch, byte(value), extent.width, rows))?;
     }
@@ -273,7 +273,7 @@ pub(crate) unsafe fn cudaMemset3DAsync(
     extent: cudaExtent,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     for (start, rows) in slices(memory, extent)? {
         driver!(call.cuMemsetD2D8Async(
             start,
@@ -322,7 +322,7 @@ pub(crate) unsafe fn cudaMemAdvise(
     advice: cuda_sys::runtime::cudaMemoryAdvise,
     device: c_int,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemAdvise(
         address(memory),
         count,
@@ -340,7 +340,7 @@ pub(crate) unsafe fn cudaMemAdvise(
     advice: cuda_sys::runtime::cudaMemoryAdvise,
     location: super::own::cudaMemLocation,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the runtime's location is the driver's under another name.
     let location = unsafe { super::entry::pass(location) };
     driver!(call.cuMemAdvise_v2(
@@ -359,7 +359,7 @@ pub(crate) unsafe fn cudaMemPrefetchAsync(
     device: c_int,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuMemPrefetchAsync(address(memory), count, device, stream))
 }
 
@@ -372,7 +372,7 @@ pub(crate) unsafe fn cudaMemPrefetchAsync(
     flags: c_uint,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the runtime's location is the driver's under another name.
     let location = unsafe { super::entry::pass(location) };
     driver!(call.cuMemPrefetchAsync_v2(address(memory), count, location, flags, stream))

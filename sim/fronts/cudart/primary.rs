@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use cuda_sys::driver::{CUcontext, CUctx_st};
 use cuda_sys::runtime::cudaError_t;
@@ -25,7 +25,22 @@ static ANY_FORMER: AtomicBool = AtomicBool::new(false);
 /// How many devices there are.
 static COUNT: AtomicI32 = AtomicI32::new(0);
 
+/// Counts the resets, beginning with 1.
+static ERA: AtomicU32 = AtomicU32::new(1);
+
+/// In a forked child no context is what it was.
+extern "C" fn forked() {
+    ERA.fetch_add(1, Ordering::AcqRel);
+}
+
+/// Forgets that this thread was seen to have a context; answers whether it was.
+pub(crate) fn doubt() -> bool {
+    SEEN.replace(0) != 0
+}
+
 thread_local! {
+    /// The era in which this thread was seen to have a context.
+    static SEEN: Cell<u32> = const { Cell::new(0) };
     /// The device that this thread has chosen.
     static CHOSEN: Cell<c_int> = const { Cell::new(0) };
 }
@@ -44,18 +59,32 @@ impl Call {
         COUNT.store(count, Ordering::Relaxed);
         #[cfg(major = "13")]
         super::properties::learn(self, count);
+        // SAFETY: the handler does nothing but add to a number, and this library is never unloaded.
+        let _: c_int = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
         DONE.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes sure that a context is current, without asking the driver where it was seen to be so before.
+    ///
+    /// Who watches the driver sees no more calls than the real runtime makes. A thread whose context was taken away
+    /// meanwhile is told so by the driver, and [`answer`](super::entry::answer) then begins anew.
+    pub(crate) fn ensure(&self) -> Answer {
+        if SEEN.get() != ERA.load(Ordering::Acquire) {
+            self.context()?;
+        }
         Ok(())
     }
 
     /// Makes sure that a context is current: the one that is, or the primary one of the chosen device.
     pub(crate) fn context(&self) -> Result<CUcontext, cudaError_t> {
-        let context = self.current()?;
+        let era = ERA.load(Ordering::Acquire);
+        let mut context = self.current()?;
         if context.is_null() || self.was_reset(context) {
-            let context = self.primary(CHOSEN.get())?;
+            context = self.primary(CHOSEN.get())?;
             driver!(self.cuCtxSetCurrent(context))?;
-            return Ok(context);
         }
+        SEEN.set(era);
         Ok(context)
     }
 
@@ -121,11 +150,16 @@ impl Call {
 
     /// The device of this thread: that of its current context, else the chosen one.
     pub(crate) fn device(&self) -> Result<c_int, cudaError_t> {
-        let context = self.current()?;
-        if context.is_null() || self.was_reset(context) {
-            return Ok(CHOSEN.get());
+        if SEEN.get() != ERA.load(Ordering::Acquire) {
+            let context = self.current()?;
+            if context.is_null() || self.was_reset(context) {
+                return Ok(CHOSEN.get());
+            }
         }
         let mut device: c_int = 0;
+        #[cfg(major = "13")]
+        driver!(self.cuCtxGetDevice_v2(&raw mut device, ptr::null_mut()))?;
+        #[cfg(not(major = "13"))]
         driver!(self.cuCtxGetDevice(&raw mut device))?;
         Ok(device)
     }
@@ -149,9 +183,11 @@ impl Call {
     fn forget(&self, index: usize) {
         let context = RETAINED[index].swap(ptr::null_mut(), Ordering::AcqRel);
         if !context.is_null() {
+            super::register::forget(context);
             FORMER[index].store(context, Ordering::Release);
             ANY_FORMER.store(true, Ordering::Release);
         }
+        ERA.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Destroys the primary context of this thread's device with all that is in it.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cuda_sys::driver::{CUdeviceptr, CUmodule};
+use cuda_sys::driver::{CUcontext, CUdeviceptr, CUmodule};
 use cuda_sys::runtime::{cudaError_t, dim3};
 
 use super::entry::{Answer, Call, driver, put};
@@ -178,6 +178,11 @@ pub(crate) unsafe fn __cudaInitModule(_handle: *mut *mut c_void) -> c_char {
 pub(crate) fn function(host: *const c_void) -> Option<*const c_char> {
     // A program image that is gone takes its names along only when the process ends.
     announced(|all| all.functions.get(&host.addr()).map(|name| name.as_ptr()))
+}
+
+/// Forgets the modules of a context that is gone: its handle comes back with the next one.
+pub(crate) fn forget(context: CUcontext) {
+    announced(|all| all.modules.retain(|(of, _), _| *of != context.addr()));
 }
 
 /// The address and the size of an announced variable, in the current context.

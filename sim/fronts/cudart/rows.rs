@@ -1,6 +1,7 @@
 //! Copies of rows: `cudaMemcpy2D` and the forms with arrays.
 
 use core::ffi::c_void;
+use core::ptr;
 
 use cuda_sys::driver::{CUDA_MEMCPY2D, CUDA_MEMCPY3D, CUdeviceptr, CUmemorytype};
 use cuda_sys::runtime::{
@@ -155,27 +156,34 @@ fn copy(
     kind: cudaMemcpyKind,
     when: When,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if width == 0 || height == 0 {
         return Ok(());
     }
+    let array = match (dst, src) {
+        (Place::Array { array, .. }, _) | (_, Place::Array { array, .. }) => Some(array),
+        _ => None,
+    };
     let copy = shaped(dst, src, width, height, kind)?;
-    if let Place::Array { array, .. } = dst {
-        arrays::descriptor(call, array)?;
-    } else if let Place::Array { array, .. } = src {
+    if let Some(array) = array {
         arrays::descriptor(call, array)?;
     }
-    if matches!(dst, Place::Array { .. }) || matches!(src, Place::Array { .. }) {
+    carry_out(call, &copy, array.is_some(), when)
+}
+
+/// Has the driver make the copy.
+fn carry_out(call: &Call, copy: &CUDA_MEMCPY2D, with_array: bool, when: When) -> Answer {
+    if with_array {
         // With an array, the runtime asks for a copy of one slice.
-        let copy = slice(&copy);
+        let copy = slice(copy);
         return match when {
             When::Now => driver!(call.cuMemcpy3D_v2(&raw const copy)),
             When::InStream(stream) => driver!(call.cuMemcpy3DAsync_v2(&raw const copy, stream)),
         };
     }
     match when {
-        When::Now => driver!(call.cuMemcpy2DUnaligned_v2(&raw const copy)),
-        When::InStream(stream) => driver!(call.cuMemcpy2DAsync_v2(&raw const copy, stream)),
+        When::Now => driver!(call.cuMemcpy2DUnaligned_v2(ptr::from_ref(copy))),
+        When::InStream(stream) => driver!(call.cuMemcpy2DAsync_v2(ptr::from_ref(copy), stream)),
     }
 }
 
@@ -365,7 +373,7 @@ fn line(
     count: usize,
     mut each: impl FnMut(usize, (usize, usize), (usize, usize)) -> Answer,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -413,14 +421,10 @@ fn to_array(
             pointer: src.wrapping_byte_add(done),
             pitch: width,
         };
-        copy(
-            call,
-            Place::Array { array: dst, x, y },
-            src,
-            (width, height),
-            kind,
-            when,
-        )
+        {
+            let dst = Place::Array { array: dst, x, y };
+            carry_out(call, &shaped(dst, src, width, height, kind)?, true, when)
+        }
     })
 }
 
@@ -439,14 +443,10 @@ fn from_array(
             pointer: dst.wrapping_byte_add(done),
             pitch: width,
         };
-        copy(
-            call,
-            dst,
-            Place::Array { array: src, x, y },
-            (width, height),
-            kind,
-            when,
-        )
+        {
+            let src = Place::Array { array: src, x, y };
+            carry_out(call, &shaped(dst, src, width, height, kind)?, true, when)
+        }
     })
 }
 
@@ -511,7 +511,7 @@ pub(crate) unsafe fn cudaMemcpyArrayToArray(
     count: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }

@@ -15,7 +15,7 @@ pub(crate) unsafe fn cudaStreamGetCaptureInfo(
     status: *mut cudaStreamCaptureStatus,
     id: *mut c_ulonglong,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if status.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
@@ -42,7 +42,7 @@ pub(crate) unsafe fn cudaStreamGetCaptureInfo(
     edges: *mut *const cuda_sys::runtime::cudaGraphEdgeData,
     count: *mut usize,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if status.is_null() {
         return Err(cudaError_t::cudaErrorInvalidValue);
     }
@@ -68,7 +68,7 @@ pub(crate) unsafe fn cudaStreamUpdateCaptureDependencies(
     count: usize,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuStreamUpdateCaptureDependencies(stream, nodes, count, flags))
 }
 
@@ -81,7 +81,7 @@ pub(crate) unsafe fn cudaStreamUpdateCaptureDependencies(
     count: usize,
     flags: c_uint,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuStreamUpdateCaptureDependencies_v2(stream, nodes, edges.cast(), count, flags))
 }
 
@@ -92,7 +92,7 @@ pub(crate) unsafe fn cudaEventElapsedTime(
     start: cuda_sys::runtime::cudaEvent_t,
     end: cuda_sys::runtime::cudaEvent_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuEventElapsedTime(milliseconds, start, end))
 }
 
@@ -103,6 +103,6 @@ pub(crate) unsafe fn cudaEventElapsedTime(
     start: cuda_sys::runtime::cudaEvent_t,
     end: cuda_sys::runtime::cudaEvent_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     driver!(call.cuEventElapsedTime_v2(milliseconds, start, end))
 }

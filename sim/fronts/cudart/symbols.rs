@@ -60,7 +60,7 @@ pub(crate) unsafe fn cudaMemcpyToSymbol(
     offset: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -85,7 +85,7 @@ pub(crate) unsafe fn cudaMemcpyToSymbolAsync(
     kind: cudaMemcpyKind,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -109,7 +109,7 @@ pub(crate) unsafe fn cudaMemcpyFromSymbol(
     offset: usize,
     kind: cudaMemcpyKind,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }
@@ -134,7 +134,7 @@ pub(crate) unsafe fn cudaMemcpyFromSymbolAsync(
     kind: cudaMemcpyKind,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     if count == 0 {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use cuda_sys::runtime::{
 };
 
 use super::arrays;
-use super::copy::known;
+use super::copy::{alive, known};
 use super::entry::{Answer, Call, driver, get};
 use super::memory::address;
 use super::rows::types;
@@ -130,7 +130,7 @@ pub(crate) fn shaped(
 }
 
 pub(crate) unsafe fn cudaMemcpy3D(call: &Call, p: *const cudaMemcpy3DParms) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let given = unsafe { get(p) }?;
     match shaped(call, &given)? {
@@ -144,7 +144,7 @@ pub(crate) unsafe fn cudaMemcpy3DAsync(
     p: *const cudaMemcpy3DParms,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let given = unsafe { get(p) }?;
     match shaped(call, &given)? {
@@ -173,6 +173,7 @@ fn between(
     let Some(copy) = shaped(call, &plain)? else {
         return Ok(None);
     };
+    alive(call, [to, from])?;
     Ok(Some(CUDA_MEMCPY3D_PEER {
         srcXInBytes: copy.srcXInBytes,
         srcY: copy.srcY,
@@ -200,7 +201,7 @@ fn between(
 }
 
 pub(crate) unsafe fn cudaMemcpy3DPeer(call: &Call, p: *const cudaMemcpy3DPeerParms) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let given = unsafe { get(p) }?;
     match between(call, &given)? {
@@ -214,7 +215,7 @@ pub(crate) unsafe fn cudaMemcpy3DPeerAsync(
     p: *const cudaMemcpy3DPeerParms,
     stream: cudaStream_t,
 ) -> Answer {
-    call.context()?;
+    call.ensure()?;
     // SAFETY: the caller's place.
     let given = unsafe { get(p) }?;
     match between(call, &given)? {

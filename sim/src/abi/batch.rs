@@ -13,20 +13,27 @@ use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
 use crate::model::operand::View;
 use crate::model::spec::{CopySpec, Corner, Sort};
-use crate::model::stream::Kind;
 use crate::model::transfer::Shape;
 
-/// The stream of a batch: not the legacy one, and not one that is being captured.
-fn check_stream(call: Call, stream: usize) -> Outcome {
-    let stream = call.stream(stream)?;
-    if guard::capture_of(&stream).is_some() {
-        // Refused, and the capture goes on without the copies.
-        return Err(Code::STREAM_CAPTURE_UNSUPPORTED);
+/// Batches are not for the legacy stream, which is refused before anything else is looked at.
+fn refuse_legacy(call: Call, stream: usize, failed: Option<Out<usize>>) -> Outcome {
+    const LEGACY: usize = 1;
+    let unnamed = stream == 0 && !call.per_thread;
+    if let Some(failed) = failed.filter(|_place| !unnamed) {
+        failed.put_if_wanted(usize::MAX);
     }
-    if stream.kind == Kind::Legacy {
+    if unnamed || stream == LEGACY {
         Err(Code::INVALID_VALUE)
     } else {
         Ok(())
+    }
+}
+
+/// A capture goes on without the copies of a batch.
+fn refuse_capture(call: Call, stream: usize) -> Outcome {
+    match guard::capture_of(&*call.stream(stream)?) {
+        Some(_) => Err(Code::STREAM_CAPTURE_UNSUPPORTED),
+        None => Ok(()),
     }
 }
 
@@ -75,10 +82,17 @@ fn run(call: Call, specs: &[CopySpec], stream: usize, failed: Option<Out<usize>>
         } else {
             submit::copy(call, spec, When::Asynchronous(stream))
         };
-        if let (Err(_), Some(failed)) = (outcome, failed) {
-            failed.put_if_wanted(index);
+        match outcome {
+            Ok(()) => {}
+            // An entry that wraps may have killed the context by now; the call was under way and succeeds.
+            Err(Code::ILLEGAL_ADDRESS) if index > 0 => return Ok(()),
+            Err(code) => {
+                if let Some(failed) = failed {
+                    failed.put_if_wanted(index);
+                }
+                return Err(code);
+            }
         }
-        outcome?;
     }
     Ok(())
 }
@@ -95,18 +109,12 @@ struct Rows {
 }
 
 fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> Outcome {
-    // No stream at all is refused before anything is written.
-    if stream == 0 && !call.per_thread {
-        return Err(Code::INVALID_VALUE);
-    }
-    if let Some(failed) = failed {
-        failed.put_if_wanted(usize::MAX);
-    }
-    check_stream(call, stream)?;
+    refuse_legacy(call, stream, failed)?;
     if rows.count == 0 {
         return Err(Code::INVALID_VALUE);
     }
     check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
+    refuse_capture(call, stream)?;
     let view = view(call, When::Asynchronous(stream))?;
     let (dsts, srcs) = (rows.dsts.list(rows.count)?, rows.srcs.list(rows.count)?);
     let sizes = rows.sizes.list(rows.count)?;
@@ -199,17 +207,11 @@ fn boxes(
     flags: c_ulonglong,
     stream: usize,
 ) -> Outcome {
-    // No stream at all is refused before anything is written.
-    if stream == 0 && !call.per_thread {
-        return Err(Code::INVALID_VALUE);
-    }
-    if let Some(failed) = failed {
-        failed.put_if_wanted(usize::MAX);
-    }
-    check_stream(call, stream)?;
+    refuse_legacy(call, stream, failed)?;
     if count == 0 || flags != 0 {
         return Err(Code::INVALID_VALUE);
     }
+    refuse_capture(call, stream)?;
     let view = view(call, When::Asynchronous(stream))?;
     let mut specs = Vec::new();
     for (index, copy) in list.list(count)?.iter().enumerate() {

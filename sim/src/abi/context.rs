@@ -289,9 +289,6 @@ export! {
             return Err(Code::INVALID_VALUE);
         }
         let (here, there) = (call.context()?, machine()?.context(peer.address())?);
-        if here.device == there.device {
-            return Err(Code::INVALID_CONTEXT);
-        }
         if !machine()?.may_reach(here.device, there.device) {
             return Err(Code::PEER_ACCESS_UNSUPPORTED);
         }

@@ -47,15 +47,15 @@ pub(super) fn line(
     )
 }
 
-/// A side of a peer copy is seen from the device of the context that is named for it, whoever owns the memory.
+/// A side of a peer copy must be memory that CUDA knows; it is seen from the device of the context that is named for it, whoever owns the memory.
 pub(super) fn peer_view(context: usize) -> Outcome<View> {
     Ok(View(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
     view(call, when)?;
-    let dst = Corner::at(Sort::Unified, dst.0, peer_view(dst.1)?);
-    let src = Corner::at(Sort::Unified, src.0, peer_view(src.1)?);
+    let dst = Corner::at(Sort::Device, dst.0, peer_view(dst.1)?);
+    let src = Corner::at(Sort::Device, src.0, peer_view(src.1)?);
     if let When::Asynchronous(stream) = when {
         guard::no_capture(&*call.stream(stream)?)?;
     }

@@ -9,7 +9,7 @@ use super::copy::{peer_view, view};
 use super::gate::{Call, export};
 use super::submit::{self, When};
 use crate::model::bytes;
-use crate::model::code::{Code, Outcome};
+use crate::model::code::Outcome;
 use crate::model::operand::View;
 use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
@@ -37,7 +37,7 @@ impl Side {
             CUmemorytype::CU_MEMORYTYPE_ARRAY => {
                 Ok(Corner::in_array(self.array.expose_provenance(), 0, view))
             }
-            _ => Err(Code::INVALID_VALUE),
+            _ => Ok(Corner::at(Sort::Unknown, address(self.device), view)),
         }
     }
 }
@@ -151,12 +151,16 @@ const fn without_contexts(copy: &CUDA_MEMCPY3D_PEER) -> CUDA_MEMCPY3D {
 
 fn copy_plane(call: Call, copy: In<CUDA_MEMCPY2D>, when: When) -> Outcome {
     let view = view(call, when)?;
-    submit::copy(call, &plane(&copy.get()?, view)?, when)
+    let copy = copy.get()?;
+    submit::admit(call, when)?;
+    submit::copy(call, &plane(&copy, view)?, when)
 }
 
 fn copy_solid(call: Call, copy: In<CUDA_MEMCPY3D>, when: When) -> Outcome {
     let view = view(call, when)?;
-    submit::copy(call, &solid(&copy.get()?, view, view)?, when)
+    let copy = copy.get()?;
+    submit::admit(call, when)?;
+    submit::copy(call, &solid(&copy, view, view)?, when)
 }
 
 fn copy_peer(call: Call, copy: In<CUDA_MEMCPY3D_PEER>, when: When) -> Outcome {

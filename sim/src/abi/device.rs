@@ -92,13 +92,23 @@ export! {
     }
 
     ready fn cuDeviceGetPCIBusId(text: *mut c_char, room: c_int, dev: CUdevice) |_| {
-        text.wanted()?.put_text(&bus_id(device(dev)?), room)
+        // The whole of it, or nothing.
+        const WHOLE: c_int = 13;
+        let device = device(dev)?;
+        if room < WHOLE {
+            return Err(Code::INVALID_VALUE);
+        }
+        text.wanted()?.put_text(&bus_id(device), room)
     }
 
     ready fn cuDeviceGetByPCIBusId(out: *mut CUdevice, text: *const c_char) |_| {
         let text = text.text()?.to_ascii_uppercase();
+        if !text.contains(':') || !text.chars().all(|letter| letter.is_ascii_hexdigit() || ":.".contains(letter)) {
+            return Err(Code::INVALID_VALUE);
+        }
         let text = text.trim_end_matches(".0");
-        let found = machine()?.devices.iter().position(|device| bus_id(device).trim_end_matches(".0").ends_with(text));
+        let named = |device: &Device| bus_id(device).trim_end_matches(".0").ends_with(text);
+        let found = machine()?.devices.iter().position(named);
         out.put(found.and_then(|index| c_int::try_from(index).ok()).ok_or(Code::INVALID_DEVICE)?)
     }
 

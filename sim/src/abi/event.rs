@@ -10,7 +10,7 @@ use super::c::handle;
 use super::gate::{Call, export};
 use super::guard;
 use crate::model::code::{Code, Outcome};
-use crate::model::event::{Event, KNOWN_FLAGS};
+use crate::model::event::{DISABLE_TIMING, Event, INTERPROCESS, KNOWN_FLAGS};
 use crate::model::graph::Action;
 use crate::model::machine::machine;
 
@@ -21,7 +21,7 @@ fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
     if flags & !EXTERNAL != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    let stream = call.stream(stream)?;
+    let stream = call.stream_of_live_context(stream)?;
     let number = event;
     let event = machine()?.events.follow(event)?;
     if event.context != stream.context_handle() {
@@ -59,7 +59,8 @@ export! {
     ready fn cuEventCreate(out: *mut CUevent, flags: c_uint) |call| {
         let context = call.context()?;
         out.wanted()?;
-        if flags & !KNOWN_FLAGS != 0 {
+        // An event for other processes keeps no time.
+        if flags & !KNOWN_FLAGS != 0 || flags & (INTERPROCESS | DISABLE_TIMING) == INTERPROCESS {
             return Err(Code::INVALID_VALUE);
         }
         out.put(handle(machine()?.events.add(|_| Event::new(&context, flags)).0))

@@ -89,6 +89,20 @@ impl Call {
         }
     }
 
+    /// The same for calls that tell a destroyed context (201) from a primary one that was reset (709).
+    pub(crate) fn stream_of_live_context(self, handle: usize) -> Outcome<Arc<Stream>> {
+        let found = self.stream(handle);
+        let machine = machine()?;
+        match (&found, machine.streams.get(handle)) {
+            (Err(Code::CONTEXT_IS_DESTROYED), Some(stream))
+                if machine.contexts.get(stream.context_handle()).is_none() =>
+            {
+                Err(Code::INVALID_CONTEXT)
+            }
+            _ => found,
+        }
+    }
+
     /// The stream of a synchronous call.
     pub(crate) fn default_stream(self) -> Outcome<Arc<Stream>> {
         self.stream(0)

@@ -1,6 +1,7 @@
 //! Hints for managed memory: checked, then forgotten, because the simulator keeps one copy of every byte.
 
 use core::ffi::{c_uint, c_void};
+use std::sync::Arc;
 
 use cuda_sys::driver::*;
 
@@ -10,21 +11,21 @@ use super::gate::{Call, export};
 use super::guard;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
+use crate::model::object::{Kind, Object};
 use crate::model::space::Found;
 use crate::profile::number;
 
 /// A range must lie in one managed allocation.
-fn check(dptr: CUdeviceptr, count: usize) -> Outcome {
+fn check(dptr: CUdeviceptr, count: usize) -> Outcome<Arc<Object>> {
     let start = address(dptr);
     if count == 0 {
         return Err(Code::INVALID_VALUE);
     }
     match machine()?.space().find(start) {
         Found::Object(object)
-            if object.kind == crate::model::object::Kind::Managed
-                && object.holds(start - object.base, count) =>
+            if object.is_managed() && object.holds(start - object.base, count) =>
         {
-            Ok(())
+            Ok(object)
         }
         _ => Err(Code::INVALID_VALUE),
     }
@@ -40,12 +41,12 @@ fn prefetch(
 ) -> Outcome {
     let stream = call.stream(stream)?;
     guard::no_capture(&stream)?;
-    check(dptr, count)?;
     if let Some(to) = to
         && !device(to)?.profile.has(number::CONCURRENT_MANAGED)
     {
         return Err(Code::INVALID_DEVICE);
     }
+    check(dptr, count)?;
     stream.enqueue(|| Ok(())).map(drop)
 }
 
@@ -56,7 +57,11 @@ fn advise(dptr: CUdeviceptr, count: usize, advice: CUmem_advise, to: Option<CUde
     if let Some(to) = to {
         device(to)?;
     }
-    check(dptr, count)
+    // A pool's memory is where the pool says.
+    match check(dptr, count)?.kind {
+        Kind::Managed => Ok(()),
+        _ => Err(Code::NOT_SUPPORTED),
+    }
 }
 
 /// The device of a location, nothing for the host.

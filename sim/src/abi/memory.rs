@@ -87,7 +87,8 @@ fn owner_of(call: Call, object: &Object) -> Outcome<Option<Arc<Context>>> {
 /// Frees memory of one of these sorts, after everything that may still use it.
 fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
     if base == 0 {
-        return call.context().map(drop);
+        call.context()?;
+        return guard::no_unsafe_call();
     }
     let found = exactly(base, sort);
     let object = match (found, call.context()) {
@@ -101,7 +102,7 @@ fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
         settle(&context);
     }
     let machine = machine()?;
-    if matches!(object.kind, Kind::Pool(_)) {
+    if matches!(object.kind, Kind::Pool(..)) {
         let done = Ticket::default();
         done.finish();
         return machine.space_mut().pool_free(base, 0, Arc::new(done));
@@ -169,7 +170,7 @@ export! {
     }
 
     ready fn cuMemFree_v2(dptr: CUdeviceptr) |call| {
-        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(_) | Kind::Graph);
+        let sort = |object: &Object| matches!(object.kind, Kind::Device | Kind::Managed | Kind::Pool(..) | Kind::Graph);
         free(call, address(dptr), sort)
     }
 
@@ -208,7 +209,7 @@ export! {
         let context = call.context()?;
         let place = match machine()?.space().find(p.address()) {
             _ if flags != 0 => None,
-            Found::Object(object) if object.is_host() => Some(p.address()),
+            Found::Object(object) if matches!(object.kind, Kind::Pinned(_) | Kind::Registered(_)) => Some(p.address()),
             // Mapped memory has the address where its mapping begins.
             Found::Virtual(hit) => hit.map.filter(|map| map.access(context.device) != Protection::None).map(|map| map.base),
             _ => None,
@@ -270,20 +271,5 @@ export! {
         guard::no_unsafe_call()?;
         let object = machine()?.space_mut().allocate_shared(size, Kind::Managed, context.owner())?;
         dptr.put(pointer(object.base))
-    }
-
-    ready fn cuIpcGetMemHandle(out: *mut CUipcMemHandle, dptr: CUdeviceptr) |call| {
-        call.context()?;
-        out.wanted()?;
-        let object = match machine()?.space().find(address(dptr)) {
-            Found::Object(object) if object.kind == Kind::Device => object,
-            _ => return Err(Code::INVALID_VALUE),
-        };
-        let mut words = [0; 64];
-        let said = format!("cuwhy-sim {:x} {:x}", std::process::id(), object.base);
-        for (word, byte) in words.iter_mut().zip(said.bytes()) {
-            *word = byte.cast_signed();
-        }
-        out.put(CUipcMemHandle { reserved: words })
     }
 }

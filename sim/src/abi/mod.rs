@@ -20,6 +20,7 @@ mod graph_memory;
 mod graph_query;
 mod guard;
 mod init;
+mod ipc;
 mod library;
 mod managed;
 mod memory;

@@ -100,6 +100,7 @@ const fn sort(corner: &Corner) -> CUmemorytype {
         Sort::Device => CUmemorytype_enum::CU_MEMORYTYPE_DEVICE,
         Sort::Array => CUmemorytype_enum::CU_MEMORYTYPE_ARRAY,
         Sort::Unified => CUmemorytype_enum::CU_MEMORYTYPE_UNIFIED,
+        Sort::Unknown => CUmemorytype_enum(0),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
 use crate::model::graph::Action;
 use crate::model::machine::{Device, machine};
-use crate::model::object::Kind;
+use crate::model::object::{Home, Kind};
 use crate::model::pool::Pool;
 use crate::model::registry::{fresh_handle, is_ours};
 use crate::model::stream::Kind as StreamKind;
@@ -63,7 +63,7 @@ fn allocate(
 }
 
 fn free(call: Call, base: usize, stream: usize) -> Outcome {
-    let stream = call.stream(stream)?;
+    let stream = call.stream_of_live_context(stream)?;
     if base == 0 {
         return Ok(());
     }
@@ -76,7 +76,7 @@ fn free(call: Call, base: usize, stream: usize) -> Outcome {
     let capture = guard::asynchronous_use(&stream)?;
     match object.kind {
         // Allocated outside of the capture, so it cannot be freed in it.
-        Kind::Pool(_) | Kind::Device if capture.is_some() => Err(Code::INVALID_VALUE),
+        Kind::Pool(..) | Kind::Device if capture.is_some() => Err(Code::INVALID_VALUE),
         Kind::Graph => match capture {
             Some(capture) => capture.add(&stream, Action::Free(base)).map(drop),
             None => {
@@ -88,7 +88,7 @@ fn free(call: Call, base: usize, stream: usize) -> Outcome {
                     .ok_or(Code::INVALID_VALUE)
             }
         },
-        Kind::Pool(_) => {
+        Kind::Pool(..) => {
             let when = stream.enqueue(|| Ok(()))?;
             machine.space_mut().pool_free(base, stream.handle, when)
         }
@@ -115,21 +115,46 @@ const fn is_policy(which: Attribute) -> bool {
     )
 }
 
+/// Where a pool of this kind has its memory, and the device that answers for it.
+fn home_of(kind: CUmemAllocationType, location: &CUmemLocation) -> Outcome<(Home, usize)> {
+    type Kind = CUmemAllocationType_enum;
+    type Location = CUmemLocationType_enum;
+    match (kind, location.type_) {
+        (Kind::CU_MEM_ALLOCATION_TYPE_PINNED, Location::CU_MEM_LOCATION_TYPE_DEVICE) => Ok((
+            Home::Device,
+            device_at(location).map_err(|_unknown| Code::INVALID_VALUE)?,
+        )),
+        (Kind::CU_MEM_ALLOCATION_TYPE_PINNED, Location::CU_MEM_LOCATION_TYPE_HOST) => {
+            Ok((Home::Host, 0))
+        }
+        (Kind::CU_MEM_ALLOCATION_TYPE_PINNED, Location::CU_MEM_LOCATION_TYPE_HOST_NUMA) => {
+            // SAFETY: with this type the union holds a number.
+            let node = unsafe { location.__bindgen_anon_1.id };
+            if node == 0 {
+                Ok((Home::Host, 0))
+            } else {
+                Err(Code::INVALID_VALUE)
+            }
+        }
+        (Kind::CU_MEM_ALLOCATION_TYPE_MANAGED, _) => {
+            Ok((Home::Managed, device_at(location).unwrap_or(0)))
+        }
+        _ => Err(Code::INVALID_VALUE),
+    }
+}
+
 fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
     const KNOWN_HANDLES: u32 = 1 | 8;
-    let pinned = wanted.allocType == CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED;
-    if !pinned
-        || wanted.handleTypes.0 & !KNOWN_HANDLES != 0
-        || wanted.reserved.iter().any(|&byte| byte != 0)
-    {
+    if wanted.handleTypes.0 & !KNOWN_HANDLES != 0 || wanted.reserved.iter().any(|&byte| byte != 0) {
         return Err(Code::INVALID_VALUE);
     }
-    let owner = device_at(&wanted.location).map_err(|_unknown| Code::INVALID_VALUE)?;
+    let (home, owner) = home_of(wanted.allocType, &wanted.location)?;
     able(machine()?.device(owner)?)?;
     let number = fresh_handle();
     machine()?.space_mut().add_pool(Pool::new(
         number,
         owner,
+        home,
         wanted.maxSize,
         wanted.handleTypes.0,
     ));
@@ -250,7 +275,7 @@ export! {
         out.wanted()?;
         let space = machine()?.space();
         let shareable = match space.exactly(address(dptr)).map(|object| object.kind) {
-            Some(Kind::Pool(pool)) => space.pool(pool).is_ok_and(|pool| pool.handle_types != 0),
+            Some(Kind::Pool(pool, _)) => space.pool(pool).is_ok_and(|pool| pool.handle_types != 0),
             _ => false,
         };
         Err(if shareable { call.unsupported() } else { Code::INVALID_VALUE })

@@ -38,12 +38,11 @@ fn create(call: Call, out: Out<CUstream>, flags: c_uint, priority: c_int) -> Out
     out.put(handle(number))
 }
 
-fn destroy(stream: usize) -> Outcome {
+fn destroy(call: Call, stream: usize) -> Outcome {
     if matches!(stream, 0..=2) {
         return Err(Code::INVALID_HANDLE);
     }
-    let found = machine()?.streams.follow(stream)?;
-    found.context()?.check()?;
+    let found = call.stream_of_live_context(stream)?;
     // Its capture, if any, ends with it.
     Capture::abandon(&found);
     machine()?
@@ -62,12 +61,12 @@ export! {
         create(call, out, flags, priority)
     }
 
-    ready fn cuStreamDestroy_v2(stream: CUstream) |_| {
-        destroy(stream.address())
+    ready fn cuStreamDestroy_v2(stream: CUstream) |call| {
+        destroy(call, stream.address())
     }
 
-    ready fn cuStreamDestroy(stream: CUstream) |_| {
-        destroy(stream.address())
+    ready fn cuStreamDestroy(stream: CUstream) |call| {
+        destroy(call, stream.address())
     }
 
     ready fn cuStreamSynchronize / cuStreamSynchronize_ptsz(stream: CUstream) |call| {

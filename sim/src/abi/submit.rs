@@ -27,6 +27,11 @@ pub(super) enum When {
     Asynchronous(usize),
 }
 
+/// What captures have to say, for calls that look at their arguments only afterwards.
+pub(super) fn admit(call: Call, when: When) -> Outcome {
+    enter(call, when).map(drop)
+}
+
 /// Carries a copy out.
 pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
     let machine = machine()?;
@@ -47,9 +52,11 @@ pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
         }
         return capture.add(&stream, Action::Copy(spec)).map(drop);
     }
+    // A copy that wraps is made by this thread where it touches the host, and kills it.
+    let deadly = transfer.poisonous && (transfer.dst.host || transfer.src.host);
     let between_devices = transfer.dst.remote && transfer.src.remote;
     let on_host = transfer.dst.host && transfer.src.host;
-    if when == When::Synchronous && !between_devices || transfer.dst.pageable || on_host {
+    if when == When::Synchronous && !between_devices || transfer.dst.pageable || on_host || deadly {
         return in_turn(&stream, &transfer);
     }
     if transfer.src.pageable && !transfer.poisonous {
@@ -111,12 +118,16 @@ fn behind(stream: &Arc<Stream>, transfer: Transfer) -> Outcome {
 pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
     let machine = machine()?;
     let (stream, capture) = enter(call, when)?;
+    if let Some(capture) = capture {
+        // Only the arguments are looked at now; what they name is looked at when the graph runs.
+        if spec.arguments()?.is_none() {
+            return Ok(());
+        }
+        return capture.add(&stream, Action::Fill(*spec)).map(drop);
+    }
     let Some(filling) = spec.resolve(machine)? else {
         return Ok(());
     };
-    if let Some(capture) = capture {
-        return capture.add(&stream, Action::Fill(*spec)).map(drop);
-    }
     if when == When::Synchronous && !filling.dst.remote || filling.dst.pageable {
         let context = stream.context()?;
         let turn = stream.take_turn()?;
@@ -125,7 +136,7 @@ pub(super) fn fill(call: Call, spec: &FillSpec, when: When) -> Outcome {
         if filling.run(Thread::Caller).is_err() {
             context.poison(Code::ILLEGAL_ADDRESS);
         }
-        return Ok(());
+        return context.check();
     }
     stream
         .enqueue(move || {

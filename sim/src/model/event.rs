@@ -10,7 +10,9 @@ use super::stream::Stream;
 use super::ticket::{Ticket, lock};
 
 /// Flag: no time is kept.
-const DISABLE_TIMING: u32 = 2;
+pub(crate) const DISABLE_TIMING: u32 = 2;
+/// Flag: shared with other processes.
+pub(crate) const INTERPROCESS: u32 = 4;
 /// Blocking wait, no timing, shared with other processes.
 pub(crate) const KNOWN_FLAGS: u32 = 7;
 
@@ -38,6 +40,11 @@ impl Event {
             flags,
             state: Mutex::default(),
         }
+    }
+
+    /// Made to be shared.
+    pub(crate) const fn is_for_other_processes(&self) -> bool {
+        self.flags & INTERPROCESS != 0
     }
 
     /// Fails where its context is broken, gone or another by now.

@@ -1,6 +1,6 @@
 //! What CUDA says of an address.
 
-use super::object::{Kind, Object, Ordinal};
+use super::object::{Home, Kind, Object, Ordinal};
 use super::space::{Found, Space};
 use super::vmm::{Hit, Protection};
 
@@ -123,12 +123,12 @@ impl Space {
     }
 
     fn object_facts(&self, object: &Object, address: usize, viewer: &Viewer) -> Facts {
-        let pool = if let Kind::Pool(pool) = object.kind {
+        let pool = if let Kind::Pool(pool, _) = object.kind {
             pool
         } else {
             0
         };
-        let on_host = object.is_host() || object.kind == Kind::Managed;
+        let on_host = object.is_host() || object.is_managed();
         Facts {
             context: if pool == 0 { object.context } else { 0 },
             memory_type: if object.is_host() { HOST } else { DEVICE },
@@ -140,10 +140,15 @@ impl Space {
             host_pointer: if on_host { address } else { 0 },
             sync_memops: object.sync_memops(),
             buffer_id: object.id,
-            managed: object.kind == Kind::Managed,
+            managed: object.is_managed(),
             ordinal: ordinal(object.device),
             legacy_ipc: object.kind == Kind::Device,
-            range_start: object.base,
+            // A pool on the host says how much it gave, not where.
+            range_start: if matches!(object.kind, Kind::Pool(_, Home::Host)) {
+                0
+            } else {
+                object.base
+            },
             range_size: object.size,
             mapped: true,
             handle_types: self.pool(pool).map_or(0, |pool| pool.handle_types),
@@ -165,10 +170,13 @@ impl Space {
     fn reaches(&self, object: &Object, viewer: &Viewer) -> bool {
         let own = object.device == viewer.device;
         match object.kind {
-            Kind::Pinned(_) | Kind::Registered(_) | Kind::Managed => true,
+            Kind::Pinned(_)
+            | Kind::Registered(_)
+            | Kind::Managed
+            | Kind::Pool(_, Home::Managed) => true,
             Kind::Device => own || viewer.peers.contains(&object.device),
             Kind::Global | Kind::Graph => own,
-            Kind::Pool(pool) => self
+            Kind::Pool(pool, _) => self
                 .pool(pool)
                 .map_or(own, |pool| pool.access(viewer.device) != Protection::None),
         }

@@ -10,7 +10,7 @@ use super::event::Event;
 use super::graph::{Executable, Graph};
 use super::meter::Meter;
 use super::module::Module;
-use super::object::Ordinal;
+use super::object::{Home, Ordinal};
 use super::pool::Pool;
 use super::registry::{Registry, fresh_handle};
 use super::space::Space;
@@ -107,7 +107,7 @@ impl Machine {
             .enumerate()
             .map(|(ordinal, ((number, device), meter))| {
                 let default_pool = fresh_handle();
-                space.add_pool(Pool::new(default_pool, ordinal, 0, 0));
+                space.add_pool(Pool::new(default_pool, ordinal, Home::Device, 0, 0));
                 Device {
                     profile: device.profile,
                     uuid: crate::profile::uuid(number),

@@ -17,8 +17,8 @@ pub(crate) enum Kind {
     Device,
     /// A variable of a loaded module.
     Global,
-    /// Stream-ordered memory of the pool with this handle.
-    Pool(usize),
+    /// Stream-ordered memory of the pool with this handle, and where that pool has its memory.
+    Pool(usize, Home),
     /// Memory that a graph allocates while it runs.
     Graph,
     /// `cuMemHostAlloc` and `cuMemAllocHost`, with the flags given.
@@ -26,6 +26,14 @@ pub(crate) enum Kind {
     /// `cuMemHostRegister`, with the flags given.
     Registered(u32),
     /// `cuMemAllocManaged`.
+    Managed,
+}
+
+/// Where a pool has its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    Device,
+    Host,
     Managed,
 }
 
@@ -66,7 +74,7 @@ impl Object {
         place: Place,
         block: BlockFacts,
     ) -> Self {
-        let managed = kind == Kind::Managed;
+        let managed = matches!(kind, Kind::Managed | Kind::Pool(_, Home::Managed));
         Self {
             base,
             size,
@@ -82,7 +90,15 @@ impl Object {
 
     /// Host memory: the program may follow the address.
     pub(crate) const fn is_host(&self) -> bool {
-        matches!(self.kind, Kind::Pinned(_) | Kind::Registered(_))
+        matches!(
+            self.kind,
+            Kind::Pinned(_) | Kind::Registered(_) | Kind::Pool(_, Home::Host)
+        )
+    }
+
+    /// Memory that moves between host and devices.
+    pub(crate) const fn is_managed(&self) -> bool {
+        matches!(self.kind, Kind::Managed | Kind::Pool(_, Home::Managed))
     }
 
     /// Registered as memory that devices only read.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::code::{Code, Outcome};
 use super::mapping::Mapping;
-use super::object::{Kind, Object, Ordinal, Place};
+use super::object::{Home, Kind, Object, Ordinal, Place};
 use super::space::{Found, Space};
 use super::vmm::{Hit, Protection};
 
@@ -127,7 +127,7 @@ impl Space {
         if !inside || role != Role::Source && object.is_read_only() {
             return Err(Code::INVALID_VALUE);
         }
-        if let Kind::Pool(pool) = object.kind {
+        if let Kind::Pool(pool, Home::Device | Home::Host) = object.kind {
             let access = self
                 .pool(pool)
                 .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
@@ -172,6 +172,14 @@ impl Space {
         if hit.map.is_none() {
             // Nothing is mapped here: the driver takes the address for pageable memory, where it will fault.
             return Ok(Operand::pageable(address));
+        }
+        if address.checked_add(count).is_none() {
+            // Past the end of all addresses, and nobody minds until the copy engine does.
+            let first = self.in_reservation(hit, address, 1, view, role)?;
+            return Ok(Operand {
+                wraps: true,
+                ..first
+            });
         }
         let mut pieces = Vec::new();
         let mut device = None;

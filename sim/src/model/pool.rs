@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::arena::BLOCK;
 use super::code::{Code, Outcome};
+use super::mapping::{Mapping, Use};
 use super::meter::Charge;
-use super::object::{BlockFacts, Kind, Object, Ordinal, Owner, Place};
+use super::object::{BlockFacts, Home, Kind, Object, Ordinal, Owner, Place};
 use super::slab::{Block, Empty, Slab};
 use super::space::Space;
 use super::ticket::Ticket;
@@ -24,6 +26,7 @@ struct Leaving {
 pub(crate) struct Pool {
     pub(crate) handle: usize,
     pub(crate) device: Ordinal,
+    pub(crate) home: Home,
     /// Memory kept over a synchronisation.
     pub(crate) release_threshold: u64,
     /// Values that are only remembered: reuse policies and the like.
@@ -41,10 +44,17 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(handle: usize, device: Ordinal, max_size: usize, handle_types: u32) -> Self {
+    pub(crate) fn new(
+        handle: usize,
+        device: Ordinal,
+        home: Home,
+        max_size: usize,
+        handle_types: u32,
+    ) -> Self {
         Self {
             handle,
             device,
+            home,
             release_threshold: 0,
             settings: HashMap::new(),
             max_size,
@@ -55,7 +65,10 @@ impl Pool {
             slab: Slab::pool(),
             charges: HashMap::new(),
             leaving: Vec::new(),
-            access: HashMap::from([(device, Protection::ReadWrite)]),
+            access: match home {
+                Home::Host => HashMap::new(),
+                Home::Device | Home::Managed => HashMap::from([(device, Protection::ReadWrite)]),
+            },
         }
     }
 
@@ -114,13 +127,13 @@ impl Space {
         }
         let mut pool = self.pools.remove(&handle).ok_or(Code::INVALID_VALUE)?;
         let taken = self.take_from(&mut pool, size, stream);
-        let device = pool.device;
+        let (device, home) = (pool.device, pool.home);
         self.pools.insert(handle, pool);
         let (base, place, block) = taken?;
         Ok(self.insert(
             base,
             size,
-            Kind::Pool(handle),
+            Kind::Pool(handle, home),
             Owner { device, context: 0 },
             place,
             block,
@@ -151,7 +164,11 @@ impl Space {
                 }
             };
             let (bytes, offset) = (taken.bytes, taken.offset);
-            (taken.at, Place::Behind { bytes, offset }, taken.block)
+            let place = match pool.home {
+                Home::Device => Place::Behind { bytes, offset },
+                Home::Host | Home::Managed => Place::There { bytes, offset },
+            };
+            (taken.at, place, taken.block)
         };
         pool.used += room;
         pool.used_high = pool.used_high.max(pool.used);
@@ -166,9 +183,23 @@ impl Space {
         {
             return Err(Code::OUT_OF_MEMORY);
         }
-        let charge = self.meter(pool.device)?.charge(length)?;
-        let (base, bytes) = self.device_block(length)?;
-        pool.charges.insert(base, charge);
+        let (base, bytes) = match pool.home {
+            Home::Device => {
+                let charge = self.meter(pool.device)?.charge(length)?;
+                let (base, bytes) = self.device_block(length)?;
+                pool.charges.insert(base, charge);
+                (base, bytes)
+            }
+            Home::Host | Home::Managed => {
+                let purpose = if pool.home == Home::Host {
+                    Use::Shared
+                } else {
+                    Use::Managed
+                };
+                let bytes = Arc::new(Mapping::new(purpose, length, BLOCK)?);
+                (bytes.start(), bytes)
+            }
+        };
         Ok(Block::new(
             BlockFacts {
                 base,
@@ -182,7 +213,7 @@ impl Space {
     /// Frees pool memory: at once for everybody who asks, for new owners when `when` is done.
     pub(crate) fn pool_free(&mut self, base: usize, stream: usize, when: Arc<Ticket>) -> Outcome {
         let found = self.exactly(base).cloned().ok_or(Code::INVALID_VALUE)?;
-        let Kind::Pool(handle) = found.kind else {
+        let Kind::Pool(handle, _) = found.kind else {
             return Err(Code::INVALID_VALUE);
         };
         let object = self.remove(base).ok_or(Code::INVALID_VALUE)?;
@@ -226,7 +257,9 @@ impl Space {
                 break;
             };
             drop(pool.charges.remove(&block.facts.base));
-            gone.push((block.facts.base, block.facts.size));
+            if pool.home == Home::Device {
+                gone.push((block.facts.base, block.facts.size));
+            }
         }
         for (start, length) in gone {
             self.arena.give(start, length);

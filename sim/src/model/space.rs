@@ -293,7 +293,7 @@ impl Space {
             Kind::Device => Class::Device,
             Kind::Global => Class::Variables,
             kind @ (Kind::Pinned(_) | Kind::Managed) => host_class(kind),
-            Kind::Registered(_) | Kind::Pool(_) | Kind::Graph => return Some(object),
+            Kind::Registered(_) | Kind::Pool(..) | Kind::Graph => return Some(object),
         };
         let owner = Owner {
             device: object.device,
@@ -318,7 +318,7 @@ impl Space {
         let gone: Vec<_> = self
             .objects
             .values()
-            .filter(|object| object.context == context && !matches!(object.kind, Kind::Pool(_)))
+            .filter(|object| object.context == context && !matches!(object.kind, Kind::Pool(..)))
             .map(|object| object.base)
             .collect();
         for base in gone {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::array::Array;
 use super::code::{Code, Outcome};
 use super::machine::Machine;
+use super::object::Kind;
 use super::operand::{Operand, Piece, Reach, Role, View};
+use super::space::Found;
 use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
 
 /// What the caller says an operand is.
@@ -18,6 +20,8 @@ pub(crate) enum Sort {
     Array,
     /// Any address.
     Unified,
+    /// No kind that CUDA knows.
+    Unknown,
 }
 
 /// One side as described by the caller.
@@ -87,7 +91,7 @@ impl CopySpec {
             return Ok(None);
         }
         for side in [&self.dst, &self.src] {
-            side.check(self.shape)?;
+            side.check(machine, self.shape)?;
         }
         let (dst, dst_wraps) = self.dst.resolve(machine, self.shape, Role::Destination)?;
         let (src, src_wraps) = self.src.resolve(machine, self.shape, Role::Source)?;
@@ -101,8 +105,8 @@ impl CopySpec {
 }
 
 impl Corner {
-    /// What can be said without looking anything up.
-    fn check(&self, shape: Shape) -> Outcome {
+    /// What the numbers say by themselves.
+    fn check(&self, machine: &Machine, shape: Shape) -> Outcome {
         if self.sort == Sort::Array {
             return if self.array == 0 {
                 Err(Code::INVALID_VALUE)
@@ -110,13 +114,25 @@ impl Corner {
                 Ok(())
             };
         }
-        let row = self.x.checked_add(shape.width).ok_or(Code::INVALID_VALUE);
-        let too_narrow = self.pitch != 0 && row? > self.pitch;
+        if self.address == 0 || self.pitch != 0 && shape.width > self.pitch {
+            return Err(Code::INVALID_VALUE);
+        }
+        let row = self.x.checked_add(shape.width);
+        let too_narrow = self.pitch != 0 && row.is_none_or(|row| row > self.pitch);
         let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height;
-        if self.address == 0 || too_narrow || too_low {
-            Err(Code::INVALID_VALUE)
-        } else {
-            Ok(())
+        // Seen on hardware: where the memory is virtual or a pool's, nobody looks at these.
+        if (too_narrow || too_low || self.sort == Sort::Unknown) && !self.is_lenient(machine) {
+            return Err(Code::INVALID_VALUE);
+        }
+        Ok(())
+    }
+
+    /// Memory whose kind and corner are not checked.
+    fn is_lenient(&self, machine: &Machine) -> bool {
+        match machine.space().find(self.address) {
+            Found::Virtual(hit) => hit.map.is_some(),
+            Found::Object(object) => matches!(object.kind, Kind::Pool(..)),
+            Found::Nothing => false,
         }
     }
 
@@ -195,8 +211,8 @@ pub(crate) struct FillSpec {
 }
 
 impl FillSpec {
-    /// Checks the memset.
-    pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Filling>> {
+    /// What can be said without looking anything up: bytes from row to row, and the shape in bytes.
+    pub(crate) fn arguments(&self) -> Outcome<Option<(usize, Shape)>> {
         let unit = self.pattern.width();
         let width = self.width.wrapping_mul(unit);
         let shape = Shape {
@@ -212,11 +228,19 @@ impl FillSpec {
         if self.address == 0 || pitch < width || !aligned {
             return Err(Code::INVALID_VALUE);
         }
+        Ok(Some((pitch, shape)))
+    }
+
+    /// Checks the memset.
+    pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Filling>> {
+        let Some((pitch, shape)) = self.arguments()? else {
+            return Ok(None);
+        };
         let extent = shape.extent(pitch, 0);
-        let operand =
-            machine
-                .space()
-                .operand(self.address, extent, View(self.device), Role::Filled)?;
+        let view = View(self.device);
+        let operand = machine
+            .space()
+            .operand(self.address, extent, view, Role::Filled)?;
         self.permit(&operand, machine)?;
         Ok(Some(Filling {
             poisonous: operand.wraps,

@@ -72,10 +72,12 @@ impl Side {
         }
     }
 
-    /// Where a row begins.
+    /// Where a row begins. An address has 47 bits: a pitch that wraps around them was seen to do no harm.
     const fn start(&self, y: usize, z: usize) -> usize {
+        const ADDRESS: usize = (1 << 47) - 1;
         z.wrapping_mul(self.slice)
             .wrapping_add(y.wrapping_mul(self.pitch))
+            & ADDRESS
     }
 
     /// Address of a byte, how many follow it in one piece, and whether they may fault.

@@ -112,8 +112,8 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
         Action::Peer(copy) => {
             let line = Shape::line(copy.bytes);
             smallvec![
-                operand(Destination, copy.dst, line, Demand::Any),
-                operand(Source, copy.src, line, Demand::Any),
+                operand(Destination, copy.dst, line, Demand::Cuda),
+                operand(Source, copy.src, line, Demand::Cuda),
             ]
         }
         Action::Symbol(copy) => {

@@ -17,6 +17,9 @@ use crate::verdict::judge;
 use crate::{Call, Finding, Prediction, Registry, Severity, Verdict};
 use std::sync::{Mutex, PoisonError};
 
+/// Says what a device's own state has to do with a finding, where it has.
+pub type Describer = dyn Fn(&Finding) -> Option<String> + Sync;
+
 /// Checks calls by a policy, and tells an audience what it finds.
 ///
 /// Of a call that is predicted to kill the process or the context, nothing is executed. A call
@@ -28,6 +31,7 @@ pub struct Checker<'a> {
     ignore: Ignore,
     audience: Audience,
     one_device: bool,
+    state: Option<&'a Describer>,
     poison: Mutex<Option<(u32, String)>>,
 }
 
@@ -51,6 +55,7 @@ impl<'a> Checker<'a> {
             ignore: Ignore::default(),
             audience: Audience::default(),
             one_device: false,
+            state: None,
             poison: Mutex::new(None),
         }
     }
@@ -87,6 +92,14 @@ impl<'a> Checker<'a> {
     #[must_use]
     pub const fn for_one_device(mut self) -> Self {
         self.one_device = true;
+        self
+    }
+
+    /// The same with somebody who says what a device's own state - memory, ECC, clocks - has to do
+    /// with a finding, where it has. It is asked only when there is something to tell.
+    #[must_use]
+    pub const fn describing(mut self, state: &'a Describer) -> Self {
+        self.state = Some(state);
         self
     }
 
@@ -220,6 +233,7 @@ impl<'a> Checker<'a> {
         let mut told = Vec::with_capacity(findings.len());
         for mut finding in findings {
             finding.answered.clone_from(&answered);
+            finding.device_state = self.state.and_then(|state| state(&finding));
             self.audience.tell(&mut finding);
             told.push(finding);
         }

@@ -372,6 +372,7 @@ fn merge(owner: &mut Owner, seen: Owner) {
     if read_only {
         owner.access = Access::Read;
     }
+    owner.seen = owner.class == seen.class;
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;
 }

@@ -55,6 +55,8 @@ pub struct Owner {
     pub permissions: Option<Permissions>,
     /// The mapping's name: a file, `[stack]`, `[heap]`.
     pub mapping: Option<Arc<str>>,
+    /// Whether the registry saw it come into being, so that the class is exact.
+    pub seen: bool,
     /// How it came into being.
     pub origin: Origin,
     /// How it went away.
@@ -80,6 +82,7 @@ impl Owner {
             exportable: None,
             permissions: None,
             mapping: None,
+            seen: false,
             origin: Origin {
                 call: None,
                 site: Site::Unknown,

@@ -7,7 +7,7 @@
 use super::{Missing, Prediction, codes};
 use crate::call::{Action, Demand};
 use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
-use crate::{Call, OperandFacts, Order, Role};
+use crate::{Call, OperandFacts, Role};
 use smallvec::SmallVec;
 
 const PAGE: u64 = 4096;
@@ -51,12 +51,13 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if wraps == 0 {
         return host(&touched);
     }
-    let waits = matches!(call.order, Order::Synchronous(_));
     // The copy runs through the whole address space. Where the host does it, it dies on the way;
-    // where the device does, the context.
-    let by_host = !touched.is_empty() || waits && facts.operands.iter().any(host_reaches);
+    // where the device does, the context. Measured: the host does it as soon as one side is host
+    // memory, page-locked or not, and never does a fill.
+    let fill = matches!(call.action, Action::Fill(_));
+    let by_host = !touched.is_empty() || facts.operands.iter().any(host_reaches);
     match host(&touched) {
-        Prediction::Success if by_host => Prediction::Crash,
+        Prediction::Success if by_host && !fill => Prediction::Crash,
         Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
         fault => fault,
     }
@@ -82,6 +83,10 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
         class if class.is_cuda() => match access(call, facts, environment) {
+            // Measured: a fill of registered memory whose end wraps around is accepted at any offset.
+            Opinion::Fine if class == Class::Registered && fill_wraps(call, facts) => {
+                Opinion::Wraps
+            }
             Opinion::Fine => in_owner(facts),
             other => other,
         },
@@ -93,6 +98,11 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
             Demand::Cuda => Opinion::Missing(Missing::Measurement),
         },
     }
+}
+
+fn fill_wraps(call: &Call, facts: &OperandFacts) -> bool {
+    let extent = facts.operand.shape.wrapping_extent();
+    matches!(call.action, Action::Fill(_)) && facts.operand.address.checked_add(extent).is_none()
 }
 
 /// Whether an operand lies on a device that is known not to be the current one.
@@ -164,16 +174,23 @@ fn in_owner(facts: &OperandFacts) -> Opinion {
     let offset = facts.operand.address - range.start;
     let shape = &facts.operand.shape;
     let extent = shape.wrapping_extent();
-    // Rows that lie elsewhere than their sum says. Measured: a distance of exactly 2^64 is accepted.
-    let astray = shape.extent().is_none() && extent != shape.width;
+    // Measured: virtual memory is walked from mapping to mapping as long as the end is not reached, and
+    // an end that wrapped around is reached at once.
+    if facts.class() == Class::Virtual && facts.operand.address.checked_add(extent).is_none() {
+        return Opinion::Wraps;
+    }
+    // Rows that lie elsewhere than their sum says: before the first one, and out of the allocation.
+    let back = shape
+        .pitch
+        .wrapping_neg()
+        .saturating_mul(shape.rows.saturating_sub(1));
+    let astray = shape.extent().is_none() && extent != shape.width && back > offset;
     let wrapped = offset.wrapping_add(extent);
     match offset.checked_add(extent) {
         Some(end) if end <= range.bytes() && astray => Opinion::Wraps,
         Some(end) if end <= range.bytes() => Opinion::Fine,
         Some(_) => Opinion::Refused,
         // Measured: an end at the very start of the allocation is refused.
-        // Virtual memory is walked mapping by mapping, which no wrapped range passes.
-        None if facts.class() == Class::Virtual => Opinion::Refused,
         None if wrapped > 0 && wrapped <= range.bytes() => Opinion::Wraps,
         None => Opinion::Refused,
     }
@@ -188,7 +205,7 @@ fn host(touched: &[&OperandFacts]) -> Prediction {
             Ok(None) => {}
             Ok(Some(offset)) => {
                 let role = facts.operand.role;
-                let page = facts.operand.address.wrapping_add(offset) & !(PAGE - 1);
+                let page = first_page(facts, offset);
                 // A source is read before its bytes are written.
                 let sooner = first.is_none_or(|(before, _, _)| {
                     offset < before || offset == before && role == Role::Source
@@ -203,6 +220,32 @@ fn host(touched: &[&OperandFacts]) -> Prediction {
         Some((_, role, page)) => Prediction::Fault { role, page },
         None => Prediction::Success,
     }
+}
+
+/// The first bytes of a longer row are moved last.
+const HEAD: u64 = 16;
+/// From so many bytes on.
+const LONG: u64 = 64;
+
+/// The page of the first fault, where this is the first byte that cannot be touched.
+///
+/// Measured: a long copy whose first byte cannot be touched faults 16 bytes further on.
+fn first_page(facts: &OperandFacts, offset: u64) -> u64 {
+    let page = |offset| facts.operand.address.wrapping_add(offset) & !(PAGE - 1);
+    let shape = &facts.operand.shape;
+    if offset != 0 || shape.width < LONG {
+        return page(offset);
+    }
+    let second = facts
+        .segments
+        .iter()
+        .find(|segment| segment.part.contains(HEAD))
+        .map(|segment| &segment.owner);
+    let closed = second.is_some_and(|owner| match facts.operand.role {
+        Role::Destination => owner.host_writable() == Some(false),
+        Role::Source | Role::Subject => owner.host_readable() == Some(false),
+    });
+    page(if closed { HEAD } else { 0 })
 }
 
 /// The offset of the first byte of an operand that host code cannot touch as the call would.

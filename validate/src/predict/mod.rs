@@ -83,6 +83,10 @@ type Stopped = Option<Prediction>;
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
     let stopped = surroundings(call, facts)
         .or_else(|| early(call, facts))
+        .or_else(|| {
+            let dead = facts.environment.stream_dead == Some(true);
+            dead.then_some(Prediction::Crash)
+        })
         .or_else(|| capture(call, facts))
         .or_else(|| arguments(call, facts));
     if let Some(stopped) = stopped {
@@ -98,7 +102,13 @@ pub fn predict(call: &Call, facts: &Facts) -> Prediction {
     // A capture records the copy and touches nothing.
     let recorded = facts.environment.capture == Capture::ThisStream;
     match answer {
-        Prediction::Fault { .. } if recorded => Prediction::Success,
+        answer if recorded && answer.is_deadly() => Prediction::Success,
+        // Measured: a fill's operand is not looked at until the graph runs.
+        Prediction::Status(codes::INVALID_VALUE)
+            if recorded && matches!(call.action, Action::Fill(_)) =>
+        {
+            Prediction::Success
+        }
         answer => answer,
     }
 }
@@ -124,38 +134,45 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if call.api == Api::Runtime && is_empty(call) {
         return Some(Prediction::Success);
     }
+    // A batch on the legacy stream is refused before anybody asks for a context.
+    let legacy = call.stream() == Stream::Legacy;
+    if legacy && matches!(call.action, Action::Batch(_)) {
+        return Some(Prediction::Status(codes::INVALID_VALUE));
+    }
     // Work in a created stream goes by the stream's own context.
     let created = matches!(call.stream(), Stream::Handle(_));
     if call.api == Api::Driver && environment.current == Current::None && !created {
         return Some(Prediction::Status(codes::INVALID_CONTEXT));
     }
-    if environment.stream_dead == Some(true) {
-        return Some(Prediction::Crash);
-    }
     None
 }
 
-/// What is refused before anybody asks whether a stream captures: a batch on the legacy stream;
-/// pitches that the runtime checks, before the kind; the kind; ordinals; pitches that the driver
-/// checks.
+/// What is refused before anybody asks whether a stream captures: a batch's attributes; pitches that
+/// the runtime checks, before the kind; the kind; ordinals. What the driver checks comes later.
 fn early(call: &Call, facts: &Facts) -> Stopped {
-    if let Action::Batch(_) = call.action {
-        let legacy = call.stream() == Stream::Legacy;
-        return legacy.then_some(Prediction::Status(codes::INVALID_VALUE));
+    if let Action::Batch(batch) = &call.action {
+        let bad = batch.entries.is_empty() || other::bad_attributes(batch).is_some();
+        return bad.then_some(Prediction::Status(codes::INVALID_VALUE));
     }
     if is_empty(call) {
         return None;
     }
-    let narrow = plane::too_narrow(call);
-    let refused = narrow.map(|(_, _, code)| Prediction::Status(code));
-    if refused == Some(Prediction::Status(codes::INVALID_PITCH)) {
-        return refused;
+    let volume = matches!(call.action, Action::Copy3D(_)) && !call.function.contains("Array");
+    if call.api == Api::Runtime && volume {
+        let unclear = plane::unclear_sides(call).or_else(|| kind(call));
+        if unclear.is_some() {
+            return unclear;
+        }
     }
-    let later = plane::is_checked_late(call, narrow.map(|(_, what, _)| what));
+    // Of pitches only what the runtime itself refuses is refused this early.
+    let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| Prediction::Status(code));
+    if narrow == Some(Prediction::Status(codes::INVALID_PITCH)) {
+        return narrow;
+    }
+    let host = plane::array_source_called_host(call);
     kind(call)
         .or_else(|| other::ordinals(call, facts))
-        .or_else(|| plane::invalid_sides(call))
-        .or(refused.filter(|_| !later))
+        .or(host.then_some(Prediction::Status(codes::INVALID_VALUE)))
 }
 
 /// What stops a call because of a capture.
@@ -187,7 +204,7 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return Some(Prediction::Success);
     }
-    if let Some((_, _, code)) = plane::too_narrow(call) {
+    if let Some((_, _, code)) = plane::too_narrow(call, facts) {
         return Some(Prediction::Status(code));
     }
     let null = facts

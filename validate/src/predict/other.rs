@@ -100,6 +100,10 @@ pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     if register.address == 0 || register.bytes == 0 {
         return refused;
     }
+    // Measured: an address that no process can have.
+    if register.address >= 1 << 47 {
+        return Prediction::Status(codes::NOT_SUPPORTED);
+    }
     let Some(operand) = facts.operand(Role::Subject) else {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));
     };
@@ -109,14 +113,14 @@ pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     }
     // The driver does not tell allocated (1) from registered (712) page-locked memory; the
     // registry does.
-    let allocated = |owner: &Owner| owner.class == Class::Pinned && owner.origin.call.is_some();
+    let allocated = |owner: &Owner| owner.class == Class::Pinned && owner.seen;
     if operand.segments.iter().any(|one| allocated(&one.owner)) {
         return refused;
     }
     if classes().any(|class| class == Class::Pinned) {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));
     }
-    if classes().any(|class| class.is_cuda() || class.is_nothing()) {
+    if classes().any(|class| class.is_cuda() || class.is_nothing() || class == Class::NoAccess) {
         return refused;
     }
     let owners = || operand.segments.iter().map(|segment| &segment.owner);
@@ -155,7 +159,7 @@ pub(super) fn unregister(address: u64, facts: &Facts) -> Prediction {
         Class::Null => refused,
         Class::Registered if at_base => Prediction::Success,
         Class::Registered | Class::Pinned if !at_base => refused,
-        Class::Pinned if owner.origin.call.is_some() => refused,
+        Class::Pinned if owner.seen => refused,
         Class::Unknown | Class::Pinned => Prediction::CannotTell(Missing::Owner(Role::Subject)),
         class if class.is_cuda() || class == Class::NoAccess => refused,
         _ => Prediction::Status(codes::NOT_REGISTERED),

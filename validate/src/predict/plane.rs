@@ -2,8 +2,8 @@
 
 use super::{Missing, Prediction, Stopped, codes};
 use crate::call::{Action, Place, Side, Volume};
-use crate::facts::{ArrayFacts, Facts};
-use crate::{Api, Call, Role};
+use crate::facts::{ArrayFacts, Class, Facts};
+use crate::{Api, Call, OperandFacts, Role};
 
 /// What is wrong with the rows of a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum Narrow {
 ///
 /// Measured: the runtime answers 12 to a width above the pitch of two rows or more, and leaves one
 /// row to the driver; the driver takes a pitch of 0 for the width, and answers 1.
-pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
+pub(crate) fn too_narrow(call: &Call, facts: &Facts) -> Option<(Role, Narrow, u32)> {
     let runtime = call.api == Api::Runtime;
     let code = |strict| {
         if runtime && strict {
@@ -55,15 +55,18 @@ pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
         }
         Action::Copy3D(copy) => {
             let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
-            let narrow = |(role, place)| Some((role, narrow_place(place, copy, runtime)?));
+            let narrow = |(role, place)| {
+                let lenient = facts.operand(role).is_some_and(is_mapped);
+                Some((role, narrow_place(place, copy, runtime, lenient)?))
+            };
             let (role, what) = sides.into_iter().find_map(narrow)?;
-            // A part of a row that begins at an offset is left to the driver, and so is a single
-            // row of the functions for arrays.
+            // A part of a row that begins at an offset is left to the driver, and so are a single
+            // row and a single slice.
             let strict = match what {
                 Narrow::Row { width, .. } => {
-                    width == copy.width && (copy.height > 1 || !copy.is_plane)
+                    width == copy.width && (copy.height > 1 || copy.depth > 1)
                 }
-                Narrow::Slice { height, .. } => height == copy.height,
+                Narrow::Slice { height, .. } => height == copy.height && copy.depth > 1,
             };
             Some((role, what, code(strict)))
         }
@@ -78,18 +81,26 @@ pub(crate) fn too_narrow(call: &Call) -> Option<(Role, Narrow, u32)> {
     }
 }
 
-fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
+/// Whether a side is memory that is mapped handle by handle: virtual memory, and that of pools.
+///
+/// Measured: on such a side neither offsets nor the memory type are held against the structure.
+fn is_mapped(facts: &OperandFacts) -> bool {
+    matches!(facts.class(), Class::Virtual | Class::Pool)
+}
+
+fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> Option<Narrow> {
     let Place::Memory {
         pitch, rows, x, y, ..
     } = *place
     else {
         return None;
     };
+    let (x, y) = if lenient { (0, 0) } else { (x, y) };
     let width = x.saturating_add(copy.width);
     let height = y.saturating_add(copy.height);
     let volume = copy.depth > 1 || !copy.is_plane;
-    // The driver takes a pitch of 0 for the width; the runtime does for one row of a plane.
-    let unset = pitch == 0 && (!runtime || copy.is_plane && copy.height == 1);
+    // The driver takes a pitch of 0 for the width; the runtime does for one row.
+    let unset = pitch == 0 && (!runtime || copy.height == 1 && copy.depth == 1);
     if !unset && width > pitch {
         Some(Narrow::Row { width, pitch })
     } else if volume && height > rows && (rows != 0 || runtime) {
@@ -99,28 +110,17 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool) -> Option<Narrow> {
     }
 }
 
-/// Whether a pitch is checked only after captures are: that of a fill, and that of a part of a row
-/// that begins at an offset.
-pub(super) fn is_checked_late(call: &Call, what: Option<Narrow>) -> bool {
-    match (&call.action, what) {
-        (Action::Copy3D(copy), Some(Narrow::Row { width, .. })) => width != copy.width,
-        (action, _) => matches!(action, Action::Fill(_)),
-    }
-}
-
-/// A side of a copy structure whose memory type is none.
-pub(super) fn invalid_sides(call: &Call) -> Stopped {
+/// A side of `cudaMemcpy3D` that is both an array and a pointer, or neither: a null pointer.
+pub(super) fn unclear_sides(call: &Call) -> Stopped {
     let Action::Copy3D(copy) = &call.action else {
         return None;
     };
-    let invalid = |place: &Place| {
-        let side = match place {
-            Place::Memory { side, .. } => *side,
-            _ => Side::ByKind,
-        };
-        matches!(side, Side::Invalid(_))
+    let unclear = |place: &Place| match place {
+        Place::Both { .. } | Place::Neither => true,
+        Place::Memory { address, .. } => *address == 0,
+        Place::Array { .. } => false,
     };
-    let any = invalid(&copy.dst) || invalid(&copy.src);
+    let any = unclear(&copy.dst) || unclear(&copy.src);
     any.then_some(Prediction::Status(codes::INVALID_VALUE))
 }
 
@@ -185,6 +185,13 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
     for (role, place, array) in sides {
         match (place, array) {
             (Place::Both { .. } | Place::Neither, _) => return refused,
+            (
+                Place::Memory {
+                    side: Side::Invalid(_),
+                    ..
+                },
+                _,
+            ) if !facts.operand(role).is_some_and(is_mapped) => return refused,
             (Place::Memory { .. }, _) => {}
             (Place::Array { handle: 0, .. }, _) => {
                 return Some(Prediction::Status(match call.api {

@@ -26,6 +26,8 @@ pub mod codes {
     pub const ALREADY_REGISTERED: u32 = 712;
     /// The range is not registered.
     pub const NOT_REGISTERED: u32 = 713;
+    /// CUDA cannot do this.
+    pub const NOT_SUPPORTED: u32 = 801;
     /// The operation is not permitted while the stream captures.
     pub const CAPTURE_UNSUPPORTED: u32 = 900;
     /// The call would make a capture depend on the legacy stream.

@@ -122,6 +122,17 @@ impl Registry {
         self.book().freed(&self.tree, start, how)
     }
 
+    /// Tells the registry that CUDA refused to free the memory beginning at `start`: it is alive.
+    pub fn revived(&self, start: u64) {
+        let Some(Entry::Dead(mut owner)) = self.find(start) else {
+            return;
+        };
+        if let Some(end) = owner.end.take() {
+            owner.class = end.class;
+            self.allocated(owner);
+        }
+    }
+
     /// Tells the registry that all memory in a range is dead from now on: `cuMemUnmap`.
     pub fn unmapped(&self, span: Span, how: &Freed) {
         let starts = self.book().starts_in(span);

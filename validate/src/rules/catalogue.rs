@@ -1,8 +1,8 @@
 //! All rules, by area.
 
 use super::{
-    Rule, array, batch, context, host, kind, memset, peer, pitch, pointer, range, register, stream,
-    symbol, virtual_memory,
+    Rule, array, batch, context, host, kind, memset, overflow, peer, pitch, pointer, range,
+    range_host, register, stream, symbol, virtual_memory,
 };
 
 /// Every rule, in the order of the rule book.
@@ -14,10 +14,10 @@ pub static RULES: &[&Rule] = &[
     &range::PAST_END,
     &range::BEFORE_START,
     &range::SPANS,
-    &range::OVERFLOW,
-    &range::TOO_SHORT,
-    &range::NOT_WRITABLE,
-    &range::NOT_READABLE,
+    &overflow::OVERFLOW,
+    &range_host::TOO_SHORT,
+    &range_host::NOT_WRITABLE,
+    &range_host::NOT_READABLE,
     &range::OVERLAP,
     &host::LEAVES,
     &host::SPANS,

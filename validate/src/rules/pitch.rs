@@ -24,7 +24,7 @@ pub(super) static WIDTH: Rule = Rule {
 };
 
 fn width(case: &Case<'_>, out: &mut Vec<Found>) {
-    let Some((role, what, _)) = too_narrow(case.call) else {
+    let Some((role, what, _)) = too_narrow(case.call, case.facts) else {
         return;
     };
     if case.call.is_empty() {

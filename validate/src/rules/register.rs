@@ -176,7 +176,7 @@ fn not_base(case: &Case<'_>, out: &mut Vec<Found>) {
             ),
             format!("pass {:#x}, where it begins", range.start),
         ),
-        (Class::Pinned, _) if owner.origin.call.is_some() => (
+        (Class::Pinned, _) if owner.seen => (
             "the address is page-locked memory that was allocated, not registered".to_owned(),
             "free it with the function that belongs to its allocation".to_owned(),
         ),

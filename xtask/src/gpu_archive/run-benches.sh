@@ -14,10 +14,15 @@ word=${1:-}
 [ $# -gt 0 ] && shift
 ran=0
 code=0
-for bench in benches/*"$word"*; do
-  [ -x "$bench" ] || continue
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+for packed in benches/*"$word"*.gz; do
+  [ -f "$packed" ] || continue
+  name=${packed#benches/}
+  bench="$work/${name%.gz}"
+  gzip -dc "$packed" >"$bench" && chmod +x "$bench" || exit 2
   ran=$((ran + 1))
-  echo "== $bench"
+  echo "== ${name%.gz}"
   "$bench" --bench "$@" || code=1
 done
 [ "$ran" -eq 0 ] && echo "no bench of this name" && exit 2

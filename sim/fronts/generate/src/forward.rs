@@ -68,7 +68,7 @@ impl Forward {
             })
             .collect();
         let context = if self.wants_context {
-            "call.context()?; "
+            "call.ensure()?; "
         } else {
             ""
         };

@@ -506,3 +506,38 @@ fn an_older_driver_is_insufficient() {
         assert_eq!(c!(runtime.cudaGetDeviceCount(&raw mut count)), expected);
     });
 }
+
+#[test]
+fn announced_variables_are_device_memory_with_a_size() {
+    each("", |major, runtime, _| {
+        support::operands::announce(major);
+        let symbol: *const c_void = (&raw const support::operands::SHADOW).cast();
+        let (mut place, mut size) = (ptr::null_mut(), 0);
+        assert_eq!(c!(runtime.cudaGetSymbolAddress(&raw mut place, symbol)), 0);
+        assert_eq!(c!(runtime.cudaGetSymbolSize(&raw mut size, symbol)), 0);
+        assert_eq!(size, 256);
+        let (mut sent, mut back) = (bytes(256), vec![0_u8; 256]);
+        let (from, to): (*mut c_void, *mut c_void) =
+            (sent.as_mut_ptr().cast(), back.as_mut_ptr().cast());
+        let into =
+            |count, offset, kind| c!(runtime.cudaMemcpyToSymbol(symbol, from, count, offset, kind));
+        let out = |kind| c!(runtime.cudaMemcpyFromSymbol(to, symbol, 256, 0, kind));
+        let kinds = [H2H, H2D, D2H, D2D, DEFAULT, cudaMemcpyKind(5)];
+        assert_eq!(kinds.map(|kind| into(256, 0, kind)), [21, 0, 21, 1, 0, 21]);
+        assert_eq!(kinds.map(out), [21, 21, 0, 1, 0, 21]);
+        assert_eq!(back, sent);
+        assert_eq!(into(257, 0, H2D), 1);
+        assert_eq!(into(5, 252, H2D), 1);
+        assert_eq!(into(4, 252, H2D), 0);
+        assert_eq!(into(0, 9999, cudaMemcpyKind(9)), 0);
+        let unknown = (&raw const size).cast();
+        assert_eq!(
+            c!(runtime.cudaMemcpyToSymbol(unknown, from, 4, 0, cudaMemcpyKind(9))),
+            13
+        );
+        assert_eq!(c!(runtime.cudaMemcpyToSymbol(unknown, from, 0, 0, H2D)), 0);
+        // After a reset the variable has an address again.
+        assert_eq!(c!(runtime.cudaDeviceReset()), 0);
+        assert_eq!(into(256, 0, H2D), 0);
+    });
+}

@@ -29,14 +29,18 @@ macro_rules! numbers {
     };
 }
 
-/// Functions that answer a number of an index or kind: beyond what is recorded there is nothing.
+/// Functions that answer a number of an index or kind: a number that names none is a wrong argument, and of what is
+/// not recorded there is nothing.
 macro_rules! indexed {
-    ($($name:ident($kind:ty) = |$which:ident, $recorded:ident| $value:expr;)*) => {
+    ($($name:ident($kind:ty, $count:literal) = |$which:ident, $recorded:ident| $value:expr;)*) => {
         $(
             #[unsafe(no_mangle)]
             unsafe extern "C" fn $name(device: Handle, which: c_uint, place: *mut $kind) -> c_uint {
                 let found = of(device).and_then(|(_, _, $recorded)| {
                     let $which = usize::try_from(which).map_err(|_| Code::INVALID_ARGUMENT)?;
+                    if !(0..$count).contains(&$which) {
+                        return Err(Code::INVALID_ARGUMENT);
+                    }
                     let value: Option<$kind> = $value;
                     value.ok_or(Code::NOT_SUPPORTED)
                 });
@@ -128,24 +132,35 @@ numbers! {
     nvmlDeviceGetNumFans(c_uint) = |_index, _device, recorded| known(recorded, 0);
     nvmlDeviceGetMaxMigDeviceCount(c_uint) = |_index, _device, recorded| known(recorded, 0);
     nvmlDeviceIsMigDeviceHandle(c_uint) = |_index, _device, _recorded| Some(0);
-    nvmlDeviceGetVirtualizationMode(c_uint) = |_index, _device, recorded| known(recorded, 0);
+    nvmlDeviceGetVirtualizationMode(c_uint) = |_index, _device, recorded| known(recorded, 1);
+    nvmlDeviceGetModuleId(c_uint) = |_index, _device, recorded| known(recorded, 2);
+    nvmlDeviceGetInforomConfigurationChecksum(c_uint) = |_index, _device, recorded| known(recorded, 0);
+    nvmlDeviceGetGpcClkVfOffset(c_int) = |_index, _device, recorded| known(recorded, 0);
+    nvmlDeviceGetMemClkVfOffset(c_int) = |_index, _device, recorded| known(recorded, 0);
+    nvmlDeviceGetAccountingBufferSize(c_uint) = |_index, _device, recorded| known(recorded, 4000);
+    nvmlDeviceGetSupportedEventTypes(c_ulonglong) = |_index, _device, recorded| known(recorded, 65_439);
+    nvmlDeviceGetRowRemapperHistogram([c_uint; 5]) =
+        |_index, _device, recorded| known(recorded, [3072, 0, 0, 0, 0]);
     nvmlDeviceGetAccountingMode(c_uint) = |_index, _device, recorded| known(recorded, 0);
 }
 
 indexed! {
-    nvmlDeviceGetClockInfo(c_uint) = |which, recorded| recorded.clocks.get(which).copied();
-    nvmlDeviceGetMaxClockInfo(c_uint) = |which, recorded| recorded.clocks.get(which).copied();
-    nvmlDeviceGetApplicationsClock(c_uint) =
+    nvmlDeviceGetFanSpeed_v2(c_uint, 0) = |_which, _recorded| None;
+    nvmlDeviceGetTargetFanSpeed(c_uint, 0) = |_which, _recorded| None;
+    nvmlDeviceGetFanControlPolicy_v2(c_uint, 0) = |_which, _recorded| None;
+    nvmlDeviceGetClockInfo(c_uint, 9) = |which, recorded| recorded.clocks.get(which).copied();
+    nvmlDeviceGetMaxClockInfo(c_uint, 4) = |which, recorded| recorded.clocks.get(which).copied();
+    nvmlDeviceGetApplicationsClock(c_uint, 4) =
         |which, recorded| recorded.clocks.iter().take(recorded.application_clocks).nth(which).copied();
-    nvmlDeviceGetDefaultApplicationsClock(c_uint) =
+    nvmlDeviceGetDefaultApplicationsClock(c_uint, 4) =
         |which, recorded| recorded.clocks.iter().take(recorded.application_clocks).nth(which).copied();
-    nvmlDeviceGetMaxCustomerBoostClock(c_uint) =
+    nvmlDeviceGetMaxCustomerBoostClock(c_uint, 4) =
         |which, recorded| recorded.clocks.iter().take(recorded.boost_clocks).nth(which).copied();
-    nvmlDeviceGetTemperature(c_uint) = |which, recorded| recorded.temperature.filter(|_| which == 0);
-    nvmlDeviceGetTemperatureThreshold(c_uint) = |which, recorded| recorded.thresholds.get(which).copied();
-    nvmlDeviceGetEncoderCapacity(c_uint) = |which, recorded| recorded.encoder_capacity.filter(|_| which < 2);
-    nvmlDeviceGetNvLinkState(c_uint) = |which, recorded| (which < recorded.links).then_some(1);
-    nvmlDeviceGetNvLinkVersion(c_uint) =
+    nvmlDeviceGetTemperature(c_uint, 1) = |which, recorded| recorded.temperature.filter(|_| which == 0);
+    nvmlDeviceGetTemperatureThreshold(c_uint, 8) = |which, recorded| recorded.thresholds.get(which).copied();
+    nvmlDeviceGetEncoderCapacity(c_uint, 3) = |which, recorded| recorded.encoder_capacity.filter(|_| which < 2);
+    nvmlDeviceGetNvLinkState(c_uint, 18) = |which, recorded| (which < recorded.links).then_some(1);
+    nvmlDeviceGetNvLinkVersion(c_uint, 18) =
         |which, recorded| (which < recorded.links).then_some(recorded.link_version);
 }
 
@@ -483,9 +498,12 @@ unsafe extern "C" fn nvmlDeviceGetTopologyCommonAncestor(
 unsafe extern "C" fn nvmlDeviceGetP2PStatus(
     first: Handle,
     second: Handle,
-    _capability: c_uint,
+    capability: c_uint,
     place: *mut c_uint,
 ) -> c_uint {
+    /// `NVML_P2P_CAPS_INDEX_PCI`, which is not supported (5); every other capability is fine (0).
+    const PCI: c_uint = 4;
+    let status: c_uint = if capability == PCI { 5 } else { 0 };
     let same = of(first).and_then(|(one, _, recorded)| {
         let (other, ..) = of(second)?;
         known(recorded, one == other)
@@ -493,5 +511,5 @@ unsafe extern "C" fn nvmlDeviceGetP2PStatus(
             .ok_or(Code::NOT_SUPPORTED)
     });
     // SAFETY: the caller's place.
-    code(same.and_then(|_| unsafe { put(place, 0) }))
+    code(same.and_then(|_| unsafe { put(place, status) }))
 }

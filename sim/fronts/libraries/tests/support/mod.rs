@@ -8,6 +8,8 @@
     reason = "every test takes what it needs"
 )]
 
+pub(crate) mod operands;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;

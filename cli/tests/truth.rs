@@ -1,0 +1,129 @@
+//! `cuwhy truth` on a simulated driver: a small run that is the same on every machine.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn truth(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cuwhy"))
+        .args(["truth", "--sim", "--workers", "2"])
+        .args(arguments)
+        .env_remove("CUWHY_LIBCUDA")
+        .env_remove("CUWHY_LIBCUDART")
+        .env_remove("CUDA_VISIBLE_DEVICES")
+        .env_remove("CUWHY_SIM")
+        .output()
+        .unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
+    let run = truth(&["--cases", "1536", "--seed", "5", "--format", "json"]);
+    let found = json(&run);
+    let count = |what: &str| found["all"][what].as_u64().unwrap();
+    assert_eq!(count("cases"), 1536);
+    let disagreements = found["disagreements"].as_array().unwrap();
+    let lines: Vec<String> = disagreements
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} | predicted {} answered {}\n",
+                one["again"], one["drawn"], one["predicted"], one["answered"]
+            )
+        })
+        .collect();
+    assert!(
+        lines.len() <= MOST_KNOWN,
+        "{} of the simulator's answers are not the predicted ones:\n{}",
+        lines.len(),
+        lines.concat()
+    );
+    assert_eq!(run.status.code(), Some(i32::from(!lines.is_empty())));
+    // Right and almost right calls are as many as they should be.
+    assert!(count("succeeded") * 100 >= count("cases") * 40, "{found}");
+    assert!(count("near") * 100 >= count("cases") * 30, "{found}");
+    assert!(count("faults") > 0, "{found}");
+    let functions = found["functions"].as_object().unwrap();
+    assert!(functions.len() >= 50, "{}", functions.len());
+}
+
+/// Answers of the simulator that are known to differ from a GPU's, in a run of this size.
+const MOST_KNOWN: usize = 24;
+
+#[test]
+fn a_case_is_the_same_alone_as_in_a_run_and_a_run_goes_on_after_an_interruption() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one.tsv"), folder.path().join("two.tsv"));
+    let journal = folder.path().join("journal");
+    let whole = [
+        "--cases",
+        "384",
+        "--seed",
+        "9",
+        "--format",
+        "json",
+        "--out",
+        one.to_str().unwrap(),
+    ];
+    let first = json(&truth(&whole));
+    assert_eq!(first["all"]["cases"], 384);
+    // Interrupted: the journal's last line is cut off.
+    let journalled = [
+        "--cases",
+        "384",
+        "--seed",
+        "9",
+        "--format",
+        "json",
+        "--journal",
+        journal.to_str().unwrap(),
+        "--out",
+        two.to_str().unwrap(),
+    ];
+    assert_eq!(json(&truth(&journalled))["all"], first["all"]);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, &text[..text.len() - 100]).unwrap();
+    assert_eq!(json(&truth(&journalled))["all"], first["all"]);
+    assert_eq!(
+        std::fs::read_to_string(&one).unwrap(),
+        std::fs::read_to_string(&two).unwrap()
+    );
+    // A line of the table names a case: alone it gives that line.
+    let table = std::fs::read_to_string(&one).unwrap();
+    let line = table.lines().nth(40).unwrap();
+    let case = line.rsplit('\t').next().unwrap();
+    let alone = [
+        "--case",
+        case,
+        "--seed",
+        "9",
+        "--out",
+        two.to_str().unwrap(),
+    ];
+    truth(&alone);
+    let same = std::fs::read_to_string(&two).unwrap();
+    let columns = |line: &str| {
+        line.split('\t')
+            .take(7)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(columns(same.lines().nth(2).unwrap()), columns(line));
+}
+
+#[test]
+fn a_driver_that_is_not_simulated_is_refused_where_the_simulator_was_asked_for() {
+    let run = Command::new(env!("CARGO_BIN_EXE_cuwhy"))
+        .args(["truth", "--sim", "--cases", "1"])
+        .env("CUWHY_LIBCUDA", "/nonexistent/libcuda.so.1")
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(3));
+}
