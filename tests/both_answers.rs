@@ -2,8 +2,6 @@
 //! pointer, for every class of memory: on the simulator with the runtime of each major, and with
 //! `CUWHY_TEST_GPU=require` on the machine's device with the runtime that `CUWHY_LIBCUDART` names.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use core::ffi::c_void;
 use core::ptr;
 
