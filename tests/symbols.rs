@@ -208,7 +208,6 @@ fn thirty_five_with_driver_version_zero_is_no_driver() {
 /// A library that exports an old function under a name that a later major uses for another one
 /// must not be called with the later one's arguments.
 #[test]
-#[ignore = "the shared table binds the version-1 exports of 11 and 12 under names that came with 13"]
 fn a_name_that_came_with_a_later_major_is_not_bound_in_an_earlier_one() {
     with_each(here!(), |toolkit| {
         let runtime = Runtime::open(&toolkit.runtime).unwrap();

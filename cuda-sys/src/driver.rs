@@ -79,7 +79,7 @@ impl Driver {
             c"cuDriverGetVersion",
             |handle, path| {
                 // SAFETY: the names are libcuda's and so are the functions; the library is never closed.
-                let table = unsafe { Table::of(handle) };
+                let table = unsafe { Table::of(handle, |_| true) };
                 let mut version: c_int = 0;
                 // SAFETY: `version` is a live `c_int` and the driver writes nothing past it.
                 let status = unsafe { table.cuDriverGetVersion(&raw mut version) };

@@ -143,12 +143,22 @@ macro_rules! function_table {
 
             /// Makes a table whose functions are looked up in `library` when they are first asked for.
             ///
+            /// What `has` denies is absent, whatever the library exports under that name.
+            ///
             /// # Safety
             ///
-            /// Each export of the library that has one of these names must have its C signature.
+            /// Each export of the library that has one of the other names must have its C signature.
             #[must_use]
-            pub(crate) unsafe fn of(library: crate::loader::Handle) -> Self {
+            pub(crate) unsafe fn of(
+                library: crate::loader::Handle,
+                has: impl Fn(&crate::Symbol) -> bool,
+            ) -> Self {
                 let slots = [const { crate::table::Slot::open() }; $table::SYMBOLS.len()];
+                for (slot, symbol) in slots.iter().zip(Self::SYMBOLS) {
+                    if !has(symbol) {
+                        slot.keep(core::ptr::null());
+                    }
+                }
                 Self { library: Some(library), slots }
             }
 

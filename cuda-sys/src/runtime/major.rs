@@ -1,9 +1,9 @@
 //! Which major of CUDA a libcudart belongs to, and the table that only this major has.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_void};
 use core::fmt;
 
-use super::{Table, cudaError_t, v11, v12, v13};
+use super::{cudaError_t, pfn, v11, v12, v13};
 use crate::loader::Handle;
 use crate::{MissingSymbol, Symbol, Version};
 
@@ -53,6 +53,12 @@ impl Major {
         }
     }
 
+    /// Whether some version of it has the function.
+    pub(super) fn has(self, symbol: &Symbol) -> bool {
+        let major = self.version().major();
+        symbol.since.major() <= major && symbol.until.is_none_or(|until| until.major() >= major)
+    }
+
     /// The version that its library gives to its symbols.
     const fn symbol_version(self) -> &'static CStr {
         match self {
@@ -74,7 +80,7 @@ impl fmt::Display for Major {
 /// # Errors
 ///
 /// The number of a major that is not known here.
-pub(super) fn of(handle: Handle, table: &Table) -> Result<Option<Major>, Option<u32>> {
+pub(super) fn of(handle: Handle) -> Result<Option<Major>, Option<u32>> {
     let named = |major: &Major| {
         !handle
             .versioned(c"cudaMemcpy", major.symbol_version())
@@ -83,9 +89,17 @@ pub(super) fn of(handle: Handle, table: &Table) -> Result<Option<Major>, Option<
     if let Some(major) = Major::ALL.into_iter().rev().find(named) {
         return Ok(Some(major));
     }
+    let address = handle.symbol(c"cudaRuntimeGetVersion");
+    // SAFETY: the function has this signature in every major, and null is `None`.
+    let function = unsafe {
+        core::mem::transmute::<*const c_void, Option<pfn::cudaRuntimeGetVersion>>(address)
+    };
+    let Some(function) = function else {
+        return Ok(None);
+    };
     let mut version: c_int = 0;
     // SAFETY: `version` is a live `c_int` and the library writes nothing past it.
-    let status = unsafe { table.cudaRuntimeGetVersion(&raw mut version) };
+    let status = unsafe { function(&raw mut version) };
     let Ok(number) = u32::try_from(version) else {
         return Ok(None);
     };
@@ -125,11 +139,11 @@ impl OfMajor {
         match major {
             // SAFETY: the library is of this major, so its functions have these signatures;
             // it is never closed.
-            Major::V11 => Self::V11(unsafe { v11::Table::of(handle) }),
+            Major::V11 => Self::V11(unsafe { v11::Table::of(handle, |_| true) }),
             // SAFETY: as above.
-            Major::V12 => Self::V12(unsafe { v12::Table::of(handle) }),
+            Major::V12 => Self::V12(unsafe { v12::Table::of(handle, |_| true) }),
             // SAFETY: as above.
-            Major::V13 => Self::V13(unsafe { v13::Table::of(handle) }),
+            Major::V13 => Self::V13(unsafe { v13::Table::of(handle, |_| true) }),
         }
     }
 

@@ -96,11 +96,8 @@ impl Runtime {
             candidates,
             c"cudaMemcpy",
             |handle: Handle, path| {
-                // SAFETY: the names are libcudart's, these functions have one signature in
-                // every major, and the library is never closed.
-                let table = unsafe { Table::of(handle) };
                 let Some(major) =
-                    major::of(handle, &table).map_err(|major| LoadError::UnsupportedMajor {
+                    major::of(handle).map_err(|major| LoadError::UnsupportedMajor {
                         path: path.to_path_buf(),
                         major,
                     })?
@@ -110,6 +107,11 @@ impl Runtime {
                         major: None,
                     });
                 };
+                // A library keeps old functions under names that mean others in a later major:
+                // `cudaSignalExternalSemaphoresAsync` of 11 and 12 takes the structs of 11.1.
+                // SAFETY: the names are libcudart's, these functions have one signature in
+                // every major that has them, and the library is never closed.
+                let table = unsafe { Table::of(handle, |symbol| major.has(symbol)) };
                 Ok((table, OfMajor::bind(major, handle)))
             },
         )?;
