@@ -94,6 +94,14 @@ const RETYPED_IN_11_8: [&str; 6] = [
     "cudaStreamSetAttribute_ptsz",
 ];
 
+/// Functions of 11.7 that take a `cudaTextureDesc` of 72 bytes, where ours has the 68 of 11.8: absent.
+const TOO_LARGE_IN_11_7: [&str; 2] = ["cudaCreateTextureObject", "cudaGetTextureObjectTextureDesc"];
+
+/// Whether we leave out a function that the library of this version has.
+fn left_out(version: Version, name: &str) -> bool {
+    version == Version::new(11, 7) && TOO_LARGE_IN_11_7.contains(&name)
+}
+
 #[test]
 fn no_public_function_is_unknown() {
     for Toolkit {
@@ -161,7 +169,10 @@ fn an_older_one_lacks_exactly_what_came_later() {
         let mut later: Vec<&str> = Table::SYMBOLS
             .iter()
             .chain(own(newest))
-            .filter(|symbol| toolkit.version < symbol.since && symbol.since <= newest)
+            .filter(|symbol| {
+                toolkit.version < symbol.since && symbol.since <= newest
+                    || left_out(toolkit.version, symbol.name)
+            })
             .map(|symbol| symbol.name)
             .filter(|name| !KEPT_FOR_OLD_PROGRAMS.contains(name))
             .filter(|name| {
@@ -232,8 +243,9 @@ fn several_majors_live_in_one_process() {
     for (version, runtime) in opened {
         assert_eq!(runtime.major().version().major(), version.major());
         for symbol in of_version(version) {
-            assert!(
-                runtime.find(symbol.name).is_ok(),
+            assert_eq!(
+                runtime.find(symbol.name).is_err(),
+                left_out(version, symbol.name),
                 "{} {version}",
                 symbol.name
             );

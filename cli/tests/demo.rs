@@ -7,7 +7,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 
 fn demo() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
+    let mut command = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"));
     command.arg("demo");
     for name in ["CUWHY_LIBCUDA", "CUWHY_LIBCUDART", "LD_LIBRARY_PATH"] {
         command.env_remove(name);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use assert_cmd::prelude::*;
 
 fn cuwhy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
+    let mut command = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"));
     command.args(arguments);
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
         command.env_remove(name);

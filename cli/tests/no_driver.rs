@@ -14,7 +14,7 @@ use std::{env, fs};
 use serde_json::Value;
 
 fn cuwhy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
+    let mut command = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"));
     command.args(arguments);
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "TERM", "CUDA_VISIBLE_DEVICES"] {
         command.env_remove(name);

@@ -72,7 +72,7 @@ fn library() -> PathBuf {
 }
 
 fn cuwhy(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cuwhy"))
+    Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
         .args(arguments)
         .env("CUWHY_LIBCUDA", "/nonexistent/libcuda.so.1")
         .env("CUWHY_LIBNVML", library())

@@ -15,7 +15,7 @@ fn libraries() -> Folder {
 
 /// The command with every simulated library.
 fn whole(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cuwhy"));
+    let mut command = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"));
     command
         .args(arguments)
         .envs(libraries().environment())

@@ -2,7 +2,6 @@
 //!
 //! The program is the ignored test of this file: the command starts this very executable again and asks for it.
 
-
 use std::process::Command;
 
 use cudarc::driver::{CudaContext, result, sys};

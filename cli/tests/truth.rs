@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn truth(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cuwhy"))
+    Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
         .args(["truth", "--sim", "--workers", "2"])
         .args(arguments)
         .env_remove("CUWHY_LIBCUDA")
@@ -120,7 +120,7 @@ fn a_case_is_the_same_alone_as_in_a_run_and_a_run_goes_on_after_an_interruption(
 
 #[test]
 fn a_driver_that_is_not_simulated_is_refused_where_the_simulator_was_asked_for() {
-    let run = Command::new(env!("CARGO_BIN_EXE_cuwhy"))
+    let run = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
         .args(["truth", "--sim", "--cases", "1"])
         .env("CUWHY_LIBCUDA", "/nonexistent/libcuda.so.1")
         .output()

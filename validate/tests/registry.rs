@@ -239,7 +239,8 @@ fn readers_see_whole_records_while_writers_work() {
                     let other = address + 0x1000;
                     if let Some(hit) = registry.lookup(other) {
                         assert!(hit.range.contains(other));
-                        assert_eq!(hit.range.start & 0xfff, 0);
+                        // Of the dead, what a later allocation left uncovered may begin anywhere.
+                        assert!(!hit.live || hit.range.start & 0xfff == 0);
                     }
                     let big = BASE + (1 << 40) + (seed >> 40 & 0x3f_ffff);
                     if let Some(hit) = registry.lookup(big) {

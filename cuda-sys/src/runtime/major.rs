@@ -136,10 +136,16 @@ pub(super) enum OfMajor {
 impl OfMajor {
     /// Binds the table of `major`, which the library behind `handle` was found to be of.
     pub(super) fn bind(major: Major, handle: Handle) -> Self {
+        // Up to 11.7 these two take a `cudaTextureDesc` of 72 bytes, and ours has 68: they count as absent.
+        let older = handle
+            .symbol(c"cudaGetTextureObjectTextureDesc_v2")
+            .is_null();
+        let textures = ["cudaCreateTextureObject", "cudaGetTextureObjectTextureDesc"];
+        let fits = |symbol: &Symbol| !(older && textures.contains(&symbol.name));
         match major {
             // SAFETY: the library is of this major, so its functions have these signatures;
             // it is never closed.
-            Major::V11 => Self::V11(unsafe { v11::Table::of(handle, |_| true) }),
+            Major::V11 => Self::V11(unsafe { v11::Table::of(handle, fits) }),
             // SAFETY: as above.
             Major::V12 => Self::V12(unsafe { v12::Table::of(handle, |_| true) }),
             // SAFETY: as above.
