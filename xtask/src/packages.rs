@@ -138,12 +138,15 @@ fn unpacked(pin: &Pin, cache: &Path) -> Result<PathBuf> {
         )
     })?;
     let sum = checksum(&wheel)?;
-    ensure!(
-        sum == pin.sha256,
-        "{} has the checksum {sum}, and packages.toml wants {}: do not use it",
-        wheel.display(),
-        pin.sha256
-    );
+    if sum != pin.sha256 {
+        // The next run is to fetch it anew and not to stumble over this one.
+        fs::remove_file(&wheel).with_context(|| format!("removing {}", wheel.display()))?;
+        bail!(
+            "{} has the checksum {sum}, and packages.toml wants {}: it was removed",
+            wheel.display(),
+            pin.sha256
+        );
+    }
     let unfinished = folder.with_extension("unfinished");
     let mut unzip = Command::new("python3");
     unzip
@@ -171,11 +174,12 @@ fn download(pin: &Pin, cache: &Path) -> Result<PathBuf> {
         "--no-deps",
     ]);
     pip.arg("--only-binary=:all:");
+    // Some releases come in two builds: pip takes the platform that is named first.
     for platform in [
-        "manylinux1",
-        "manylinux2010",
         "manylinux2014",
         "manylinux_2_17",
+        "manylinux2010",
+        "manylinux1",
     ] {
         pip.arg(format!("--platform={platform}_x86_64"));
     }
