@@ -30,18 +30,13 @@ pub(crate) use c;
 /// The majors with the name of the folder's file.
 pub(crate) const MAJORS: [Major; 3] = Major::ALL;
 
-/// The libraries that cargo built with this test, in one folder for the whole test program.
+/// The libraries that cargo built with this test, in the folder that every program of this target shares.
 pub(crate) fn folder() -> &'static Folder {
-    static FOLDER: OnceLock<(tempfile::TempDir, Folder)> = OnceLock::new();
-    let (_, folder) = FOLDER.get_or_init(|| {
-        let place = tempfile::tempdir().unwrap();
+    static FOLDER: OnceLock<Folder> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let libraries = Libraries::find().unwrap();
-        let folder = libraries
-            .assemble(&place.path().join("sim"), Unversioned::V13)
-            .unwrap();
-        (place, folder)
-    });
-    folder
+        libraries.folder(Unversioned::V13).unwrap()
+    })
 }
 
 /// One of the libraries under its real name.
