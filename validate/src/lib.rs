@@ -39,6 +39,8 @@ pub mod call;
 #[cfg(any(feature = "driver", feature = "runtime"))]
 pub mod checked;
 pub mod checker;
+#[cfg(feature = "device-state")]
+pub mod device_state;
 pub mod facts;
 pub mod finding;
 pub mod predict;
