@@ -2,7 +2,7 @@
 //!
 //! Three steps, one module each:
 //!
-//! 1. [`unit`] runs bindgen over one header of one CUDA version and sorts what
+//! 1. [`mod@unit`] runs bindgen over one header of one CUDA version and sorts what
 //!    comes out into types and functions, by name.
 //! 2. [`history`] compares the units of many versions and knows when a
 //!    function appeared, when it was last declared, and what two majors share.

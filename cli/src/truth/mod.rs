@@ -1,8 +1,8 @@
 //! `cuwhy truth`: random calls, predicted, made, compared.
 //!
-//! A case is a number: with the seed it decides everything. Cases of one epoch share a [`world`] of
-//! memory of every class; [`draw`] makes a call over it, [`worker`] predicts and makes it in a process
-//! that may die of it, [`fleet`] feeds the workers and [`tally`] counts.
+//! A case is a number: with the seed it decides everything. Cases of one epoch share a `world` of
+//! memory of every class; `draw` makes a call over it, `worker` predicts and makes it in a process
+//! that may die of it, `fleet` feeds the workers and `tally` counts.
 
 mod draw;
 mod entry;
