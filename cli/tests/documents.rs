@@ -6,7 +6,7 @@ use std::fs;
 
 use cuwhy_cli::doctor::CHECKS;
 use cuwhy_cli::exit::Exit;
-use cuwhy_device_state::probe::TRIALS;
+use cuwhy_device_state::probe::{TRIALS, UNTRIED};
 use cuwhy_device_state::{CAPABILITIES, capability};
 use cuwhy_tests::workspace;
 
@@ -18,7 +18,9 @@ fn document(name: &str) -> Option<String> {
 
 #[test]
 fn every_check_is_in_the_document_in_order_and_no_other() {
-    let Some(text) = document("doctor.md") else { return };
+    let Some(text) = document("doctor.md") else {
+        return;
+    };
     let written: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
@@ -33,7 +35,9 @@ fn every_check_is_in_the_document_in_order_and_no_other() {
 
 #[test]
 fn every_trial_is_in_the_document_and_is_a_capability() {
-    let Some(text) = document("doctor.md") else { return };
+    let Some(text) = document("doctor.md") else {
+        return;
+    };
     for trial in TRIALS {
         assert!(
             text.contains(&format!("| `{}` |", trial.key)),
@@ -42,12 +46,17 @@ fn every_trial_is_in_the_document_and_is_a_capability() {
         );
         assert!(capability(trial.key).is_some(), "{}", trial.key);
     }
+    for (key, why) in UNTRIED {
+        assert!(text.contains(&format!("| `{key}` | {why} |")), "{key}");
+    }
     assert!(CAPABILITIES.len() > TRIALS.len());
 }
 
 #[test]
 fn every_exit_code_is_in_the_document() {
-    let Some(text) = document("exit-codes.md") else { return };
+    let Some(text) = document("exit-codes.md") else {
+        return;
+    };
     let written: Vec<u8> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())

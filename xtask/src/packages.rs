@@ -17,6 +17,7 @@ const AT_A_TIME: usize = 4;
 struct Pins {
     libclang: Pin,
     toolkit: Vec<Pin>,
+    nvml: Vec<Pin>,
 }
 
 /// One line of the reviewed list.
@@ -29,6 +30,7 @@ struct Pin {
     sha256: String,
     #[serde(default)]
     include: PathBuf,
+    #[serde(default)]
     library: PathBuf,
 }
 
@@ -37,7 +39,7 @@ struct Pin {
 pub(crate) struct Toolkit {
     /// CUDA's own number: 12080 for 12.8.
     pub(crate) version: u32,
-    /// The folder with `cuda.h`.
+    /// The folder with `cuda.h`, or with `nvml.h`.
     pub(crate) include: PathBuf,
 }
 
@@ -69,7 +71,15 @@ fn cache() -> Result<PathBuf> {
 
 /// Fetches what is not there yet; the toolkits come back from the oldest to the newest.
 pub(crate) fn fetch_all() -> Result<Vec<Toolkit>> {
-    let pins = pins()?.toolkit;
+    fetch(&pins()?.toolkit)
+}
+
+/// The same for the packages with NVML's header.
+pub(crate) fn fetch_nvml() -> Result<Vec<Toolkit>> {
+    fetch(&pins()?.nvml)
+}
+
+fn fetch(pins: &[Pin]) -> Result<Vec<Toolkit>> {
     let cache = cache()?;
     let waiting = Mutex::new(pins.iter());
     let failures = Mutex::new(Vec::new());
@@ -92,7 +102,7 @@ pub(crate) fn fetch_all() -> Result<Vec<Toolkit>> {
         return Err(error);
     }
     let mut toolkits = Vec::new();
-    for pin in &pins {
+    for pin in pins {
         let include = unpacked(pin, &cache)?.join(&pin.include);
         ensure!(
             include.is_dir(),
