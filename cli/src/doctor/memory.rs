@@ -94,6 +94,7 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
     let mut evidence = Vec::new();
     let mut tried = 0;
     let mut untried = Vec::new();
+    let mut failed = None;
     let mut devices = 0;
     let mut differ: Vec<String> = Vec::new();
     for device in &report.devices {
@@ -115,6 +116,7 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
             }
             let Some(probed) = known.probed else {
                 untried.extend((devices == 1).then_some(label));
+                failed = failed.or(known.evidence.as_ref());
                 continue;
             };
             tried += 1;
@@ -161,6 +163,10 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
                 format!("; not tried: {}", untried.join(", "))
             };
             Outcome::pass(format!("{claims}; tried, and so it is{rest}"))
+        } else if let Some(evidence) = failed {
+            Outcome::warn(format!("{claims} (claimed), and nothing could be tried"))
+                .saw("tried", evidence.clone())
+                .next("look at what failed; then try again with --probe")
         } else {
             Outcome::pass(format!("{claims} (claimed; --probe tries it)"))
         };
