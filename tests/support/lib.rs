@@ -12,6 +12,7 @@ mod child;
 mod compiler;
 mod gpu;
 mod place;
+mod sim;
 mod skip;
 mod toolkit;
 
