@@ -63,7 +63,8 @@ export! {
         if flags & !KNOWN_FLAGS != 0 || flags & (INTERPROCESS | DISABLE_TIMING) == INTERPROCESS {
             return Err(Code::INVALID_VALUE);
         }
-        out.put(handle(machine()?.events.add(|_| Event::new(&context, flags)).0))
+        let event = Event::new(&context, flags)?;
+        out.put(handle(machine()?.events.add(|_| event).0))
     }
 
     ready fn cuEventDestroy_v2(event: CUevent) |_| {

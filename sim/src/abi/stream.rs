@@ -98,10 +98,7 @@ export! {
             capture.break_off();
             return Err(Code::STREAM_CAPTURE_ISOLATION);
         }
-        match event.ticket() {
-            Some(ticket) => stream.enqueue_after(vec![ticket], || Ok(())).map(drop),
-            None => Ok(()),
-        }
+        event.hold(&stream)
     }
 
     ready fn cuStreamGetPriority / cuStreamGetPriority_ptsz(stream: CUstream, priority: *mut c_int) |call| {
