@@ -10,7 +10,7 @@ use cuda_sys::driver::{
     CUmemLocationType, CUresult, Driver,
 };
 use cuda_sys::runtime::{Runtime, cudaError_t};
-use cuwhy_tests::{Child, Wanted, here, shared_library, wanted};
+use cuwhy_tests::{here, on_cuda};
 use cuwhy_validate::ask::{Ask, Attributes, ByRuntime, Live, Pointer};
 
 /// One call that has to succeed.
@@ -186,23 +186,5 @@ fn common(what: &str, answer: Pointer) -> (u32, bool, i32, u64) {
 
 #[test]
 fn both_interfaces_say_the_same_of_every_class_of_pointer() {
-    if wanted() == Wanted::Require {
-        Child::new(here!(), "the machine's device")
-            .run(compare)
-            .must_succeed();
-        return;
-    }
-    for major in [11, 12, 13] {
-        let file = format!("libcuwhy_sim_cudart{major}.so");
-        let runtime = shared_library(&format!("cuwhy-sim-cudart{major}"), &file);
-        let child = Child::new(here!(), &format!("simulated, CUDA {major}"))
-            .env("CUWHY_SIM", "quiet=on")
-            .env(
-                "CUWHY_LIBCUDA",
-                shared_library("cuwhy-sim", "libcuwhy_sim.so"),
-            )
-            .env("CUWHY_LIBCUDART", runtime)
-            .without("CUDA_VISIBLE_DEVICES");
-        child.run(compare).must_succeed();
-    }
+    on_cuda(here!(), compare);
 }

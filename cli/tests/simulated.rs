@@ -7,9 +7,10 @@ use std::process::{Command, Output};
 use cuwhy_sim_libraries::{Folder, Libraries, Unversioned};
 use serde_json::Value;
 
-/// The simulated libraries that cargo built with this test.
+/// The simulated libraries.
 fn libraries() -> Folder {
-    let libraries = Libraries::find().unwrap();
+    let core = cuwhy_tests::shared_library("cuwhy-sim", "libcuwhy_sim.so");
+    let libraries = Libraries::find_around(&core).unwrap();
     libraries.folder(Unversioned::V13).unwrap()
 }
 

@@ -1,23 +1,23 @@
-//! Checked copies over the driver's layer, on whatever driver `CUWHY_LIBCUDA` names: the simulator
-//! will do.
+//! Checked copies over the driver's layer: on the simulator, and on the machine's device.
 #![cfg(feature = "driver")]
 
 use cuda_sys::driver::Driver;
 use cuwhy_driver::copy::Direction;
 use cuwhy_driver::device::Device;
 use cuwhy_driver::memory::{Bytes, DeviceBuffer, DeviceMemory};
+use cuwhy_tests::{here, on_cuda};
 use cuwhy_validate::ask::Live;
 use cuwhy_validate::checked::driver::{Error, copy, observe};
 use cuwhy_validate::checker::Reason;
 use cuwhy_validate::registry::Entry;
 use cuwhy_validate::{Checker, Class, Policy, Registry};
-use std::env;
 
 #[test]
 fn copies_are_checked_and_allocations_are_heard_of() {
-    if env::var_os("CUWHY_LIBCUDA").is_none() {
-        return;
-    }
+    on_cuda(here!(), checked_copies);
+}
+
+fn checked_copies() {
     let context = Device::new(0)
         .and_then(|device| device.context())
         .expect("there is a device");
