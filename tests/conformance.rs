@@ -16,8 +16,34 @@ mod operands;
 
 use cuda_sys::driver::Driver;
 use cuda_sys::runtime::Runtime;
+use cuwhy_tests::{Child, Wanted, simulated, wanted};
 
-const MAJORS: [u32; 3] = [11, 12, 13];
+/// Whose CUDA is asked.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// The simulator's, with the runtime of this major.
+    Simulated(u32),
+    /// That of the machine's device.
+    Machine,
+}
+
+impl Whose {
+    fn all() -> Vec<Self> {
+        if wanted() == Wanted::Require {
+            vec![Self::Machine]
+        } else {
+            [11, 12, 13].map(Self::Simulated).to_vec()
+        }
+    }
+
+    fn child(self, test: &str, part: &str) -> Child {
+        let child = Child::new(test, part);
+        match self {
+            Self::Simulated(major) => simulated(child, Some(major)),
+            Self::Machine => child,
+        }
+    }
+}
 
 /// Calls a function of a table and answers its status as a number.
 macro_rules! c {

@@ -18,7 +18,9 @@ fn document(name: &str) -> Option<String> {
 
 #[test]
 fn every_check_is_in_the_document_in_order_and_no_other() {
-    let Some(text) = document("doctor.md") else { return };
+    let Some(text) = document("doctor.md") else {
+        return;
+    };
     let written: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
@@ -33,7 +35,9 @@ fn every_check_is_in_the_document_in_order_and_no_other() {
 
 #[test]
 fn every_trial_is_in_the_document_and_is_a_capability() {
-    let Some(text) = document("doctor.md") else { return };
+    let Some(text) = document("doctor.md") else {
+        return;
+    };
     for trial in TRIALS {
         assert!(
             text.contains(&format!("| `{}` |", trial.key)),
@@ -47,7 +51,9 @@ fn every_trial_is_in_the_document_and_is_a_capability() {
 
 #[test]
 fn every_exit_code_is_in_the_document() {
-    let Some(text) = document("exit-codes.md") else { return };
+    let Some(text) = document("exit-codes.md") else {
+        return;
+    };
     let written: Vec<u8> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())

@@ -6,9 +6,9 @@ use std::fs;
 
 use cuda_sys::driver::{CUpointer_attribute, CUpointer_attribute_enum as Which, Driver};
 use cuda_sys::runtime::Runtime;
-use cuwhy_tests::{Child, fixture, here};
+use cuwhy_tests::{fixture, here};
 
-use super::{MAJORS, c, libraries, operands};
+use super::{Whose, c, libraries, operands};
 
 const TABLE: &str = "ground-truth/pointer-attributes-h200-driver580-cuda13.0.tsv";
 
@@ -115,7 +115,7 @@ fn by_runtime(runtime: &Runtime, pointer: *mut c_void, said: &mut Cells) {
 
 /// Asks for every row of the table.
 #[expect(clippy::print_stdout, reason = "the figures are for who runs the test")]
-fn compare(major: u32) {
+fn compare(whose: Whose) {
     let (driver, runtime) = libraries();
     let operands = operands::make(driver, runtime);
     let table = fs::read_to_string(fixture(TABLE)).expect("the table is there");
@@ -141,7 +141,7 @@ fn compare(major: u32) {
         }
     }
     println!(
-        "CUDA {major}: {rows} rows of attributes, {} cells differ",
+        "{whose:?}: {rows} rows of attributes, {} cells differ",
         wrong.len()
     );
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -149,12 +149,10 @@ fn compare(major: u32) {
 
 #[test]
 fn every_attribute_is_as_measured() {
-    for major in MAJORS {
-        let child = Child::new(here!(), &format!("CUDA {major}")).on_device(major, "");
-        if let Some(child) = child {
-            let outcome = child.run(|| compare(major));
-            outcome.must_succeed();
-            print!("{}", outcome.output);
-        }
+    for whose in Whose::all() {
+        let child = whose.child(here!(), &format!("{whose:?}"));
+        let outcome = child.run(|| compare(whose));
+        outcome.must_succeed();
+        print!("{}", outcome.output);
     }
 }

@@ -6,7 +6,7 @@ use std::{env, fs, thread};
 use cuda_sys::runtime::cudaMemcpyKind;
 use cuwhy_tests::{Child, fixture, here};
 
-use super::{MAJORS, c, libraries, mend, operands};
+use super::{Whose, c, libraries, mend, operands};
 
 const TABLE: &str = "ground-truth/cudaMemcpy-h200-driver580-cuda13.0.tsv";
 /// Where a worker begins in the table, and the steps that it goes in.
@@ -115,16 +115,8 @@ fn every_copy_ends_as_measured() {
     }
     let rows = rows();
     let workers = WORKERS.min(thread::available_parallelism().map_or(1, usize::from));
-    for major in MAJORS {
-        let worker = |given: &str| {
-            Child::new(here!(), "worker")
-                .env(SHARE, given)
-                .on_device(major, "")
-        };
-        if worker("").is_none() {
-            continue;
-        }
-        let worker = |given: &str| worker(given).expect("it could be had before");
+    for whose in Whose::all() {
+        let worker = |given: &str| whose.child(here!(), "worker").env(SHARE, given);
         let (worker, rows) = (&worker, &rows);
         let shares: Vec<Share> = thread::scope(|scope| {
             let run = |first| scope.spawn(move || answer(worker, first, workers, rows));
@@ -142,7 +134,7 @@ fn every_copy_ends_as_measured() {
             .collect();
         let agree = answers.len() - wrong.len();
         println!(
-            "CUDA {major}: {agree} of {} copies agree, in {processes} processes",
+            "{whose:?}: {agree} of {} copies agree, in {processes} processes",
             rows.len()
         );
         assert_eq!(answers.len(), rows.len(), "every row is answered once");

@@ -13,7 +13,6 @@ mod compiler;
 mod cuda;
 mod gpu;
 mod place;
-mod sim;
 mod skip;
 mod toolkit;
 
