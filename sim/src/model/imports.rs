@@ -22,7 +22,9 @@ pub(crate) struct Loan {
 pub(crate) struct Import {
     loan: Loan,
     base: usize,
+    /// The lender's whole block: what is lent of it later lies where it lies there (measured).
     block: BlockFacts,
+    bytes: Arc<Mapping>,
     pub(super) context: ContextId,
     /// As often it must be closed.
     opened: usize,
@@ -39,17 +41,10 @@ impl Space {
             known.opened += 1;
             return Ok(known.base);
         }
-        let bytes = Arc::new(Mapping::lent(&loan.block).ok_or(Code::INVALID_VALUE)?);
-        let length = round_up(loan.block.length, BLOCK).ok_or(Code::INVALID_VALUE)?;
-        let start = self.arena.take(length, BLOCK)?;
-        let block = BlockFacts {
-            base: start,
-            size: length,
-            id: self.fresh_id(),
-        };
-        let base = start + loan.offset;
+        let (block, bytes) = self.import_block(&loan.block, owner.context)?;
+        let base = block.base + loan.offset;
         let place = Place::Behind {
-            bytes,
+            bytes: Arc::clone(&bytes),
             offset: loan.offset,
         };
         self.insert(base, loan.size, Kind::Imported, owner, place, block);
@@ -57,10 +52,30 @@ impl Space {
             loan,
             base,
             block,
+            bytes,
             context: owner.context,
             opened: 1,
         });
         Ok(base)
+    }
+
+    fn import_block(
+        &mut self,
+        lent: &Lent,
+        context: ContextId,
+    ) -> Outcome<(BlockFacts, Arc<Mapping>)> {
+        let known = self
+            .imports
+            .iter()
+            .find(|import| import.loan.block == *lent && import.context == context);
+        if let Some(known) = known {
+            return Ok((known.block, Arc::clone(&known.bytes)));
+        }
+        let bytes = Arc::new(Mapping::lent(lent).ok_or(Code::INVALID_VALUE)?);
+        let size = round_up(lent.length, BLOCK).ok_or(Code::INVALID_VALUE)?;
+        let base = self.arena.take(size, BLOCK)?;
+        let id = self.fresh_id();
+        Ok((BlockFacts { base, size, id }, bytes))
     }
 
     /// Closes it once; the last time it is gone.
@@ -75,7 +90,10 @@ impl Space {
         if import.opened == 0 {
             let gone = self.imports.swap_remove(index);
             self.objects.remove(&gone.base);
-            self.arena.give(gone.block.base, gone.block.size);
+            let mut others = self.imports.iter();
+            if others.all(|other| other.block.base != gone.block.base) {
+                self.arena.give(gone.block.base, gone.block.size);
+            }
         }
         Ok(())
     }
