@@ -36,6 +36,7 @@ fn written(folder: &Path) -> io::Result<BTreeSet<String>> {
             let Some(rest) = line
                 .strip_prefix("ready fn ")
                 .or_else(|| line.strip_prefix("open fn "))
+                .or_else(|| line.strip_prefix("held fn "))
             else {
                 continue;
             };

@@ -192,6 +192,13 @@ impl Event {
         }
     }
 
+    /// Whether it was ever recorded, or may have been: nobody is waited for.
+    pub(crate) fn seems_recorded(&self) -> bool {
+        self.state
+            .try_lock()
+            .map_or(true, |state| state.recorded.is_some())
+    }
+
     /// Milliseconds from `self` to `end`.
     pub(crate) fn until(&self, end: &Self) -> Outcome<f32> {
         if (self.flags | end.flags) & DISABLE_TIMING != 0 {
