@@ -40,6 +40,7 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
             .iter()
             .map(|facts| operand(facts, case.environment()))
             .collect(),
+        role: found.role.map(crate::Role::name),
         first_bad,
         why: found.why,
         fix: found.fix,
