@@ -2,6 +2,8 @@
 
 use super::scenery::pointer;
 use super::stage::{Skip, Stage};
+use crate::facts::Owner;
+use crate::{Class, Span};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use cuda_sys::runtime::Runtime;
@@ -123,7 +125,12 @@ impl Stage {
                 status: status.0,
             });
         }
-        Ok(start.expose_provenance() as u64)
+        let start = start.expose_provenance() as u64;
+        let mut owner = Owner::of(Class::Symbol);
+        owner.range = Some(Span::sized(start, ROOM as u64));
+        owner.device = Some(0);
+        self.registry().allocated(owner);
+        Ok(start)
     }
 }
 
