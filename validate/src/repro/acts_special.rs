@@ -91,6 +91,7 @@ fn fill(start: u64) -> Call {
 
 /// A grain of the second device, mapped, that these devices may use.
 fn mapped(stage: &Stage, devices: &[i32]) -> Result<u64, Skip> {
+    stage.needs_second()?;
     let start = stage.reserve(GRAIN)?;
     stage.map_of(1, start)?;
     for &device in devices {

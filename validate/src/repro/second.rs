@@ -26,6 +26,11 @@ impl Stage {
         Ok(context)
     }
 
+    /// Whether there is a second device at all.
+    pub(super) fn needs_second(&self) -> Result<(), Skip> {
+        self.context_of_second().map(drop)
+    }
+
     /// Makes the second device's context current; [`Stage::tidy`] goes back.
     pub(super) fn enter_second(&self) -> Result<(), Skip> {
         self.set_current(self.context_of_second()?)

@@ -38,7 +38,8 @@ struct Image {
     /// Bytes of the entry's contents, padded.
     contents: u64,
     compressed: u32,
-    reserved: u32,
+    /// Where the options of the assembler begin.
+    options: u32,
     minor: u16,
     major: u16,
     architecture: u32,
@@ -47,12 +48,15 @@ struct Image {
     flags: u64,
     zero: u64,
     uncompressed: u64,
+    /// Where the text of the options begins, and that text: there are none.
+    options_text: u64,
+    no_options: u64,
     text: [u8; TEXT],
 }
 
 const TEXT: usize = PROGRAM.len().next_multiple_of(8);
 const HEADER: u16 = 16;
-const ENTRY: u32 = 64;
+const ENTRY: u32 = 80;
 
 const fn text() -> [u8; TEXT] {
     let mut text = [0; TEXT];
@@ -74,7 +78,7 @@ static IMAGE: Image = Image {
     entry_header: ENTRY,
     contents: TEXT as u64,
     compressed: 0,
-    reserved: 0,
+    options: 0x40,
     minor: 0,
     major: 7,
     architecture: 52,
@@ -84,6 +88,8 @@ static IMAGE: Image = Image {
     flags: 0x11,
     zero: 0,
     uncompressed: 0,
+    options_text: 0x48,
+    no_options: 0,
     text: text(),
 };
 
