@@ -25,6 +25,7 @@ use handles::{Ends, Handles};
 use lock::Lock;
 use std::sync::LazyLock;
 use tree::Tree;
+use word::Found;
 
 /// What a look-up without a lock tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +128,12 @@ impl Registry {
     #[inline]
     #[must_use]
     pub fn lookup(&self, address: u64) -> Option<Hit> {
+        self.tree.find(address).map(Found::unpack)
+    }
+
+    /// The same, as it is stored.
+    #[inline(always)]
+    pub(crate) fn look(&self, address: u64) -> Option<Found> {
         self.tree.find(address)
     }
 

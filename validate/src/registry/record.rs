@@ -1,6 +1,7 @@
 //! Records that are too large for a word, as a reader sees them without a lock.
 
 use super::grown::Grown;
+use super::word::Found;
 use super::{Hit, word};
 use crate::Span;
 use std::array;
@@ -34,14 +35,17 @@ impl Record {
 
     /// The record, unless a writer was at work meanwhile.
     #[inline]
-    fn read(&self) -> Option<Hit> {
+    fn read(&self) -> Option<Found> {
         let before = self.head.load(Ordering::Acquire);
         let start = self.start.load(Ordering::Relaxed);
         let end = self.end.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         let after = self.head.load(Ordering::Relaxed);
-        (before & ONE_WRITE == 0 && before == after)
-            .then(|| word::unpack(before & META, Span { start, end }))
+        let found = Found {
+            range: Span { start, end },
+            meta: before & META,
+        };
+        (before & ONE_WRITE == 0 && before == after).then_some(found)
     }
 }
 
@@ -71,7 +75,7 @@ impl Records {
 
     /// The record of a number, unless a writer was at work meanwhile.
     #[inline]
-    pub(super) fn read(&self, number: u32) -> Option<Hit> {
+    pub(super) fn read(&self, number: u32) -> Option<Found> {
         self.chunk(number)?.get()?.0[number as usize % CHUNK].read()
     }
 
@@ -108,7 +112,7 @@ mod tests {
         for number in [0, 1023, 1024, Records::MOST - 1] {
             let hit = hit(u64::from(number) << 21, 5 << 21);
             records.write(number, &hit);
-            assert_eq!(records.read(number), Some(hit));
+            assert_eq!(records.read(number).map(Found::unpack), Some(hit));
         }
         records.write(Records::MOST, &hit(0, 1));
         assert_eq!(records.read(Records::MOST), None);
@@ -121,7 +125,7 @@ mod tests {
         record.head.fetch_add(ONE_WRITE, Ordering::Relaxed);
         assert_eq!(record.read(), None);
         record.write(&hit(2, 6));
-        assert_eq!(record.read(), Some(hit(2, 6)));
+        assert_eq!(record.read().map(Found::unpack), Some(hit(2, 6)));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::Hit;
 use super::grown::Grown;
 use super::numbers::Numbers;
 use super::record::Records;
-use super::word::{self, BLOCK_BITS, CROWDED, EMPTY, Word};
+use super::word::{self, BLOCK_BITS, CROWDED, EMPTY, Found, Word};
 use crate::Span;
 use std::array;
 use std::fmt;
@@ -185,6 +185,8 @@ impl Page {
         crowds[piece].grow(Bucket::default)
     }
 
+    #[cold]
+    #[inline(never)]
     fn crowd(&self, piece: usize, address: u64, records: &Records) -> u64 {
         let words = self.bucket(piece).into_iter().flat_map(Bucket::all);
         let mut words = words.map(|word| word.load(Ordering::Acquire));
@@ -315,6 +317,9 @@ impl fmt::Debug for Tree {
     }
 }
 
+/// A large record that a writer was at work on.
+struct Torn;
+
 /// What a writer needs to find a record again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
@@ -331,20 +336,34 @@ impl Tree {
     }
 
     /// The record that holds an address.
-    #[inline]
-    pub(super) fn find(&self, address: u64) -> Option<Hit> {
-        if address >= LIMIT {
-            return None;
+    #[inline(always)]
+    pub(super) fn find(&self, address: u64) -> Option<Found> {
+        match self.look(address) {
+            Ok(found) => found,
+            Err(Torn) => self.look_again(address),
         }
+    }
+
+    #[inline(always)]
+    fn look(&self, address: u64) -> Result<Option<Found>, Torn> {
+        if address >= LIMIT {
+            return Ok(None);
+        }
+        let word = self.root.find(address, &self.records);
+        let found = match word::read(word, address) {
+            Word::Empty => return Ok(None),
+            Word::Small(found) => found,
+            Word::Large(number) => self.records.read(number).ok_or(Torn)?,
+        };
+        Ok(found.range.contains(address).then_some(found))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_again(&self, address: u64) -> Option<Found> {
         for _ in 0..MOST_TRIES {
-            let word = self.root.find(address, &self.records);
-            let hit = match word::read(word, address) {
-                Word::Empty => return None,
-                Word::Small(hit) => Some(hit),
-                Word::Large(number) => self.records.read(number),
-            };
-            if let Some(hit) = hit {
-                return hit.range.contains(address).then_some(hit);
+            if let Ok(found) = self.look(address) {
+                return found;
             }
             core::hint::spin_loop();
         }
