@@ -26,6 +26,31 @@ pub(crate) unsafe fn move_bytes(dst: usize, src: usize, count: usize) {
     }
 }
 
+/// Moves `count` bytes as the driver's own routine for long ranges does: `head` bytes that lead to a multiple of 16 of
+/// the destination, then blocks whose second 16 bytes are touched first.
+///
+/// # Safety
+///
+/// As [`move_bytes`].
+pub(crate) unsafe fn move_blocks(dst: usize, src: usize, count: usize, head: usize) {
+    const BLOCK: usize = 64;
+    let step = |from: usize, length: usize| {
+        // SAFETY: a part of the caller's ranges; faults are signals.
+        unsafe { move_bytes(dst.wrapping_add(from), src.wrapping_add(from), length) };
+    };
+    if count < BLOCK {
+        return step(0, count);
+    }
+    step(0, head);
+    if count - head >= BLOCK {
+        step(head + UNIT, UNIT);
+    }
+    step(head, count - head);
+}
+
+/// What the driver's routine aligns its destination to.
+pub(crate) const UNIT: usize = 16;
+
 /// Stores `byte` into `count` bytes at `dst`; a bad address is a SIGSEGV in this thread.
 ///
 /// # Safety

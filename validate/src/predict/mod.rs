@@ -81,12 +81,16 @@ type Stopped = Option<Prediction>;
 /// Says what CUDA will answer to a call, from facts about it.
 #[must_use]
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
+    let crash = || {
+        let dead = facts.environment.stream_dead == Some(true);
+        dead.then_some(Prediction::Crash)
+    };
+    // A batch's stream is followed before its attributes are looked at.
+    let batch = matches!(call.action, Action::Batch(_));
     let stopped = surroundings(call, facts)
+        .or_else(|| crash().filter(|_| batch))
         .or_else(|| early(call, facts))
-        .or_else(|| {
-            let dead = facts.environment.stream_dead == Some(true);
-            dead.then_some(Prediction::Crash)
-        })
+        .or_else(crash)
         .or_else(|| capture(call, facts))
         .or_else(|| arguments(call, facts));
     if let Some(stopped) = stopped {
