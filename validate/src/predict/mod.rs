@@ -7,11 +7,13 @@ mod memory;
 mod other;
 mod plane;
 mod status;
+mod touch;
 
-pub(crate) use memory::{elsewhere, first_untouchable};
+pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
+pub(crate) use touch::first_untouchable;
 
 use crate::call::{Action, Kind};
 use crate::facts::{Capture, Current, Facts};
