@@ -94,5 +94,3 @@ pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
         End::Exit(libc::WEXITSTATUS(status))
     }
 }
-
-pub(crate) mod operands;

@@ -8,7 +8,7 @@
     reason = "every test takes what it needs"
 )]
 
-pub(crate) mod operands;
+pub(crate) mod announce;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
