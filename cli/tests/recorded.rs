@@ -8,7 +8,9 @@ use std::{env, fs};
 
 use cuwhy_cli::doctor::{Choice, examine, render};
 use cuwhy_cli::inspect::{prometheus, sheet, tables};
-use cuwhy_device_state::{CudaPart, Depth, Host, Library, NvmlPart, Report, Stamp, Tool, join};
+use cuwhy_device_state::{
+    CudaPart, Depth, Host, Library, NvmlPart, Origin, Report, Stamp, Tool, join,
+};
 use cuwhy_tests::{fixture, workspace};
 use serde::Deserialize;
 use serde_json::Value;
@@ -162,6 +164,43 @@ fn a_claim_that_behaviour_contradicts_is_a_warning() {
     };
     let diagnosis = examine(report, &choice, tool());
     insta::assert_snapshot!("probed.doctor", plain(&render::table(&diagnosis)));
+}
+
+/// Seen on an H100 with the toolkit's stubs in front: our loader goes on to the driver, libcudart does not.
+#[test]
+fn a_stub_that_was_passed_over_is_what_programs_get() {
+    let mut report = report("h200");
+    let stub = "/usr/local/cuda-13.0/targets/x86_64-linux/lib/stubs/libcuda.so";
+    let mut library = report
+        .libraries
+        .iter()
+        .find(|library| library.name == "libcuda")
+        .unwrap()
+        .clone();
+    library.chosen = false;
+    library.origin = Origin::Stub;
+    library.loaded_from = Some("/usr/local/cuda/lib64/stubs/libcuda.so".into());
+    library.real_path = Some(stub.into());
+    report.libraries.push(library);
+    let word = |report: &Report| {
+        let choice = Choice {
+            only: vec!["library.driver.stub".into()],
+            ..Choice::default()
+        };
+        let diagnosis = examine(report.clone(), &choice, tool());
+        plain(&render::table(&diagnosis))
+    };
+    assert!(
+        word(&report).contains("pass  library.driver.stub"),
+        "it only lies on the disk"
+    );
+    report.driver.libcuda_mapped.push(stub.into());
+    let said = word(&report);
+    assert!(
+        said.contains("FAIL  library.driver.stub")
+            && said.contains("comes first in the search path"),
+        "{said}"
+    );
 }
 
 #[test]

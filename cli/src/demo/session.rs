@@ -14,10 +14,10 @@ use crate::failure::Failure;
 /// The runtime reached the library that toolkits carry for linking.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the runtime found the toolkit's link-time stub as libcuda.so.1; next: take the stub's folder out of \
-     LD_LIBRARY_PATH"
+    "{0}: the runtime found the toolkit's link-time stub as libcuda.so.1; next: take the stub's folder \
+     out of LD_LIBRARY_PATH"
 )]
-struct StubBelow(#[source] cuwhy_runtime::Error);
+struct StubBelow(cuwhy_runtime::Error);
 
 /// The libraries, opened and initialised.
 #[derive(Debug)]
