@@ -4,19 +4,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+use std::collections::BTreeMap;
 use std::{env, fs};
 
 use cuwhy_cli::doctor::{Choice, examine, render};
 use cuwhy_cli::inspect::{prometheus, sheet, tables};
 use cuwhy_device_state::{
-    CudaPart, Depth, Host, Library, NvmlPart, Origin, Report, Stamp, Tool, join,
+    Capability, CudaPart, Depth, Host, Library, NvmlPart, Origin, Report, Stamp, Tool, join,
 };
 use cuwhy_tests::{fixture, workspace};
 use serde::Deserialize;
 use serde_json::Value;
 
-const MACHINES: [&str; 9] = [
-    "none", "h200", "eight", "mig", "unified", "wsl", "sandbox", "stub", "mismatch",
+const MACHINES: [&str; 10] = [
+    "none", "h200", "two", "eight", "mig", "unified", "wsl", "sandbox", "stub", "mismatch",
 ];
 
 #[derive(Deserialize)]
@@ -149,6 +150,28 @@ fn diagnosis_of_every_machine() {
             plain(&render::table(&diagnosis))
         );
     }
+}
+
+/// What came of trying on the first device of the machine `two`, and that machine with it on both.
+#[test]
+fn a_machine_on_which_everything_was_tried() {
+    let text = fs::read_to_string(fixture("machines/two-probed.json")).unwrap();
+    let tried: BTreeMap<String, Capability> = serde_json::from_str(&text).unwrap();
+    let mut report = report("two");
+    for device in &mut report.devices {
+        let claims = device.cuda.capabilities.as_ref().unwrap();
+        for (key, capability) in &tried {
+            assert_eq!(capability.claimed, claims[key].claimed, "{key}");
+            assert!(
+                capability.probed.is_none() || capability.probed == capability.claimed,
+                "{key}"
+            );
+        }
+        device.cuda.capabilities = Some(tried.clone());
+    }
+    insta::assert_snapshot!("two-probed.memory", plain(&tables::memory(&report)));
+    let diagnosis = examine(report, &Choice::default(), tool());
+    insta::assert_snapshot!("two-probed.doctor", plain(&render::table(&diagnosis)));
 }
 
 #[test]
