@@ -33,6 +33,7 @@ fn finding(rule: &'static str) -> Finding {
             bytes: Some(4),
             segments: vec![segment],
         }],
+        role: None,
         first_bad: None,
         why: String::new(),
         fix: String::new(),

@@ -6,7 +6,7 @@ use std::fs;
 
 use cuwhy_cli::doctor::CHECKS;
 use cuwhy_cli::exit::Exit;
-use cuwhy_device_state::probe::TRIALS;
+use cuwhy_device_state::probe::{TRIALS, UNTRIED};
 use cuwhy_device_state::{CAPABILITIES, capability};
 use cuwhy_tests::workspace;
 
@@ -45,6 +45,9 @@ fn every_trial_is_in_the_document_and_is_a_capability() {
             trial.key
         );
         assert!(capability(trial.key).is_some(), "{}", trial.key);
+    }
+    for (key, why) in UNTRIED {
+        assert!(text.contains(&format!("| `{key}` | {why} |")), "{key}");
     }
     assert!(CAPABILITIES.len() > TRIALS.len());
 }

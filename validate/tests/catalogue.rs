@@ -1,6 +1,6 @@
 //! The catalogue as data: ids, texts, shadows, and the book that is made of it.
 
-use cuwhy_validate::{RULES, book};
+use cuwhy_validate::{RULES, book, finding};
 use std::collections::HashSet;
 use std::fs;
 
@@ -71,4 +71,14 @@ fn the_rule_book_is_up_to_date() {
             "docs/rules/{name} belongs to no rule"
         );
     }
+}
+
+#[test]
+fn the_schema_of_a_finding_is_in_the_documents() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/finding-1.json");
+    let written = fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        written == finding::SCHEMA,
+        "docs/schema/finding-1.json differs: cargo run -p cuwhy-validate --example rule_book"
+    );
 }
