@@ -75,7 +75,9 @@ fn the_rule_book_is_up_to_date() {
 
 #[test]
 fn the_schema_of_a_finding_is_in_the_documents() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/finding-1.json");
+    let Some(file) = cuwhy_tests::workspace("docs/schema/finding-1.json") else {
+        return;
+    };
     let written = fs::read_to_string(file).unwrap_or_default();
     assert!(
         written == finding::SCHEMA,
