@@ -121,6 +121,7 @@ impl Context {
     /// 3 where CUDA was never initialised, and [`Misuse::Foreign`] for a context that is neither: nothing
     /// says how long it lives.
     #[doc(alias = "cuCtxGetCurrent")]
+    #[doc(alias = "cuCtxGetDevice")]
     pub fn current() -> Result<Option<Self>> {
         let api = api()?;
         let raw = current(api)?;
@@ -146,6 +147,8 @@ impl Context {
 
     /// Borrows a context that somebody else made.
     ///
+    /// Driver API: `cuCtxGetDevice`.
+    ///
     /// # Errors
     ///
     /// What CUDA answers when asked for the context's device.
@@ -153,6 +156,7 @@ impl Context {
     /// # Safety
     ///
     /// `raw` is a live context and outlives the result with everything that is made in it.
+    #[doc(alias = "cuCtxGetDevice")]
     pub unsafe fn from_raw(raw: CUcontext) -> Result<Self> {
         let api = api()?;
         let mut device = 0;

@@ -1,17 +1,19 @@
 //! Stream-ordered memory: pools, and buffers that are allocated and freed in the order of a stream.
 
+use core::ffi::c_int;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use cuda_sys::driver::{
     CUmemAccess_flags, CUmemAccessDesc, CUmemAllocationType, CUmemLocation,
     CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUmemPool_attribute, CUmemPoolProps,
-    CUmemoryPool,
+    CUmemPoolPtrExportData, CUmemoryPool,
 };
 
 use crate::context::Context;
@@ -22,6 +24,7 @@ use crate::memory::observe::{self, Event as MemoryEvent, Kind};
 use crate::memory::{Bytes, DeviceMemory};
 use crate::pointer::{Access, Address};
 use crate::stream::Stream;
+use crate::virtual_memory::{Export, owned};
 
 /// A pool that stream-ordered memory is taken from, owned or borrowed.
 pub struct Pool {
@@ -41,13 +44,21 @@ unsafe impl Sync for Pool {}
 pub struct PoolOptions {
     /// The most that it may hold; zero for a default of the driver's (12.2 and later).
     pub max_size: Bytes,
+    /// How other processes can have it.
+    pub export: Export,
 }
 
 impl PoolOptions {
     /// The same with a bound.
     #[must_use]
     pub const fn max_size(self, max_size: Bytes) -> Self {
-        Self { max_size }
+        Self { max_size, ..self }
+    }
+
+    /// The same, for other processes too.
+    #[must_use]
+    pub const fn export(self, export: Export) -> Self {
+        Self { export, ..self }
     }
 }
 
@@ -97,6 +108,7 @@ impl Pool {
         let api = context.api();
         let properties = CUmemPoolProps {
             allocType: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
+            handleTypes: options.export.raw(),
             location: location(context),
             maxSize: options.max_size.0,
             ..CUmemPoolProps::default()
@@ -209,6 +221,65 @@ impl Pool {
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// A file descriptor by which another process can import the pool, to be given its memory; close it when
+    /// it was sent.
+    ///
+    /// Driver API: `cuMemPoolExportToShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a pool that was not created for [`Export::FileDescriptor`].
+    #[doc(alias = "cuMemPoolExportToShareableHandle")]
+    pub fn export(&self) -> Result<OwnedFd> {
+        let api = self.context.api();
+        let mut descriptor: c_int = -1;
+        let (place, kind) = ((&raw mut descriptor).cast(), Export::FileDescriptor.raw());
+        let entered = self.context.enter()?;
+        // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+        let status = unsafe { api.cuMemPoolExportToShareableHandle(place, self.raw, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemPoolExportToShareableHandle,
+            status,
+            pool = self.raw
+        )?;
+        owned(descriptor, "cuMemPoolExportToShareableHandle")
+    }
+
+    /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
+    /// allocated from it here: [`PooledBuffer::import`] opens what the other process allocated.
+    ///
+    /// Driver API: `cuMemPoolImportFromShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuMemPoolImportFromShareableHandle")]
+    pub fn import(context: &Context, descriptor: BorrowedFd<'_>) -> Result<Self> {
+        let api = context.api();
+        let mut raw = ptr::null_mut();
+        let number = descriptor.as_raw_fd();
+        let handle = ptr::without_provenance_mut(usize::try_from(number).unwrap_or(usize::MAX));
+        let kind = Export::FileDescriptor.raw();
+        let entered = context.enter()?;
+        // SAFETY: a live out parameter and a descriptor that is open for the call.
+        let status =
+            unsafe { api.cuMemPoolImportFromShareableHandle(&raw mut raw, handle, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemPoolImportFromShareableHandle,
+            status,
+            descriptor = number
+        )?;
+        Ok(Self {
+            context: context.clone(),
+            raw,
+            owned: true,
+        })
     }
 
     /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
@@ -397,6 +468,16 @@ impl fmt::Debug for Pool {
     }
 }
 
+/// The name of a buffer of a pool in other processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PointerHandle(pub [u8; 64]);
+
+impl fmt::Debug for PointerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PointerHandle").finish_non_exhaustive()
+    }
+}
+
 /// Device memory that is allocated and freed in the order of a stream.
 ///
 /// Driver API: `cuMemAllocAsync` or `cuMemAllocFromPoolAsync`, and `cuMemFreeAsync` on drop.
@@ -556,6 +637,71 @@ impl<T> PooledBuffer<T> {
             location,
             marker: PhantomData,
         }
+    }
+
+    /// The name of this memory in processes that imported its pool.
+    ///
+    /// Driver API: `cuMemPoolExportPointer`. The memory stays this process's: the others must have freed it
+    /// before it is freed here.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for memory of a pool that cannot be exported.
+    #[doc(alias = "cuMemPoolExportPointer")]
+    pub fn export(&self) -> Result<PointerHandle> {
+        let context = self.stream.context();
+        let api = context.api();
+        let mut raw = CUmemPoolPtrExportData::default();
+        let address = self.address;
+        let entered = context.enter()?;
+        // SAFETY: `raw` is a live out parameter; the address is looked up and nothing is read there.
+        let status = unsafe { api.cuMemPoolExportPointer(&raw mut raw, address.0) };
+        drop(entered);
+        check!(api, cuMemPoolExportPointer, status, address)?;
+        Ok(PointerHandle(raw.reserved))
+    }
+
+    /// Opens memory of another process.
+    ///
+    /// Driver API: `cuMemPoolImportPointer`, and `cuMemFreeAsync` on drop, which only closes it.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The handle came from [`PooledBuffer::export`] of that many elements in the process that `pool` was
+    /// imported from, which keeps the memory until this value was dropped and its stream is idle.
+    #[doc(alias = "cuMemPoolImportPointer")]
+    #[track_caller]
+    pub unsafe fn import(
+        pool: &Pool,
+        stream: &Arc<Stream>,
+        handle: PointerHandle,
+        len: usize,
+    ) -> Result<Self> {
+        let location = Location::caller();
+        let api = pool.context.api();
+        let mut raw = CUmemPoolPtrExportData { reserved: handle.0 };
+        let mut address = 0;
+        let entered = stream.context().enter()?;
+        // SAFETY: two live parameters; the caller answers for the handle.
+        let status =
+            unsafe { api.cuMemPoolImportPointer(&raw mut address, pool.raw, &raw mut raw) };
+        drop(entered);
+        check!(api, cuMemPoolImportPointer, status, pool = pool.raw)?;
+        let buffer = Self {
+            stream: Arc::clone(stream),
+            address: Address(address),
+            len,
+            location,
+            marker: PhantomData,
+        };
+        if buffer.size().0 > 0 {
+            observe::began(|| buffer.event());
+        }
+        Ok(buffer)
     }
 
     /// Gives the memory away: the caller frees it.

@@ -4,9 +4,12 @@
 //! address; a [`Mapping`] puts the one behind the other, and nobody may touch it until
 //! [`Mapping::set_access`] says who.
 
+use core::ffi::c_int;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
+use core::ptr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use bytemuck::AnyBitPattern;
@@ -38,14 +41,15 @@ pub enum Export {
     /// Not at all.
     #[default]
     None,
-    /// As a file descriptor.
+    /// As a file descriptor: [`Physical::export`].
     FileDescriptor,
-    /// As a handle of the fabric, for other machines too.
+    /// As a handle of the fabric, for other machines too; exporting it is left to the raw call, because no
+    /// fabric was there to compare with.
     Fabric,
 }
 
 impl Export {
-    fn raw(self) -> CUmemAllocationHandleType {
+    pub(crate) fn raw(self) -> CUmemAllocationHandleType {
         match self {
             Self::None => CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_NONE,
             Self::FileDescriptor => {
@@ -270,6 +274,65 @@ impl Physical {
         })
     }
 
+    /// A file descriptor by which another process can have the same memory; close it when it was sent.
+    ///
+    /// Driver API: `cuMemExportToShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for memory that was not created for [`Export::FileDescriptor`].
+    #[doc(alias = "cuMemExportToShareableHandle")]
+    pub fn export(&self) -> Result<OwnedFd> {
+        let api = self.context.api();
+        let mut descriptor: c_int = -1;
+        let (place, kind) = ((&raw mut descriptor).cast(), Export::FileDescriptor.raw());
+        let entered = self.context.enter()?;
+        // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+        let status = unsafe { api.cuMemExportToShareableHandle(place, self.raw, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemExportToShareableHandle,
+            status,
+            handle = Address(self.raw)
+        )?;
+        owned(descriptor, "cuMemExportToShareableHandle")
+    }
+
+    /// The memory that a file descriptor from [`Physical::export`] stands for, mostly of another process.
+    /// The descriptor may be closed afterwards.
+    ///
+    /// Driver API: `cuMemImportFromShareableHandle`. The size is not part of the handle; a wrong one is
+    /// refused when the memory is mapped.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a descriptor of something else.
+    #[doc(alias = "cuMemImportFromShareableHandle")]
+    pub fn import(context: &Context, descriptor: BorrowedFd<'_>, size: Bytes) -> Result<Self> {
+        let api = context.api();
+        let mut raw = 0;
+        let number = descriptor.as_raw_fd();
+        let handle = ptr::without_provenance_mut(usize::try_from(number).unwrap_or(usize::MAX));
+        let kind = Export::FileDescriptor.raw();
+        let entered = context.enter()?;
+        // SAFETY: a live out parameter and a descriptor that is open for the call.
+        let status = unsafe { api.cuMemImportFromShareableHandle(&raw mut raw, handle, kind) };
+        drop(entered);
+        check!(
+            api,
+            cuMemImportFromShareableHandle,
+            status,
+            descriptor = number,
+            size
+        )?;
+        Ok(Self {
+            context: context.clone(),
+            raw,
+            size,
+        })
+    }
+
     /// Owns a handle that something else made.
     ///
     /// # Safety
@@ -329,6 +392,15 @@ impl fmt::Debug for Physical {
             .field("size", &self.size)
             .finish()
     }
+}
+
+/// A descriptor that CUDA gave away.
+pub(crate) fn owned(descriptor: c_int, call: &'static str) -> Result<OwnedFd> {
+    if descriptor < 0 {
+        return Err(misuse(call, Misuse::Unsupported));
+    }
+    // SAFETY: CUDA opened it just now, for the caller alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Physical memory behind addresses.

@@ -1,16 +1,18 @@
 //! Stream-ordered memory: pools, and buffers that are allocated and freed in the order of a stream.
 
+use core::ffi::c_int;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use cuda_sys::runtime::{
-    cudaError, cudaMemAccessFlags, cudaMemAllocationType, cudaMemLocationType, cudaMemPool_t,
-    cudaMemPoolAttr, v11, v12, v13,
+    cudaError, cudaMemAccessFlags, cudaMemAllocationHandleType, cudaMemAllocationType,
+    cudaMemLocationType, cudaMemPool_t, cudaMemPoolAttr, cudaMemPoolPtrExportData, v11, v12, v13,
 };
 
 use crate::copy::{self, Fill};
@@ -21,6 +23,7 @@ use crate::memory::observe::{self, Event as MemoryEvent, Kind};
 use crate::memory::{Bytes, DeviceMemory};
 use crate::pointer::{Access, Address};
 use crate::stream::Stream;
+use crate::virtual_memory::{Export, owned};
 
 /// A pool that stream-ordered memory is taken from, owned or borrowed.
 pub struct Pool {
@@ -40,13 +43,21 @@ unsafe impl Sync for Pool {}
 pub struct PoolOptions {
     /// The most that it may hold; zero for a default of the driver's (12.2 and later).
     pub max_size: Bytes,
+    /// How other processes can have it.
+    pub export: Export,
 }
 
 impl PoolOptions {
     /// The same with a bound.
     #[must_use]
     pub const fn max_size(self, max_size: Bytes) -> Self {
-        Self { max_size }
+        Self { max_size, ..self }
+    }
+
+    /// The same, for other processes too.
+    #[must_use]
+    pub const fn export(self, export: Export) -> Self {
+        Self { export, ..self }
     }
 }
 
@@ -61,6 +72,15 @@ pub struct PoolUsage {
     pub used: Bytes,
     /// The most that ever was.
     pub used_high: Bytes,
+}
+
+/// The kind of handle that is a file descriptor.
+const FILE_DESCRIPTOR: cudaMemAllocationHandleType =
+    cudaMemAllocationHandleType::cudaMemHandleTypePosixFileDescriptor;
+
+/// The runtime's word for a kind of handle; both APIs count alike.
+fn handle_types(export: Export) -> cudaMemAllocationHandleType {
+    cudaMemAllocationHandleType(export.raw().0)
 }
 
 /// What a device may do, as C says it.
@@ -107,6 +127,7 @@ impl Pool {
         let status = if let Some(table) = api.v13() {
             let properties = v13::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v13, device),
                 maxSize: options.max_size.0,
                 ..v13::cudaMemPoolProps::default()
@@ -116,6 +137,7 @@ impl Pool {
         } else if let Some(table) = api.v12() {
             let properties = v12::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v12, device),
                 maxSize: options.max_size.0,
                 ..v12::cudaMemPoolProps::default()
@@ -125,6 +147,7 @@ impl Pool {
         } else if let Some(table) = api.v11() {
             let properties = v11::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v11, device),
                 ..v11::cudaMemPoolProps::default()
             };
@@ -224,6 +247,65 @@ impl Pool {
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// A file descriptor by which another process can import the pool, to be given its memory; close it when
+    /// it was sent.
+    ///
+    /// Runtime API: `cudaMemPoolExportToShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a pool that was not created for [`Export::FileDescriptor`].
+    #[doc(alias = "cudaMemPoolExportToShareableHandle")]
+    pub fn export(&self) -> Result<OwnedFd> {
+        let api = self.device.api();
+        let mut descriptor: c_int = -1;
+        let (place, kind) = ((&raw mut descriptor).cast(), FILE_DESCRIPTOR);
+        let entered = self.device.enter()?;
+        // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+        let status = unsafe { api.cudaMemPoolExportToShareableHandle(place, self.raw, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cudaMemPoolExportToShareableHandle,
+            status,
+            pool = self.raw
+        )?;
+        owned(descriptor, "cudaMemPoolExportToShareableHandle")
+    }
+
+    /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
+    /// allocated from it here: [`PooledBuffer::import`] opens what the other process allocated.
+    ///
+    /// Runtime API: `cudaMemPoolImportFromShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaMemPoolImportFromShareableHandle")]
+    pub fn import(device: &Device, descriptor: BorrowedFd<'_>) -> Result<Self> {
+        let api = device.api();
+        let mut raw = ptr::null_mut();
+        let number = descriptor.as_raw_fd();
+        let handle = ptr::without_provenance_mut(usize::try_from(number).unwrap_or(usize::MAX));
+        let kind = FILE_DESCRIPTOR;
+        let entered = device.enter()?;
+        // SAFETY: a live out parameter and a descriptor that is open for the call.
+        let status =
+            unsafe { api.cudaMemPoolImportFromShareableHandle(&raw mut raw, handle, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cudaMemPoolImportFromShareableHandle,
+            status,
+            descriptor = number
+        )?;
+        Ok(Self {
+            device: *device,
+            raw,
+            owned: true,
+        })
     }
 
     /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
@@ -443,6 +525,16 @@ impl fmt::Debug for Pool {
     }
 }
 
+/// The name of a buffer of a pool in other processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PointerHandle(pub [u8; 64]);
+
+impl fmt::Debug for PointerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PointerHandle").finish_non_exhaustive()
+    }
+}
+
 /// Device memory that is allocated and freed in the order of a stream.
 ///
 /// Runtime API: `cudaMallocAsync` or `cudaMallocFromPoolAsync`, and `cudaFreeAsync` on drop.
@@ -602,6 +694,71 @@ impl<T> PooledBuffer<T> {
             location,
             marker: PhantomData,
         }
+    }
+
+    /// The name of this memory in processes that imported its pool.
+    ///
+    /// Runtime API: `cudaMemPoolExportPointer`. The memory stays this process's: the others must have freed it
+    /// before it is freed here.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for memory of a pool that cannot be exported.
+    #[doc(alias = "cudaMemPoolExportPointer")]
+    pub fn export(&self) -> Result<PointerHandle> {
+        let device = self.stream.device();
+        let api = device.api();
+        let mut raw = cudaMemPoolPtrExportData::default();
+        let address = self.address;
+        let entered = device.enter()?;
+        // SAFETY: `raw` is a live out parameter; the address is looked up and nothing is read there.
+        let status = unsafe { api.cudaMemPoolExportPointer(&raw mut raw, address.as_mut_ptr()) };
+        drop(entered);
+        check!(api, cudaMemPoolExportPointer, status, address)?;
+        Ok(PointerHandle(raw.reserved))
+    }
+
+    /// Opens memory of another process.
+    ///
+    /// Runtime API: `cudaMemPoolImportPointer`, and `cudaMemFreeAsync` on drop, which only closes it.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The handle came from [`PooledBuffer::export`] of that many elements in the process that `pool` was
+    /// imported from, which keeps the memory until this value was dropped and its stream is idle.
+    #[doc(alias = "cudaMemPoolImportPointer")]
+    #[track_caller]
+    pub unsafe fn import(
+        pool: &Pool,
+        stream: &Arc<Stream>,
+        handle: PointerHandle,
+        len: usize,
+    ) -> Result<Self> {
+        let location = Location::caller();
+        let api = pool.device.api();
+        let mut raw = cudaMemPoolPtrExportData { reserved: handle.0 };
+        let mut address = ptr::null_mut();
+        let entered = stream.device().enter()?;
+        // SAFETY: two live parameters; the caller answers for the handle.
+        let status =
+            unsafe { api.cudaMemPoolImportPointer(&raw mut address, pool.raw, &raw mut raw) };
+        drop(entered);
+        check!(api, cudaMemPoolImportPointer, status, pool = pool.raw)?;
+        let buffer = Self {
+            stream: Arc::clone(stream),
+            address: Address::from(address),
+            len,
+            location,
+            marker: PhantomData,
+        };
+        if buffer.size().0 > 0 {
+            observe::began(|| buffer.event());
+        }
+        Ok(buffer)
     }
 
     /// Gives the memory away: the caller frees it.

@@ -81,6 +81,7 @@ mod planes;
 mod planes_batch;
 pub mod raw;
 mod raw_fill;
+mod raw_symbol;
 mod scope;
 mod slices;
 mod transfer;
