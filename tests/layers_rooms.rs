@@ -24,7 +24,7 @@ macro_rules! bodies {
             use $krate::ipc::{EventHandle, MemoryHandle, OpenedMemory};
             use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
             use $krate::memory::{
-                Advice, Bytes, DeviceBuffer, DeviceMemory, Home, HostFlags, ManagedBuffer, ManagedVisibility,
+                Bytes, DeviceBuffer, DeviceMemory, Home, HostFlags, ManagedBuffer, ManagedVisibility,
                 MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
             };
             use $krate::module::{Launch, Module};

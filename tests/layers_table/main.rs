@@ -4,6 +4,11 @@
 //! for a case that its row lacks, fails the test. Each right call is also run with every C function that its
 //! documentation names failing, with an old driver, and with its context destroyed under it.
 
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the rows are one text, read once for each house"
+)]
+
 #[path = "../layers_houses.rs"]
 #[expect(
     unused_macros,

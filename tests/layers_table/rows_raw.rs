@@ -19,10 +19,6 @@ const NO: &dyn Fn() = &|| {};
 const PLAIN: RegisterFlags = RegisterFlags::PLAIN;
 
 /// An unsafe call of a row.
-#[expect(
-    clippy::macro_metavars_in_unsafe,
-    reason = "the rows are nothing but such calls"
-)]
 macro_rules! known {
     ($call:expr) => {
         // SAFETY: in every row the ranges are good and alive until the row waits, or CUDA checks the bad one

@@ -28,10 +28,6 @@ const RELAXED: CaptureMode = CaptureMode::Relaxed;
 const UP: Direction = Direction::HostToDevice;
 
 /// An unsafe call of a row.
-#[expect(
-    clippy::macro_metavars_in_unsafe,
-    reason = "the rows say what they call"
-)]
 macro_rules! known {
     ($call:expr) => {
         // SAFETY: in every row what is named is alive until the row waits, or CUDA looks the bad one up and

@@ -89,10 +89,10 @@ pub(crate) fn more() -> Vec<rows::Entry> {
         }),
         row("pointer symbol_range", |_, now| {
             now();
-            refused_at_all(symbol_range(SHADOW))
+            refused_at_all(symbol_range(Address(0x1000)))
         })
-        .null(|_| symbol_range(ptr::null()).map(drop))
-        .dangling(|_| symbol_range(SHADOW).map(drop)),
+        .null(|_| symbol_range(Address::NULL).map(drop))
+        .dangling(|_| symbol_range(Address(0x1000)).map(drop)),
         row("copy raw::to_symbol", |_, now| {
             now();
             refused_at_all(to(SHADOW, 8))

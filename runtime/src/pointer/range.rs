@@ -55,14 +55,15 @@ pub fn address_range(address: impl Into<Address>) -> Result<AddressRange> {
 /// What CUDA answers: 13 for an address that is no such shadow.
 #[doc(alias = "cudaGetSymbolAddress")]
 #[doc(alias = "cudaGetSymbolSize")]
-pub fn symbol_range(symbol: *const core::ffi::c_void) -> Result<AddressRange> {
+pub fn symbol_range(symbol: impl Into<Address>) -> Result<AddressRange> {
+    let symbol = symbol.into();
     let api = api()?;
     let (mut base, mut size) = (core::ptr::null_mut(), 0);
     // SAFETY: `base` is a live out parameter; the symbol is looked up and not followed.
-    let status = unsafe { api.cudaGetSymbolAddress(&raw mut base, symbol) };
+    let status = unsafe { api.cudaGetSymbolAddress(&raw mut base, symbol.as_ptr()) };
     check!(api, cudaGetSymbolAddress, status, symbol)?;
     // SAFETY: as above.
-    let status = unsafe { api.cudaGetSymbolSize(&raw mut size, symbol) };
+    let status = unsafe { api.cudaGetSymbolSize(&raw mut size, symbol.as_ptr()) };
     check!(api, cudaGetSymbolSize, status, symbol)?;
     Ok(AddressRange {
         base: Address::from(base),
