@@ -148,7 +148,7 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
+    /// The pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, borrowed from whoever made it current.
     ///
     /// Driver API: `cuDeviceGetMemPool`.
     ///
@@ -240,7 +240,7 @@ impl Pool {
     }
 
     /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
-    /// allocated from it here: [`PooledBuffer::import`] opens what the other process allocated.
+    /// allocated from it here: [`PooledBuffer::import`](super::PooledBuffer::import) opens what the other process allocated.
     ///
     /// Driver API: `cuMemPoolImportFromShareableHandle`.
     ///
@@ -272,7 +272,7 @@ impl Pool {
         })
     }
 
-    /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
+    /// Makes this the pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, for the whole process.
     ///
     /// Driver API: `cuDeviceSetMemPool`. Destroying it later makes the default one current again.
     ///

@@ -23,7 +23,7 @@ pub struct Physical {
 }
 
 impl Physical {
-    /// Allocates; the size is a multiple of the [`granularity`].
+    /// Allocates; the size is a multiple of the [`granularity`](super::granularity).
     ///
     /// # Errors
     ///

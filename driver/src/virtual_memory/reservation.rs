@@ -25,7 +25,7 @@ pub(super) struct Reserved {
 }
 
 impl Reservation {
-    /// Reserves addresses; the size is a multiple of the [`granularity`].
+    /// Reserves addresses; the size is a multiple of the [`granularity`](super::granularity).
     ///
     /// # Errors
     ///

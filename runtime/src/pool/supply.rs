@@ -181,7 +181,7 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
+    /// The pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, borrowed from whoever made it current.
     ///
     /// Runtime API: `cudaDeviceGetMemPool`.
     ///
@@ -266,7 +266,7 @@ impl Pool {
     }
 
     /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
-    /// allocated from it here: [`PooledBuffer::import`] opens what the other process allocated.
+    /// allocated from it here: [`PooledBuffer::import`](super::PooledBuffer::import) opens what the other process allocated.
     ///
     /// Runtime API: `cudaMemPoolImportFromShareableHandle`.
     ///
@@ -298,7 +298,7 @@ impl Pool {
         })
     }
 
-    /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
+    /// Makes this the pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, for the whole process.
     ///
     /// Runtime API: `cudaDeviceSetMemPool`. Destroying it later makes the default one current again.
     ///

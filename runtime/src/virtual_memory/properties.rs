@@ -26,7 +26,7 @@ pub enum Export {
     /// Not at all.
     #[default]
     None,
-    /// As a file descriptor: [`Physical::export`].
+    /// As a file descriptor: [`Physical::export`](super::Physical::export).
     FileDescriptor,
     /// As a handle of the fabric, for other machines too; exporting it is left to the raw call, because no
     /// fabric was there to compare with.
