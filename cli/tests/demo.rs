@@ -65,6 +65,23 @@ fn who_wants_a_gpu_gets_no_simulator() {
 }
 
 #[test]
+fn a_driver_that_lists_no_device_is_an_error_with_a_next_step() {
+    let library = |package: &str, file: &str| cuwhy_tests::shared_library(package, file);
+    demo()
+        .arg("--gpu")
+        .env("CUWHY_LIBCUDA", library("cuwhy-sim", "libcuwhy_sim.so"))
+        .env(
+            "CUWHY_LIBCUDART",
+            library("cuwhy-sim-cudart13", "libcuwhy_sim_cudart13.so"),
+        )
+        .env("CUDA_VISIBLE_DEVICES", "")
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(contains("CUDA_ERROR_NO_DEVICE (100)").and(contains("`cuwhy doctor`")));
+}
+
+#[test]
 fn json_is_one_object_a_copy() {
     let output = demo().args(["--sim", "--format", "json"]).output().unwrap();
     let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)

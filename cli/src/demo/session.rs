@@ -9,7 +9,7 @@ use cuwhy_validate::finding::Outcome;
 use cuwhy_validate::{Api, Prediction, Verdict, check};
 
 use super::cases::{Case, ROOM};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 
 /// The runtime reached the library that toolkits carry for linking.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,11 @@ use crate::failure::Failure;
      out of LD_LIBRARY_PATH"
 )]
 struct StubBelow(cuwhy_runtime::Error);
+
+/// The libraries are there and refuse: what they say, with all its causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; next: run `cuwhy doctor`, which looks for the cause")]
+struct Refused(String);
 
 /// The libraries, opened and initialised.
 #[derive(Debug)]
@@ -52,8 +57,8 @@ impl Session {
         let driver = Driver::get().map_err(no_device)?;
         let runtime = Runtime::get().map_err(no_device)?;
         // The driver alone says more of a machine without a device than the runtime over it.
-        let first = cuwhy_driver::device::Device::new(0).map_err(no_device)?;
-        let name = first.name().map_err(no_device)?;
+        let first = cuwhy_driver::device::Device::new(0).map_err(refused)?;
+        let name = first.name().map_err(refused)?;
         let device = Device::new(0).map_err(not_by_runtime)?;
         Ok(Self {
             driver,
@@ -174,8 +179,12 @@ impl Shown {
 fn not_by_runtime(error: cuwhy_runtime::Error) -> Failure {
     match error.status() {
         Some(cudaError_t::cudaErrorStubLibrary) => no_device(StubBelow(error)),
-        _ => no_device(error),
+        _ => refused(error),
     }
+}
+
+fn refused(error: impl core::error::Error) -> Failure {
+    no_device(Refused(chain(&error)))
 }
 
 fn no_device(error: impl core::error::Error + Send + Sync + 'static) -> Failure {
