@@ -3,7 +3,6 @@
 use cuwhy_validate::{RULES, book, finding};
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
 
 #[test]
 fn ids_are_permanent_dotted_and_unique() {
@@ -52,7 +51,9 @@ fn no_two_rules_shadow_each_other() {
 
 #[test]
 fn the_rule_book_is_up_to_date() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules");
+    let Some(folder) = cuwhy_tests::workspace("docs/rules") else {
+        return;
+    };
     let pages = book::pages();
     for page in &pages {
         let written = fs::read_to_string(folder.join(&page.file)).unwrap_or_default();
@@ -74,7 +75,9 @@ fn the_rule_book_is_up_to_date() {
 
 #[test]
 fn the_schema_of_a_finding_is_in_the_documents() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/finding-1.json");
+    let Some(file) = cuwhy_tests::workspace("docs/schema/finding-1.json") else {
+        return;
+    };
     let written = fs::read_to_string(file).unwrap_or_default();
     assert!(
         written == finding::SCHEMA,

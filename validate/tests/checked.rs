@@ -2,7 +2,7 @@
 //! explained, what is deadly is not made. On the simulator with the runtime of each major, and with
 //! `CUWHY_TEST_GPU=require` on the machine's device with the runtime that `CUWHY_LIBCUDART` names.
 
-use cuwhy_tests::{Child, Wanted, here, shared_library, wanted};
+use cuwhy_tests::{Child, Wanted, here, simulated, wanted};
 
 /// The layer of a test, and the runtime library under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +26,11 @@ fn child(test: &str, house: House, options: &str) -> Option<Child> {
         let there = options.is_empty() && !matches!(house, House::Runtime(11 | 12));
         return there.then_some(child);
     }
-    let child = child
-        .env("CUWHY_SIM", format!("quiet=on,{options}"))
-        .env(
-            "CUWHY_LIBCUDA",
-            shared_library("cuwhy-sim", "libcuwhy_sim.so"),
-        )
-        .without("CUDA_VISIBLE_DEVICES");
     let major = match house {
         House::Driver => 13,
         House::Runtime(major) => major,
     };
-    let package = format!("cuwhy-sim-cudart{major}");
-    let file = format!("libcuwhy_sim_cudart{major}.so");
-    Some(child.env("CUWHY_LIBCUDART", shared_library(&package, &file)))
+    Some(simulated(child, Some(major)).env("CUWHY_SIM", format!("quiet=on,{options}")))
 }
 
 /// The bodies, for one layer: its crate, and how a place to work in is had there.

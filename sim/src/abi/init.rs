@@ -62,6 +62,20 @@ export! {
         out.put(0)
     }
 
+    open fn cuLogsDumpToMemory(
+        iterator: *mut CUlogIterator,
+        buffer: *mut c_char,
+        size: *mut usize,
+        flags: c_uint,
+    ) |_| {
+        if flags != 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        iterator.put_if_wanted(0);
+        buffer.put_if_wanted(0);
+        size.put(0)
+    }
+
     ready fn cuModuleGetLoadingMode(mode: *mut CUmoduleLoadingMode) |_| {
         machine()?;
         mode.put(CUmoduleLoadingMode::CU_MODULE_LAZY_LOADING)
