@@ -3,6 +3,12 @@
 //! major, and with `CUWHY_TEST_GPU=require` on the machine's device with the runtime that
 //! `CUWHY_LIBCUDART` names.
 
+use cuwhy_validate::Verdict;
+use cuwhy_validate::finding::SCHEMA;
+use serde_json::Value;
+#[path = "common/schema.rs"]
+mod schema;
+
 use std::env;
 use std::process::{self, Command};
 
@@ -98,6 +104,15 @@ fn one_call_in_a_process_of_its_own() {
     process::exit(GOOD);
 }
 
+/// What of the findings' JSON does not keep to the schema.
+fn unlike_the_schema(verdict: &Verdict) -> Option<String> {
+    let root: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    verdict.findings.iter().find_map(|finding| {
+        let value: Value = serde_json::from_str(&finding.json()).expect("a line is JSON");
+        schema::conforms(&root, &root, &value).err()
+    })
+}
+
 /// What is wrong with one of the two calls of a reproducer.
 fn show(index: usize, one: &Reproducer, which: Which, stage: &Stage) -> Result<Vec<String>, Skip> {
     let alone = one.place(which) != Place::Here;
@@ -111,6 +126,7 @@ fn show(index: usize, one: &Reproducer, which: Which, stage: &Stage) -> Result<V
     let call = one.call(stage, which)?;
     let verdict = stage.check(&call);
     let mut wrong = one.complaints(which, &verdict);
+    wrong.extend(unlike_the_schema(&verdict));
     let predicted = verdict.prediction;
     let answer = if predicted.is_deadly() {
         stage.tidy()?;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::last_words;
+use crate::commands::demo::glyphs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -131,8 +132,8 @@ fn one_call(
     }
     let style = Style {
         width,
+        glyphs: glyphs(),
         colour: true,
-        ..Style::default()
     };
     let mut verdict = stage.check(&call);
     let predicted = Outcome::predicted(call.api, verdict.prediction);
