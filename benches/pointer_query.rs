@@ -45,9 +45,6 @@ const QUERIES: [Query; 7] = [
     Query::Registry,
 ];
 
-/// Those that are measured with more than one thread.
-const THREADED: [Query; 3] = [Query::Plural(3), Query::Runtime, Query::Registry];
-
 /// What plural queries ask for, the first ones of it.
 const ATTRIBUTES: [CUpointer_attribute; 7] = [
     CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
@@ -182,7 +179,7 @@ impl Asked<'_> {
 }
 
 fn main() {
-    let grid = LIVE.len() * (THREADED.len() * (THREADS.len() - 1) + QUERIES.len());
+    let grid = LIVE.len() * THREADS.len() * QUERIES.len();
     let points = Class::ALL.len() * QUERIES.len() + grid;
     let mut suite = Suite::begin("pointer_query", Duration::from_secs(100), points);
     let gpu = match Gpu::open() {
@@ -284,13 +281,8 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
             addresses: &order,
         };
         for threads in THREADS {
-            let queries = if threads == 1 {
-                &QUERIES[..]
-            } else {
-                &THREADED[..]
-            };
             let mut group = suite.group(&format!("query-threads-{threads}"));
-            for &query in queries {
+            for query in QUERIES {
                 if threads > cores {
                     group.skip(&query.name(), format!("there are {cores} processors"), 1);
                 } else if query.works(gpu.as_ref()) {

@@ -311,7 +311,9 @@ macro_rules! bodies {
                 let pinned = PinnedBuffer::from_slice(&place, &[5_u8; 4096], HostFlags::PLAIN)?;
                 let buffer = DeviceBuffer::<u8>::new(&place, 4096)?;
                 let upload = Transfer::upload(&stream, buffer, pinned)?;
-                upload.done().synchronize()?;
+                let other = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                upload.before(&other)?;
+                other.synchronize()?;
                 assert!(upload.is_done()?);
                 let (mut pinned, buffer) = upload.wait()?;
                 pinned.fill(0);
@@ -433,12 +435,13 @@ macro_rules! bodies {
                 stream.synchronize()?;
                 pool.trim_to(Bytes(0))?;
                 assert_eq!(pool.access(&place)?, Access::ReadWrite);
-                assert_eq!(
-                    Pool::current_of(&place)?.as_raw(),
-                    Pool::default_of(&place)?.as_raw()
-                );
+                // SAFETY: nobody destroys the default pool.
+                let current = unsafe { Pool::current_of(&place) }?;
+                assert_eq!(current.as_raw(), Pool::default_of(&place)?.as_raw());
                 pool.make_current()?;
-                assert_eq!(Pool::current_of(&place)?.as_raw(), pool.as_raw());
+                // SAFETY: `pool` outlives the value.
+                let current = unsafe { Pool::current_of(&place) }?;
+                assert_eq!(current.as_raw(), pool.as_raw());
                 Pool::default_of(&place)?.make_current()?;
                 assert_eq!(error::drop_failures(), 0);
                 Ok(())

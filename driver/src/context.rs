@@ -3,13 +3,13 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cuda_sys::driver::{CUcontext, CUlimit};
 
 use crate::api::{Api, SUCCESS, api};
 use crate::device::Device;
-use crate::error::{Result, check, report_drop};
+use crate::error::{Misuse, Result, check, misuse, report_drop};
 use crate::memory::Bytes;
 
 /// A context, owned or borrowed; cloning shares it.
@@ -42,6 +42,17 @@ enum Origin {
 unsafe impl Send for Shared {}
 // SAFETY: as above, and the driver serialises what must be.
 unsafe impl Sync for Shared {}
+
+/// The contexts that [`Context::create`] made and that are alive, by their handles as numbers.
+static CREATED: Mutex<Vec<(usize, Weak<Shared>)>> = Mutex::new(Vec::new());
+
+/// The context of this handle, where it was created here and is alive.
+fn created(raw: CUcontext) -> Option<Arc<Shared>> {
+    let mut created = CREATED.lock().unwrap_or_else(PoisonError::into_inner);
+    created.retain(|(_, known)| known.strong_count() > 0);
+    let (_, known) = created.iter().find(|(handle, _)| *handle == raw.addr())?;
+    known.upgrade()
+}
 
 impl Context {
     /// Retains the device's primary context, and creates it where nobody has.
@@ -89,6 +100,10 @@ impl Context {
             device = device.ordinal()
         )?;
         let context = Self::wrap(api, raw, *device, Origin::Created);
+        CREATED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((raw.addr(), Arc::downgrade(&context.shared)));
         let mut popped = ptr::null_mut();
         // SAFETY: `popped` is a live out parameter; creating pushed the new context.
         let status = unsafe { api.cuCtxPopCurrent_v2(&raw mut popped) };
@@ -96,14 +111,15 @@ impl Context {
         Ok(context)
     }
 
-    /// The context that the calling thread works in, borrowed from whoever made it.
+    /// The context that the calling thread works in, where it is a primary one or was created here.
     ///
-    /// Driver API: `cuCtxGetCurrent`. The result does not keep the context alive: see
-    /// [`Context::from_raw`] for what that means.
+    /// Driver API: `cuCtxGetCurrent`, and `cuDevicePrimaryCtxRetain` for a primary one, which the result so
+    /// keeps alive. For a context that somebody else created see [`Context::from_raw`].
     ///
     /// # Errors
     ///
-    /// 3 where CUDA was never initialised.
+    /// 3 where CUDA was never initialised, and [`Misuse::Foreign`] for a context that is neither: nothing
+    /// says how long it lives.
     #[doc(alias = "cuCtxGetCurrent")]
     pub fn current() -> Result<Option<Self>> {
         let api = api()?;
@@ -111,12 +127,21 @@ impl Context {
         if raw.is_null() {
             return Ok(None);
         }
+        if let Some(shared) = created(raw) {
+            return Ok(Some(Self { shared }));
+        }
         let mut device = 0;
         // SAFETY: `device` is a live out parameter, and a context is current.
         let status = unsafe { api.cuCtxGetDevice(&raw mut device) };
         check!(api, cuCtxGetDevice, status)?;
         let device = Device::from_raw_device(api, device);
-        Ok(Some(Self::wrap(api, raw, device, Origin::Borrowed)))
+        if device.is_primary_active()? {
+            let primary = Self::primary(&device)?;
+            if primary.as_raw() == raw {
+                return Ok(Some(primary));
+            }
+        }
+        Err(misuse("cuCtxGetCurrent", Misuse::Foreign))
     }
 
     /// Borrows a context that somebody else made.

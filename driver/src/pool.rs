@@ -146,15 +146,19 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from.
+    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
     ///
     /// Driver API: `cuDeviceGetMemPool`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The pool outlives the result: nobody destroys it before.
     #[doc(alias = "cuDeviceGetMemPool")]
-    pub fn current_of(context: &Context) -> Result<Self> {
+    pub unsafe fn current_of(context: &Context) -> Result<Self> {
         let api = context.api();
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` is a live out parameter.
@@ -508,7 +512,7 @@ impl<T: Copy> PooledBuffer<T> {
     where
         T: AnyBitPattern,
     {
-        let mut elements = vec![T::zeroed(); self.len];
+        let mut elements = copy::zeroes(self.len)?;
         self.download(&mut elements)?;
         Ok(elements)
     }

@@ -239,7 +239,7 @@ pub enum Misuse {
         /// Elements that there are.
         len: usize,
     },
-    /// The size in bytes does not fit into a `usize`.
+    /// The size in bytes does not fit into a `usize`, or not into the host's memory.
     #[error("{len} elements of {element} bytes are more than an address space")]
     TooLarge {
         /// Number of elements.
@@ -266,6 +266,17 @@ pub enum Misuse {
     /// The stream is capturing, and this operation cannot be part of a graph in safe code.
     #[error("the stream is capturing")]
     Capturing,
+    /// The event was last recorded in a stream that captures: waiting for it would make the stream join
+    /// the capture, and copies that are under way in it could not be waited for.
+    #[error("the event belongs to a capture, which the stream would join")]
+    CapturedEvent,
+    /// A copy of a scope is under way in the legacy stream: no blocking stream may begin to capture,
+    /// because that would forbid to wait for it.
+    #[error("a copy is under way in the legacy stream")]
+    LegacyStreamBusy,
+    /// It was made by somebody else, and nothing says how long it lives.
+    #[error("it belongs to somebody else")]
+    Foreign,
     /// A text with a zero byte inside cannot be a C string.
     #[error("the text has a zero byte at {position}")]
     ZeroByte {
@@ -345,6 +356,12 @@ impl Error {
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
         self.status().is_some_and(|status| status.0 == NOT_READY)
+    }
+
+    /// Whether a capture forbade the call.
+    pub(crate) fn is_capture(&self) -> bool {
+        self.status()
+            .is_some_and(|status| (900..=908).contains(&status.0))
     }
 
     /// Whether the loaded library is too old for the call, or there is none.
@@ -544,9 +561,15 @@ pub(crate) fn report_drop(result: Result<()>) {
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
     if let Some(hook) = hook {
-        drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
-            || hook(&error),
-        )));
+        contain(|| hook(&error));
+    }
+}
+
+/// Runs what somebody else wrote; a panic ends here, with whatever it was thrown with.
+pub(crate) fn contain(run: impl FnOnce()) {
+    if let Err(thrown) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        // Dropping it could panic again.
+        core::mem::forget(thrown);
     }
 }
 

@@ -168,15 +168,19 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from.
+    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
     ///
     /// Runtime API: `cudaDeviceGetMemPool`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// The pool outlives the result: nobody destroys it before.
     #[doc(alias = "cudaDeviceGetMemPool")]
-    pub fn current_of(device: &Device) -> Result<Self> {
+    pub unsafe fn current_of(device: &Device) -> Result<Self> {
         let api = device.api();
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` is a live out parameter.
@@ -554,7 +558,7 @@ impl<T: Copy> PooledBuffer<T> {
     where
         T: AnyBitPattern,
     {
-        let mut elements = vec![T::zeroed(); self.len];
+        let mut elements = copy::zeroes(self.len)?;
         self.download(&mut elements)?;
         Ok(elements)
     }

@@ -227,7 +227,7 @@ impl Drawer<'_> {
             (2, "per-thread"),
         ];
         if intent == Intent::Absurd && self.random.below(150) == 0 {
-            return (self.base.dead_stream(), "dead");
+            return (self.base.doomed_stream(), "dead");
         }
         let default = if entry.shape == Shape::Batch { 15 } else { 40 };
         if self.random.chance(default) && (entry.shape != Shape::Batch || intent != Intent::Valid) {

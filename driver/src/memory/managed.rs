@@ -8,6 +8,7 @@ use bytemuck::Zeroable;
 use cuda_sys::driver::CUmemAttach_flags;
 
 use super::observe::{self, Event, Kind};
+use super::pinned::misaligned;
 use super::{Bytes, raw};
 use crate::context::Context;
 use crate::error::{Result, check, report_drop};
@@ -105,6 +106,9 @@ impl<T: Copy> ManagedBuffer<T> {
         };
         if size.0 > 0 {
             observe::began(|| buffer.event());
+            if !elements.is_aligned() {
+                return Err(misaligned("cuMemAllocManaged", elements));
+            }
             buffer.wait()?;
             // SAFETY: `len` elements were allocated just now, nobody else knows them, and the device
             // is not busy where that matters.
@@ -123,8 +127,8 @@ impl<T> ManagedBuffer<T> {
     ///
     /// # Safety
     ///
-    /// `address` was returned by a managed allocation in `context` of at least `len` elements, all
-    /// of them initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    /// `address` was returned by a managed allocation in `context` of at least `len` elements, is
+    /// aligned for them, all of them are initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
     #[track_caller]
     pub unsafe fn from_raw_parts(context: &Context, address: Address, len: usize) -> Result<Self> {
         let location = Location::caller();

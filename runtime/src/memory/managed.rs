@@ -8,6 +8,7 @@ use bytemuck::Zeroable;
 use cuda_sys::runtime::{self, cudaError, cudaMemLocationType, v13};
 
 use super::observe::{self, Event, Kind};
+use super::pinned::misaligned;
 use super::{Bytes, raw};
 use crate::device::Device;
 use crate::error::{Result, check, report_drop};
@@ -104,6 +105,9 @@ impl<T: Copy> ManagedBuffer<T> {
         };
         if size.0 > 0 {
             observe::began(|| buffer.event());
+            if !elements.is_aligned() {
+                return Err(misaligned("cudaMallocManaged", elements));
+            }
             buffer.wait()?;
             // SAFETY: `len` elements were allocated just now, nobody else knows them, and the device
             // is not busy where that matters.
@@ -122,8 +126,8 @@ impl<T> ManagedBuffer<T> {
     ///
     /// # Safety
     ///
-    /// `address` was returned by a managed allocation in `device` of at least `len` elements, all
-    /// of them initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    /// `address` was returned by a managed allocation in `device` of at least `len` elements, is
+    /// aligned for them, all of them are initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
     #[track_caller]
     pub unsafe fn from_raw_parts(device: &Device, address: Address, len: usize) -> Result<Self> {
         let location = Location::caller();

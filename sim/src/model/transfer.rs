@@ -57,6 +57,8 @@ pub(crate) struct Side {
     pub(crate) host: bool,
     /// Lives on a device, where the program cannot look.
     pub(crate) remote: bool,
+    /// Is an array.
+    pub(crate) array: bool,
 }
 
 impl Side {
@@ -65,6 +67,7 @@ impl Side {
             pageable: operand.is_pageable(),
             host: operand.host,
             remote: operand.device.is_some(),
+            array: false,
             pieces: operand.pieces,
             offset: 0,
             pitch,
@@ -161,6 +164,20 @@ impl Transfer {
             .all(|side| side.pitch == width && (depth == 1 || side.slice == width * height))
     }
 
+    /// How many bytes of a row come before the first block: those up to an aligned place in host memory, none up to
+    /// one in a staging buffer. A single small row goes wherever there is room between commands: any number of bytes.
+    fn head(&self, to: usize, count: usize) -> Option<usize> {
+        const SMALL: usize = 64 << 10;
+        let line = self.shape.height == 1 && self.shape.depth == 1;
+        if self.dst.host {
+            Some(to.wrapping_neg() % bytes::UNIT)
+        } else if self.src.pageable && self.dst.remote && !self.dst.array {
+            (!line || count > SMALL).then_some(0)
+        } else {
+            Some(0)
+        }
+    }
+
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
@@ -179,11 +196,16 @@ impl Transfer {
                 (false, true) => Foreign::Source,
                 (true, true) => Foreign::Both,
             };
-            match thread {
+            let head = self.head(to, step);
+            match (thread, head) {
                 // SAFETY: pieces that are ours are kept mapped by `keep`; the others may fault, as a signal.
-                Thread::Caller => unsafe { bytes::move_bytes(to, from, step) },
+                (Thread::Caller, Some(head)) => unsafe {
+                    bytes::move_blocks(to, from, step, head);
+                },
+                // SAFETY: as above.
+                (Thread::Caller, None) => unsafe { bytes::move_bytes(to, from, step) },
                 // SAFETY: as above; foreign sides are left to the kernel.
-                Thread::Worker => unsafe { bytes::try_move(to, from, step, foreign) }?,
+                (Thread::Worker, _) => unsafe { bytes::try_move(to, from, step, foreign) }?,
             }
             done += step;
         }
@@ -203,6 +225,7 @@ impl Transfer {
             PAGE,
         )?);
         let piece = Piece::inside(bytes, 0, width * height * depth);
+        let array = self.dst.array;
         let side = |piece: Piece| Side {
             pieces: vec![piece],
             offset: 0,
@@ -211,6 +234,7 @@ impl Transfer {
             pageable: false,
             host: false,
             remote: true,
+            array,
         };
         let inward = Self {
             dst: side(piece.clone()),
@@ -315,6 +339,7 @@ impl Filling {
             pageable: false,
             host: false,
             remote: true,
+            array: false,
         };
         let dst = Side {
             pieces: self.dst.pieces.clone(),

@@ -128,7 +128,17 @@ impl Sources<'_> {
             if done || depth == Depth::Quick && !self.continues(&facts) {
                 break;
             }
-            at = end;
+            // Between rows that lie far apart there may be anything: no byte of it is touched.
+            let host = facts
+                .segments
+                .last()
+                .is_some_and(|last| last.owner.class.is_taken_for_pageable());
+            let left = Span::new(end - whole.start, whole.end - whole.start);
+            at = match operand.shape.first_touched(left) {
+                _ if !host => end,
+                Some(next) => whole.start.saturating_add(next),
+                None => break,
+            };
         }
         self.shared(&mut facts, environment);
         if depth == Depth::Full {

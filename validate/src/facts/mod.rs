@@ -24,7 +24,8 @@ use std::borrow::Cow;
 pub struct OperandFacts {
     /// The operand.
     pub operand: Operand,
-    /// Its parts by owner, in order, without gaps, as far as they were looked up.
+    /// Its parts by owner, in order, as far as they were looked up. Between host parts there are gaps
+    /// where no row lies.
     pub segments: SmallVec<[Segment; 1]>,
     /// The next allocation after an address that belongs to nothing, where the registry knows one.
     pub next: Option<Owner>,

@@ -4,13 +4,12 @@
 //! and the whole extent must lie in it; what has no owner is pageable host memory where the
 //! direction allows that, and touched without any check; every refusal comes before any touch.
 
+use super::touch::host;
 use super::{Missing, Prediction, codes};
 use crate::call::{Action, Demand};
 use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
 use crate::{Call, OperandFacts, Role};
 use smallvec::SmallVec;
-
-const PAGE: u64 = 4096;
 
 /// What the driver thinks of one operand.
 enum Opinion {
@@ -49,14 +48,14 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
         return Prediction::CannotTell(fact);
     }
     if wraps == 0 {
-        return host(&touched);
+        return host(call, facts, &touched);
     }
     // The copy runs through the whole address space. Where the host does it, it dies on the way;
     // where the device does, the context. Measured: the host does it as soon as one side is host
     // memory, page-locked or not, and never does a fill.
     let fill = matches!(call.action, Action::Fill(_));
     let by_host = !touched.is_empty() || facts.operands.iter().any(host_reaches);
-    match host(&touched) {
+    match host(call, facts, &touched) {
         Prediction::Success if by_host && !fill => Prediction::Crash,
         Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
         fault => fault,
@@ -193,91 +192,5 @@ fn in_owner(facts: &OperandFacts) -> Opinion {
         // Measured: an end at the very start of the allocation is refused.
         None if wrapped > 0 && wrapped <= range.bytes() => Opinion::Wraps,
         None => Opinion::Refused,
-    }
-}
-
-/// Whether the host can touch all of these; if not, where it dies.
-fn host(touched: &[&OperandFacts]) -> Prediction {
-    let mut first: Option<(u64, Role, u64)> = None;
-    for facts in touched {
-        match first_untouchable(facts) {
-            Err(fact) => return Prediction::CannotTell(fact),
-            Ok(None) => {}
-            Ok(Some(offset)) => {
-                let role = facts.operand.role;
-                let page = first_page(facts, offset);
-                // A source is read before its bytes are written.
-                let sooner = first.is_none_or(|(before, _, _)| {
-                    offset < before || offset == before && role == Role::Source
-                });
-                if sooner {
-                    first = Some((offset, role, page));
-                }
-            }
-        }
-    }
-    match first {
-        Some((_, role, page)) => Prediction::Fault { role, page },
-        None => Prediction::Success,
-    }
-}
-
-/// The first bytes of a longer row are moved last.
-const HEAD: u64 = 16;
-/// From so many bytes on.
-const LONG: u64 = 64;
-
-/// The page of the first fault, where this is the first byte that cannot be touched.
-///
-/// Measured: a long copy whose first byte cannot be touched faults 16 bytes further on.
-fn first_page(facts: &OperandFacts, offset: u64) -> u64 {
-    let page = |offset| facts.operand.address.wrapping_add(offset) & !(PAGE - 1);
-    let shape = &facts.operand.shape;
-    if offset != 0 || shape.width < LONG {
-        return page(offset);
-    }
-    let second = facts
-        .segments
-        .iter()
-        .find(|segment| segment.part.contains(HEAD))
-        .map(|segment| &segment.owner);
-    let closed = second.is_some_and(|owner| match facts.operand.role {
-        Role::Destination => owner.host_writable() == Some(false),
-        Role::Source | Role::Subject => owner.host_readable() == Some(false),
-    });
-    page(if closed { HEAD } else { 0 })
-}
-
-/// The offset of the first byte of an operand that host code cannot touch as the call would.
-pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<u64>, Missing> {
-    let role = facts.operand.role;
-    if facts.head().is_some_and(Owner::is_nowhere) {
-        return Ok(Some(0));
-    }
-    for segment in &facts.segments {
-        let Some(offset) = facts.operand.shape.first_touched(segment.part) else {
-            continue;
-        };
-        let allowed = match role {
-            Role::Destination => segment.owner.host_writable(),
-            Role::Source | Role::Subject => segment.owner.host_readable(),
-        };
-        match allowed {
-            Some(true) => {}
-            Some(false) => return Ok(Some(offset)),
-            None => return Err(Missing::HostMemory(role)),
-        }
-    }
-    let seen = facts.segments.last().map_or(0, |segment| segment.part.end);
-    let whole = facts.operand.shape.extent();
-    let reaches = facts
-        .operand
-        .address
-        .checked_add(whole.unwrap_or(u64::MAX))
-        .is_some();
-    if whole.is_some_and(|whole| whole <= seen) && reaches {
-        Ok(None)
-    } else {
-        Err(Missing::HostMemory(role))
     }
 }

@@ -7,11 +7,13 @@ mod memory;
 mod other;
 mod plane;
 mod status;
+mod touch;
 
-pub(crate) use memory::{elsewhere, first_untouchable};
+pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
+pub(crate) use touch::first_untouchable;
 
 use crate::call::{Action, Kind};
 use crate::facts::{Capture, Current, Facts};
@@ -81,12 +83,16 @@ type Stopped = Option<Prediction>;
 /// Says what CUDA will answer to a call, from facts about it.
 #[must_use]
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
+    let crash = || {
+        let dead = facts.environment.stream_dead == Some(true);
+        dead.then_some(Prediction::Crash)
+    };
+    // A batch's stream is followed before its attributes are looked at.
+    let batch = matches!(call.action, Action::Batch(_));
     let stopped = surroundings(call, facts)
+        .or_else(|| crash().filter(|_| batch))
         .or_else(|| early(call, facts))
-        .or_else(|| {
-            let dead = facts.environment.stream_dead == Some(true);
-            dead.then_some(Prediction::Crash)
-        })
+        .or_else(crash)
         .or_else(|| capture(call, facts))
         .or_else(|| arguments(call, facts));
     if let Some(stopped) = stopped {
