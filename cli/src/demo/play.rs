@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _};
 
 use cuda_sys::driver::Driver;
 use cuda_sys::runtime::Runtime;
+use cuwhy_validate::device_state::describe;
 use cuwhy_validate::finding::{Outcome, Style};
 use cuwhy_validate::repro::{Answer, Place, Reproducer, Stage, Which, reproducers};
 use cuwhy_validate::{Api, Prediction};
@@ -136,6 +137,9 @@ fn one_call(
         colour: true,
     };
     let mut verdict = stage.check(&call);
+    for finding in &mut verdict.findings {
+        finding.device_state = describe(finding);
+    }
     let predicted = Outcome::predicted(call.api, verdict.prediction);
     let judged = Judged {
         call: call.text(),
