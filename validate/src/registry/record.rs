@@ -1,10 +1,9 @@
 //! Records that are too large for a word, as a reader sees them without a lock.
 
-use super::grown::Grown;
+use super::grown::{Grown, Zeroed};
 use super::word::Found;
 use super::{Hit, word};
 use crate::Span;
-use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// A seqlock over a range and what it is: the upper half of `head` counts the writes and is odd
@@ -55,6 +54,9 @@ const CHUNKS: usize = Records::MOST as usize / CHUNK;
 #[derive(Debug)]
 struct Chunk([Record; CHUNK]);
 
+// SAFETY: it has nothing but numbers.
+unsafe impl Zeroed for Chunk {}
+
 /// Records by number. They stay where they are, and a number that is free is used again: a reader
 /// that comes too late finds a whole record of another range, and sees that by its range.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Records {
     /// Only one writer at a time may do this.
     pub(super) fn write(&self, number: u32, hit: &Hit) {
         if let Some(chunk) = self.chunk(number) {
-            let chunk = chunk.grow(|| Chunk(array::from_fn(|_| Record::default())));
+            let chunk = chunk.grow(Chunk::zeroed);
             chunk.0[number as usize % CHUNK].write(hit);
         }
     }

@@ -19,12 +19,11 @@
 //! Writers are serialised by their caller.
 
 use super::Hit;
-use super::grown::Grown;
+use super::grown::{Grown, Zeroed};
 use super::numbers::Numbers;
 use super::record::Records;
 use super::word::{self, BLOCK_BITS, CROWDED, EMPTY, Found, Word};
 use crate::Span;
-use std::array;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,12 +44,10 @@ const BUCKET: usize = 7;
 
 /// Slots of 64 KiB.
 type Block = Level<Page, 32, PAGE_BITS>;
-/// Slots of 2 MiB.
-type Region = Level<Block, 512, BLOCK_BITS>;
-/// Slots of 1 GiB.
-type Zone = Level<Region, 512, 30>;
-/// Slots of 512 GiB.
-type Root = Level<Zone, 512, 39>;
+/// Slots of 2 MiB: 128 KiB of them, of which a page of memory is touched for each 512 MiB in use.
+type Zone = Level<Block, 8192, BLOCK_BITS>;
+/// Slots of 16 GiB.
+type Root = Level<Zone, 16384, 34>;
 
 /// Which of `slots` slots an address is in.
 #[inline]
@@ -59,9 +56,7 @@ fn index(address: u64, shift: u32, slots: usize) -> usize {
 }
 
 /// Slots of any size.
-trait Slots {
-    fn new() -> Self;
-
+trait Slots: Zeroed {
     /// The word of the record that touches the smallest slot of an address.
     fn find(&self, address: u64, records: &Records) -> u64;
 
@@ -84,6 +79,9 @@ struct Slot<Finer> {
     finer: Grown<Finer>,
 }
 
+// SAFETY: it has nothing but words, which are empty then, and places, which are so, too.
+unsafe impl<Finer, const FAN: usize, const SHIFT: u32> Zeroed for Level<Finer, FAN, SHIFT> {}
+
 impl<Finer, const FAN: usize, const SHIFT: u32> Level<Finer, FAN, SHIFT> {
     /// Whether a record that is alone in a slot, but does not fill it, is kept there: a small one's
     /// word means nothing without its block.
@@ -102,13 +100,6 @@ impl<Finer, const FAN: usize, const SHIFT: u32> Level<Finer, FAN, SHIFT> {
 }
 
 impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FAN, SHIFT> {
-    fn new() -> Self {
-        Self(array::from_fn(|_| Slot {
-            word: AtomicU64::new(EMPTY),
-            finer: Grown::new(),
-        }))
-    }
-
     #[inline]
     fn find(&self, address: u64, records: &Records) -> u64 {
         let slot = &self.0[index(address, SHIFT, FAN)];
@@ -129,7 +120,7 @@ impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FA
                 slot.word.store(word, Ordering::Release);
                 continue;
             }
-            let finer = slot.finer.grow(Finer::new);
+            let finer = slot.finer.grow(Finer::zeroed);
             if other != EMPTY {
                 let known = span(other, part.start, records);
                 let slots = Span::sized(part.start >> SHIFT << SHIFT, 1 << SHIFT);
@@ -167,6 +158,9 @@ struct Page {
     crowds: Grown<[Grown<Bucket>; PIECES]>,
 }
 
+// SAFETY: as above.
+unsafe impl Zeroed for Page {}
+
 /// The words of one piece.
 #[derive(Default)]
 #[repr(align(64))]
@@ -181,8 +175,10 @@ impl Page {
     }
 
     fn grow(&self, piece: usize) -> &Bucket {
-        let crowds = self.crowds.grow(|| [const { Grown::new() }; PIECES]);
-        crowds[piece].grow(Bucket::default)
+        let crowds = self
+            .crowds
+            .grow(|| Box::new([const { Grown::new() }; PIECES]));
+        crowds[piece].grow(Box::default)
     }
 
     #[cold]
@@ -216,19 +212,12 @@ impl Bucket {
             if let Some(room) = words.find(|room| room.load(Ordering::Relaxed) == EMPTY) {
                 return room.store(word, Ordering::Release);
             }
-            bucket = bucket.next.grow(Self::default);
+            bucket = bucket.next.grow(Box::default);
         }
     }
 }
 
 impl Slots for Page {
-    fn new() -> Self {
-        Self {
-            words: [const { AtomicU64::new(EMPTY) }; PIECES],
-            crowds: Grown::new(),
-        }
-    }
-
     #[inline]
     fn find(&self, address: u64, records: &Records) -> u64 {
         let piece = index(address, PIECE_BITS, PIECES);
@@ -330,7 +319,7 @@ pub(super) struct Place {
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
-            root: Box::new(Root::new()),
+            root: Root::zeroed(),
             records: Records::new(),
         }
     }
