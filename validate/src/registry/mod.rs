@@ -14,6 +14,7 @@ mod grown;
 mod handles;
 mod lock;
 mod numbers;
+mod page;
 mod record;
 mod tree;
 mod word;

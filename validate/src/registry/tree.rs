@@ -21,8 +21,9 @@
 use super::Hit;
 use super::grown::{Grown, Zeroed};
 use super::numbers::Numbers;
+use super::page::{PAGE_BITS, Page};
 use super::record::Records;
-use super::word::{self, BLOCK_BITS, CROWDED, EMPTY, Found, Word};
+use super::word::{self, BLOCK_BITS, EMPTY, Found, Word};
 use crate::Span;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,15 +34,6 @@ const LIMIT: u64 = 1 << 48;
 /// for a writer that sleeps, and what it misses is asked of the driver instead.
 const MOST_TRIES: u32 = 2000;
 
-/// 512 bytes, as `cudaMalloc` places small allocations.
-const PIECE_BITS: u32 = 9;
-const PIECE_BYTES: u64 = 1 << PIECE_BITS;
-/// 64 KiB.
-const PAGE_BITS: u32 = 16;
-const PIECES: usize = 1 << (PAGE_BITS - PIECE_BITS);
-/// Words of a bucket; with the way to the next they fill a cache line.
-const BUCKET: usize = 7;
-
 /// Slots of 64 KiB.
 type Block = Level<Page, 32, PAGE_BITS>;
 /// Slots of 2 MiB: 128 KiB of them, of which a page of memory is touched for each 512 MiB in use.
@@ -51,12 +43,12 @@ type Root = Level<Zone, 16384, 34>;
 
 /// Which of `slots` slots an address is in.
 #[inline]
-fn index(address: u64, shift: u32, slots: usize) -> usize {
+pub(super) fn index(address: u64, shift: u32, slots: usize) -> usize {
     usize::try_from(address >> shift).unwrap_or(0) % slots
 }
 
 /// Slots of any size.
-trait Slots: Zeroed {
+pub(super) trait Slots: Zeroed {
     /// The word of the record that touches the smallest slot of an address.
     fn find(&self, address: u64, records: &Records) -> u64;
 
@@ -149,139 +141,6 @@ impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FA
             }
         }
     }
-}
-
-/// 64 KiB in pieces of 512 bytes.
-struct Page {
-    words: [AtomicU64; PIECES],
-    /// Buckets of the pieces that more than one record touches.
-    crowds: Grown<[Grown<Bucket>; PIECES]>,
-}
-
-// SAFETY: as above.
-unsafe impl Zeroed for Page {}
-
-/// The words of one piece.
-#[derive(Default)]
-#[repr(align(64))]
-struct Bucket {
-    words: [AtomicU64; BUCKET],
-    next: Grown<Self>,
-}
-
-impl Page {
-    fn bucket(&self, piece: usize) -> Option<&Bucket> {
-        self.crowds.get()?.get(piece)?.get()
-    }
-
-    fn grow(&self, piece: usize) -> &Bucket {
-        let crowds = self
-            .crowds
-            .grow(|| Box::new([const { Grown::new() }; PIECES]));
-        crowds[piece].grow(Box::default)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn crowd(&self, piece: usize, address: u64, records: &Records) -> u64 {
-        let words = self.bucket(piece).into_iter().flat_map(Bucket::all);
-        let mut words = words.map(|word| word.load(Ordering::Acquire));
-        let found = words.find(|&word| match word::read(word, address) {
-            Word::Empty => false,
-            Word::Small(hit) => hit.range.contains(address),
-            // Of one that is being written the caller will find out.
-            Word::Large(number) => records
-                .read(number)
-                .is_none_or(|hit| hit.range.contains(address)),
-        });
-        found.unwrap_or(EMPTY)
-    }
-}
-
-impl Bucket {
-    /// All words of this bucket and of those behind it.
-    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
-        let chain = std::iter::successors(Some(self), |bucket| bucket.next.get());
-        chain.flat_map(|bucket| &bucket.words)
-    }
-
-    fn add(&self, word: u64) {
-        let mut bucket = self;
-        loop {
-            let mut words = bucket.words.iter();
-            if let Some(room) = words.find(|room| room.load(Ordering::Relaxed) == EMPTY) {
-                return room.store(word, Ordering::Release);
-            }
-            bucket = bucket.next.grow(Box::default);
-        }
-    }
-}
-
-impl Slots for Page {
-    #[inline]
-    fn find(&self, address: u64, records: &Records) -> u64 {
-        let piece = index(address, PIECE_BITS, PIECES);
-        let word = self.words[piece].load(Ordering::Acquire);
-        if word == CROWDED {
-            return self.crowd(piece, address, records);
-        }
-        word
-    }
-
-    fn put(&self, range: Span, word: u64, _: &Records) {
-        for piece in pieces(range) {
-            let place = &self.words[piece];
-            match place.load(Ordering::Relaxed) {
-                EMPTY => place.store(word, Ordering::Release),
-                CROWDED => self.grow(piece).add(word),
-                other => {
-                    let bucket = self.grow(piece);
-                    bucket.add(other);
-                    bucket.add(word);
-                    place.store(CROWDED, Ordering::Release);
-                }
-            }
-        }
-    }
-
-    fn replace(&self, range: Span, old: u64, new: u64) {
-        for piece in pieces(range) {
-            let place = &self.words[piece];
-            let word = place.load(Ordering::Relaxed);
-            if word == old {
-                place.store(new, Ordering::Release);
-            }
-            let Some(bucket) = self.bucket(piece).filter(|_| word == CROWDED) else {
-                continue;
-            };
-            let mut left = false;
-            for word in bucket.all() {
-                if word.load(Ordering::Relaxed) == old {
-                    word.store(new, Ordering::Release);
-                }
-                left |= word.load(Ordering::Relaxed) != EMPTY;
-            }
-            if !left {
-                place.store(EMPTY, Ordering::Release);
-            }
-        }
-    }
-
-    fn clear(&self) {
-        for (piece, word) in self.words.iter().enumerate() {
-            word.store(EMPTY, Ordering::Release);
-            for word in self.bucket(piece).into_iter().flat_map(Bucket::all) {
-                word.store(EMPTY, Ordering::Release);
-            }
-        }
-    }
-}
-
-/// The pieces of a page that a range touches.
-fn pieces(range: Span) -> impl Iterator<Item = usize> {
-    let first = range.start >> PIECE_BITS;
-    let last = range.end.saturating_sub(1) >> PIECE_BITS;
-    (first..=last).map(|piece| index(piece * PIECE_BYTES, PIECE_BITS, PIECES))
 }
 
 /// The range of the record that a word means, for the writer.
