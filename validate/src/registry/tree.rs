@@ -18,12 +18,11 @@
 //!
 //! Writers are serialised by their caller.
 
-use super::Hit;
 use super::grown::{Grown, Zeroed};
 use super::numbers::Numbers;
 use super::page::{PAGE_BITS, Page};
 use super::record::Records;
-use super::word::{self, BLOCK_BITS, EMPTY, Found, Word};
+use super::word::{self, BLOCK_BITS, EMPTY, Hit, Word};
 use crate::Span;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -185,7 +184,7 @@ impl Tree {
 
     /// The record that holds an address.
     #[inline(always)]
-    pub(super) fn find(&self, address: u64) -> Option<Found> {
+    pub(super) fn find(&self, address: u64) -> Option<Hit> {
         match self.look(address) {
             Ok(found) => found,
             Err(Torn) => self.look_again(address),
@@ -193,7 +192,7 @@ impl Tree {
     }
 
     #[inline(always)]
-    fn look(&self, address: u64) -> Result<Option<Found>, Torn> {
+    fn look(&self, address: u64) -> Result<Option<Hit>, Torn> {
         if address >= LIMIT {
             return Ok(None);
         }
@@ -208,7 +207,7 @@ impl Tree {
 
     #[cold]
     #[inline(never)]
-    fn look_again(&self, address: u64) -> Option<Found> {
+    fn look_again(&self, address: u64) -> Option<Hit> {
         for _ in 0..MOST_TRIES {
             if let Ok(found) = self.look(address) {
                 return found;
