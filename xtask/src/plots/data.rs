@@ -169,10 +169,14 @@ impl Machine {
         if let Some(cudart) = &self.cudart {
             let _ = write!(text, ", libcudart {cudart}");
         }
+        // What follows the two numbers names a build that is nobody else's.
+        let kernel: Vec<&str> = self.kernel.split('.').take(2).collect();
         let _ = write!(
             text,
             ", {} ({} threads), Linux {}",
-            self.cpu, self.threads, self.kernel
+            self.cpu,
+            self.threads,
+            kernel.join(".")
         );
         text
     }
@@ -203,7 +207,7 @@ impl Run {
             machine: Machine {
                 cpu: "a processor".to_owned(),
                 threads: 2,
-                kernel: "6.1".to_owned(),
+                kernel: "6.1.44-build".to_owned(),
                 gpu: None,
                 driver: None,
                 cuda: None,

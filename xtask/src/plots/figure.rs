@@ -319,6 +319,7 @@ mod tests {
         )
         .unwrap();
         assert!(text.contains("a processor"), "{text}");
+        assert!(text.contains("Linux 6.1,"), "{text}");
         assert!(text.contains("--bench copy_latency"), "{text}");
     }
 
