@@ -67,7 +67,7 @@ pub const CHECKS: &[Check] = &[
         how: "has libcudart open the libcuda of its choice, then reads the process's own map",
         when: "fails when two different files are mapped: the two APIs would talk to two drivers",
         next: "have one libcuda on the search path",
-        needs: &["library.driver.found"],
+        needs: &["library.driver.found", "library.driver.stub"],
         run: library::driver_twice,
     },
     Check {

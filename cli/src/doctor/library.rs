@@ -125,7 +125,8 @@ pub(super) fn driver_stub(report: &Report) -> Outcome {
             None => stub.clone(),
         },
     );
-    for real in real_drivers(report) {
+    let loaded = library.filter(|_| !by_status && !by_place);
+    for real in loaded.into_iter().chain(real_drivers(report)) {
         outcome = outcome.saw("real", real.real_path.clone().unwrap_or_else(|| path(real)));
     }
     outcome.next(if entry.is_some() {
