@@ -1,7 +1,5 @@
 //! `cuwhy sim`: programs in other languages on the simulator.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 use assert_cmd::prelude::*;

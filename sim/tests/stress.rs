@@ -176,7 +176,7 @@ fn settle() {
 
 #[expect(clippy::print_stdout, reason = "the figures are for who runs the test")]
 fn eight_threads_leave_nothing_behind(time: Duration) {
-    /// Each test of this file counts what the process has, so they take turns.
+    /// Each of these tests counts what the process has, so they take turns.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap();
     let (driver, context) = support::ready();
@@ -211,6 +211,56 @@ fn eight_threads_leave_nothing_behind(time: Duration) {
     // One forgotten object of the smallest sort in every round would be more than either.
     assert!(after.heap < before.heap + (64 << 10) + 8 * rounds);
     assert!(after.mappings < before.mappings + 100 + rounds / 100);
+}
+
+/// What a child can be answered that was forked at any moment: every way through the simulator that a child has.
+fn ask_in_a_child(driver: &Driver, stream: CUstream, event: CUevent) -> i32 {
+    // SAFETY: a call that waits for a thread that does not exist here ends the child by a signal.
+    unsafe { libc::alarm(10) };
+    let (mut address, mut graph, mut id, mut version) = (0, core::ptr::null_mut(), 0, 0);
+    let mut status = CUstreamCaptureStatus_enum::CU_STREAM_CAPTURE_STATUS_NONE;
+    let (mut milliseconds, mut device) = (0.0, 0);
+    let answers = [
+        cu!(driver.cuInit(0)),
+        cu!(driver.cuMemAlloc_v2(&raw mut address, 64)),
+        cu!(driver.cuStreamSynchronize(core::ptr::null_mut())),
+        cu!(driver.cuDriverGetVersion(&raw mut version)),
+        cu!(driver.cuStreamSynchronize(stream)),
+        cu!(driver.cuStreamGetId(stream, &raw mut id)),
+        cu!(driver.cuStreamGetDevice(stream, &raw mut device)),
+        cu!(driver.cuStreamIsCapturing(stream, &raw mut status)),
+        cu!(driver.cuStreamEndCapture(stream, &raw mut graph)),
+        cu!(driver.cuEventRecord(event, stream)),
+        cu!(driver.cuEventSynchronize(event)),
+        cu!(driver.cuEventElapsedTime(&raw mut milliseconds, event, event)),
+        cu!(driver.cuMemAllocAsync(&raw mut address, 64, stream)),
+    ];
+    i32::from(answers != [3, 3, 3, 0, 0, 0, 0, 0, 401, 0, 0, 0, 0])
+}
+
+#[test]
+fn children_of_a_busy_program_wait_for_nobody() {
+    let end = support::in_child(|| {
+        let (driver, context) = support::ready();
+        let context = context.expose_provenance();
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 0)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        assert_eq!(cu!(driver.cuEventRecord(event, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        let until = Instant::now() + Duration::from_secs(2);
+        std::thread::scope(|scope| {
+            for seed in 0..THREADS {
+                scope.spawn(move || live(driver, context, seed, until));
+            }
+            while Instant::now() < until {
+                let end = support::in_child(|| ask_in_a_child(driver, stream, event));
+                assert_eq!(end, support::End::Exit(0));
+            }
+        });
+        0
+    });
+    assert_eq!(end, support::End::Exit(0));
 }
 
 #[test]

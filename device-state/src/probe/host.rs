@@ -10,7 +10,7 @@ use cuda_sys::driver::{
 };
 use rustix::mm::ProtFlags;
 
-use super::attempt::{Attempt, BYTES, Step, Stop, address};
+use super::attempt::{Attempt, BYTES, MARK, Step, Stop, address};
 use super::kernel::{Kernel, Shape};
 use crate::absent::Reason;
 
@@ -148,9 +148,37 @@ pub(super) fn host_native_atomics(attempt: &mut Attempt) -> Step<bool> {
     Ok(true)
 }
 
+/// A fill and a kernel are two ways to the same memory; it works when both do.
+///
+/// A kernel that finds nothing there leaves its context unusable.
 pub(super) fn pageable(attempt: &mut Attempt) -> Step<bool> {
     let memory = attempt.pages(ProtFlags::READ | ProtFlags::WRITE)?;
-    // SAFETY: the page is this trial's and writable.
-    unsafe { ptr::write_volatile(memory.cast::<u8>(), 1) };
-    attempt.written(memory.expose_provenance() as CUdeviceptr, memory.cast())
+    let (there, here) = (
+        memory.expose_provenance() as CUdeviceptr,
+        memory.cast::<u8>(),
+    );
+    let filled = match attempt.fill(there) {
+        Ok(()) => attempt.reads(here, MARK, "a fill"),
+        Err(Stop::Refused) => false,
+        Err(stop) => return Err(stop),
+    };
+    let by_fill = attempt.last.clone();
+    for place in 0..BYTES {
+        // SAFETY: the page is this trial's and writable.
+        unsafe { ptr::write_volatile(here.wrapping_add(place), MARK) };
+    }
+    let by_kernel = attempt.added(there, here);
+    let added = match by_kernel {
+        Ok(Ok(same)) => same,
+        Ok(Err(words)) => {
+            attempt.remark = Some(format!("by a fill alone, for no kernel runs here: {words}"));
+            filled
+        }
+        Err(Stop::Refused) => false,
+        Err(stop) => return Err(stop),
+    };
+    if !filled && attempt.last != by_fill {
+        attempt.last = format!("{by_fill}; {}", attempt.last);
+    }
+    Ok(filled && added)
 }

@@ -176,6 +176,23 @@ impl Attempt {
         if !self.reads(here, MARK, "a fill") {
             return Ok(false);
         }
+        match self.added(there, here)? {
+            Ok(same) => Ok(same),
+            Err(words) => {
+                self.remark = Some(format!("by a fill alone, for no kernel runs here: {words}"));
+                Ok(true)
+            }
+        }
+    }
+
+    /// Has a kernel add to what is in memory, which is the mark, and the host read the sums.
+    ///
+    /// Inside: why no kernel runs here.
+    pub(super) fn added(
+        &mut self,
+        there: CUdeviceptr,
+        here: *const u8,
+    ) -> Step<Result<bool, String>> {
         let mut at = there;
         let (mut added, mut bytes) = (u32::from(ADDED), PAGE);
         let mut arguments = [
@@ -189,13 +206,12 @@ impl Attempt {
             threads: THREADS,
         };
         if let Err(words) = self.start(Kernel::Add, shape, &mut arguments) {
-            self.remark = Some(format!("by a fill alone, for no kernel runs here: {words}"));
-            return Ok(true);
+            return Ok(Err(words));
         }
         // SAFETY: a context is current in this thread.
         let status = unsafe { self.driver.cuCtxSynchronize() };
         self.must("cuCtxSynchronize, after a kernel's access,", status)?;
-        Ok(self.reads(here, MARK.wrapping_add(ADDED), "a kernel"))
+        Ok(Ok(self.reads(here, MARK.wrapping_add(ADDED), "a kernel")))
     }
 
     /// Starts a kernel without which the trial is none.

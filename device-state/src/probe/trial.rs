@@ -46,12 +46,12 @@ trials! {
         host::registered_pointer_same;
     "managed", "reading and writing managed memory on both sides", managed::managed;
     "concurrent_managed", "touching managed memory while the device works", managed::concurrent_managed;
-    "pools", "allocating, filling and freeing in stream order", device::pools;
-    "host_pools", "the same from a pool on the host", place::host_pools;
-    "host_numa_pools", "the same from a pool on a NUMA node of the host", place::host_numa_pools;
-    "virtual_memory", "reserving, creating, mapping and writing", place::virtual_memory;
-    "host_virtual_memory", "the same on the host", place::host_virtual_memory;
-    "host_numa_virtual_memory", "the same on a NUMA node of the host", place::host_numa_virtual_memory;
+    "pools", "allocating from the default pool, filling and freeing in stream order", device::pools;
+    "host_pools", "allocating from a pool on the host, and using that on both sides", place::host_pools;
+    "host_numa_pools", "allocating from a pool on a NUMA node of the host, and using that on both sides", place::host_numa_pools;
+    "virtual_memory", "reserving, creating, mapping and writing virtual memory", place::virtual_memory;
+    "host_virtual_memory", "creating and mapping memory on the host, and using that on both sides", place::host_virtual_memory;
+    "host_numa_virtual_memory", "creating and mapping memory on a NUMA node of the host, and using that on both sides", place::host_numa_virtual_memory;
     "dma_buf", "exporting device memory to a file descriptor", device::dma_buf;
     "pageable", "reading and writing plain memory from the device", host::pageable;
 }
