@@ -140,6 +140,27 @@ macro_rules! bodies {
                 drop(buffer);
                 let after = Registry::global().find(address.0);
                 assert!(matches!(after, Some(Entry::Dead(_)) | None), "{after:?}");
+                let current = place.enter().expect("it is there");
+                let source = numbers.as_ptr();
+                let way = Direction::HostToDevice;
+                // SAFETY: CUDA looks the destination up, and refuses.
+                let copied = unsafe { raw::copy(&checker, address, source, Bytes(40), way) };
+                drop(current);
+                let finding = match &copied {
+                    Err(Error::Checked(error)) => error.findings()[0].clone(),
+                    other => panic!("{other:?}"),
+                };
+                let (made, freed) = super::names::$layer::MEMORY;
+                assert!(
+                    finding
+                        .says
+                        .starts_with(&format!("the destination was freed by {freed}")),
+                    "{}",
+                    finding.says
+                );
+                let was = &finding.operands[0].segments[0].text;
+                assert!(was.starts_with(&format!("freed: was {made} 40 B")), "{was}");
+                refused(copied, 1, "pointer.freed", super::names::$layer(way, false));
             }
 
             pub(super) fn lines_and_fills_are_refused_with_a_reason() {
@@ -648,6 +669,7 @@ mod names {
     ];
 
     pub(super) mod driver {
+        pub(crate) const MEMORY: (&str, &str) = ("cuMemAlloc", "cuMemFree");
         pub(crate) const PLANES: [&str; 2] = ["cuMemcpy2DUnaligned", "cuMemcpy2DAsync"];
         pub(crate) const TO_ARRAY: [&str; 2] = PLANES;
         pub(crate) const FROM_ARRAY: &str = PLANES[0];
@@ -658,6 +680,7 @@ mod names {
     }
 
     pub(super) mod runtime {
+        pub(crate) const MEMORY: (&str, &str) = ("cudaMalloc", "cudaFree");
         pub(crate) const PLANES: [&str; 2] = ["cudaMemcpy2D", "cudaMemcpy2DAsync"];
         pub(crate) const TO_ARRAY: [&str; 2] = ["cudaMemcpy2DToArray", "cudaMemcpy2DToArrayAsync"];
         pub(crate) const FROM_ARRAY: &str = "cudaMemcpy2DFromArray";

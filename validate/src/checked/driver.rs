@@ -20,10 +20,24 @@ type Owner = Context;
 
 const NOW: Order = Order::Synchronous(Queue::Legacy);
 
-watch!(cuwhy_driver);
+watch!(cuwhy_driver, names);
 raw_copies!(cuwhy_driver);
 typed_copies!(cuwhy_driver, context);
 batches!(cuwhy_driver, "cuMemcpyBatchAsync", Api::Driver);
+
+/// What makes memory of a kind, and what ends it.
+const fn names(kind: What) -> (&'static str, &'static str) {
+    match kind {
+        What::Pitched => ("cuMemAllocPitch", "cuMemFree"),
+        What::Pinned => ("cuMemHostAlloc", "cuMemFreeHost"),
+        What::Registered => ("cuMemHostRegister", "cuMemHostUnregister"),
+        What::Managed => ("cuMemAllocManaged", "cuMemFree"),
+        What::Pool => ("cuMemAllocAsync", "cuMemFreeAsync"),
+        What::Virtual => ("cuMemMap", "cuMemUnmap"),
+        What::Ipc => ("cuIpcOpenMemHandle", "cuIpcCloseMemHandle"),
+        _ => ("cuMemAlloc", "cuMemFree"),
+    }
+}
 
 fn made(
     checker: &Checker<'_>,

@@ -20,10 +20,24 @@ type Owner = Device;
 
 const NOW: Order = Order::Synchronous(Queue::Legacy);
 
-watch!(cuwhy_runtime);
+watch!(cuwhy_runtime, names);
 raw_copies!(cuwhy_runtime);
 typed_copies!(cuwhy_runtime, device);
 batches!(cuwhy_runtime, "cudaMemcpyBatchAsync", Api::Runtime);
+
+/// What makes memory of a kind, and what ends it; virtual memory is the driver's.
+const fn names(kind: What) -> (&'static str, &'static str) {
+    match kind {
+        What::Pitched => ("cudaMallocPitch", "cudaFree"),
+        What::Pinned => ("cudaHostAlloc", "cudaFreeHost"),
+        What::Registered => ("cudaHostRegister", "cudaHostUnregister"),
+        What::Managed => ("cudaMallocManaged", "cudaFree"),
+        What::Pool => ("cudaMallocAsync", "cudaFreeAsync"),
+        What::Virtual => ("cuMemMap", "cuMemUnmap"),
+        What::Ipc => ("cudaIpcOpenMemHandle", "cudaIpcCloseMemHandle"),
+        _ => ("cudaMalloc", "cudaFree"),
+    }
+}
 
 fn made(
     checker: &Checker<'_>,

@@ -1,8 +1,8 @@
 //! Observers that feed a registry, for either layer.
 
-/// The observer of a layer.
+/// The observer of a layer; `$names` says what the layer calls to make memory of a kind, and to end it.
 macro_rules! watch {
-    ($layer:ident) => {
+    ($layer:ident, $names:ident) => {
         use $layer::memory::observe::{Event, Kind as What, Observer, set_observer};
 
         /// Feeds a registry with everything that the layer allocates, frees and registers.
@@ -40,17 +40,17 @@ macro_rules! watch {
                 owner.device = event.device.and_then(|device| i32::try_from(device).ok());
                 owner.context = event.context;
                 owner.access = crate::facts::Access::Unknown;
+                owner.origin.call = Some($names(event.kind).0);
                 owner.origin.site = site(event);
                 self.0.allocated(owner);
             }
 
             fn ending(&self, event: &Event) {
                 use crate::registry::Freed;
+                let (_, call) = $names(event.kind);
                 let how = match (event.kind, event.stream) {
-                    (What::Pool, Some(stream)) => {
-                        Freed::in_order("a free in stream order", site(event), stream)
-                    }
-                    _ => Freed::by("its free", site(event)),
+                    (What::Pool, Some(stream)) => Freed::in_order(call, site(event), stream),
+                    _ => Freed::by(call, site(event)),
                 };
                 self.0.freed(event.address.0, &how);
             }

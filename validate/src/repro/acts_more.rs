@@ -336,7 +336,7 @@ pub(super) static ACTS: &[Reproducer] = &[
         Bad::Call,
         |stage| {
             let stream = stage.stream()?;
-            stage.end_stream(stream)?;
+            stage.end_stream(stream);
             up_async(stage, stage.pinned(PAGE)?, stream)
         },
         |stage| up_async(stage, stage.pinned(PAGE)?, stage.stream()?),

@@ -32,6 +32,7 @@ impl Stage {
     ///
     /// [`Skip`] for a call that this function cannot make.
     pub fn make(&self, call: &Call) -> Result<u32, Skip> {
+        self.destroy_doomed()?;
         match (&call.action, call.api) {
             (Action::Copy(copy), Api::Driver) => self.line(call, copy),
             (Action::Copy(copy), Api::Runtime) => runtime::line(self.runtime()?, call, copy),

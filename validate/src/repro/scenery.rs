@@ -222,13 +222,21 @@ impl Stage {
         Ok(handle)
     }
 
-    /// `cuStreamDestroy`, known to the registry.
-    pub(super) fn end_stream(&self, handle: u64) -> Result<(), Skip> {
+    /// Tells the registry that a stream was destroyed. It is, right before the call is made: what a
+    /// dead handle comes to depends on who has the memory that it leads to, and so nobody has it yet.
+    pub(super) fn end_stream(&self, handle: u64) {
+        self.registry().stream_destroyed(handle);
+        self.doomed.set(Some(handle));
+    }
+
+    /// `cuStreamDestroy` of a stream that is said to be destroyed.
+    pub(super) fn destroy_doomed(&self) -> Result<(), Skip> {
+        let Some(handle) = self.doomed.take() else {
+            return Ok(());
+        };
         // SAFETY: the stream was created here, and nothing but a wrong call uses it afterwards.
         let status = unsafe { self.driver.cuStreamDestroy_v2(pointer(handle).cast()) };
-        done("cuStreamDestroy", status)?;
-        self.registry().stream_destroyed(handle);
-        Ok(())
+        done("cuStreamDestroy", status)
     }
 
     /// Begins a capture that [`Stage::tidy`] ends.

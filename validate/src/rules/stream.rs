@@ -82,7 +82,7 @@ pub(super) static DESTROYED: Rule = Rule {
     id: "stream.destroyed",
     severity: Severity::Error,
     statement: "the stream was destroyed, or its handle never was one",
-    cuda: "the process dies with SIGSEGV inside of CUDA",
+    cuda: "the process dies with SIGSEGV inside of CUDA; where the memory behind the handle has been used again, it may be a code instead: 400 and 709 were seen",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaStreamDestroy: the handle is invalid afterwards; CUDA follows it without a check",
     detection: "the registry",
