@@ -62,6 +62,8 @@ fn main() -> Result<()> {
         Chore::Counts { base } => counts::run(base),
         Chore::Plots { folder, docs } => plots::run(&folder, docs),
         Chore::GpuArchive { release } => gpu_archive::run(release),
-        Chore::Toolkits => packages::fetch_all().map(drop),
+        Chore::Toolkits => packages::fetch_all()
+            .and_then(|_| packages::fetch_nvml())
+            .map(drop),
     }
 }

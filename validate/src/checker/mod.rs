@@ -106,13 +106,24 @@ impl<'a> Checker<'a> {
     /// Judges a call, without making it. Findings that are ignored are left out; nobody is told.
     #[must_use]
     pub fn check(&self, call: &Call) -> Verdict {
+        let mut verdict = self.judge(call);
+        self.leave_out(&mut verdict);
+        verdict
+    }
+
+    fn judge(&self, call: &Call) -> Verdict {
         let mut facts = collect(call, self.ask, self.registry, Depth::Full);
         facts.environment.poison = self.poison();
-        let mut verdict = judge(call, &facts);
+        judge(call, &facts)
+    }
+
+    /// Leaves out what is ignored; says whether that was everything there was.
+    fn leave_out(&self, verdict: &mut Verdict) -> bool {
+        let before = verdict.findings.len();
         verdict
             .findings
             .retain(|finding| !self.ignore.covers(finding));
-        verdict
+        before > 0 && verdict.findings.is_empty()
     }
 
     /// Says before a call whether it may be made, and what CUDA is expected to answer.
@@ -146,8 +157,9 @@ impl<'a> Checker<'a> {
                 return Ok(Expected(Some(prediction)));
             }
         }
-        let verdict = self.check(call);
-        if verdict.prediction.is_deadly() && !verdict.findings.is_empty() {
+        let mut verdict = self.judge(call);
+        let ignored = self.leave_out(&mut verdict);
+        if verdict.prediction.is_deadly() && !ignored {
             let findings = self.tell(verdict.findings, None);
             return Err(CheckedError::new(call, None, Reason::NotExecuted, findings));
         }
