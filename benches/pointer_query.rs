@@ -356,14 +356,41 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
     slowest
 }
 
-/// Nanoseconds of one query.
+/// Nanoseconds of one query: of a number of runs, each the mean over the threads. The threads stay
+/// the same from run to run, and go through all addresses before the first one.
 fn nanoseconds(asked: &Asked<'_>, query: Query, threads: usize) -> Times {
-    const LOOKUPS: u32 = 100_000;
-    let runs = (0..25).map(|_| {
-        let time = asked.time(query, threads, u64::from(LOOKUPS));
-        time.as_secs_f64() * 1e9 / f64::from(LOOKUPS)
+    const RUNS: usize = 25;
+    const QUERIES: u32 = 100_000;
+    let start = Barrier::new(threads);
+    let one = |number: usize| {
+        let mut addresses = asked.addresses.to_vec();
+        let first = addresses.len() * number / threads;
+        addresses.rotate_left(first);
+        for &address in &addresses {
+            query.ask(asked, black_box(address));
+        }
+        let mut addresses = addresses.iter().cycle();
+        start.wait();
+        let runs: [f64; RUNS] = std::array::from_fn(|_| {
+            let begin = Instant::now();
+            for &address in addresses.by_ref().take(QUERIES as usize) {
+                query.ask(asked, black_box(address));
+            }
+            begin.elapsed().as_secs_f64() * 1e9 / f64::from(QUERIES)
+        });
+        runs
+    };
+    let all: Vec<[f64; RUNS]> = thread::scope(|scope| {
+        let one = &one;
+        let all: Vec<_> = (0..threads)
+            .map(|number| scope.spawn(move || one(number)))
+            .collect();
+        all.into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .collect()
     });
-    times(runs.collect())
+    let mean = |run: usize| all.iter().map(|runs| runs[run]).sum::<f64>() / all.len() as f64;
+    times((0..RUNS).map(mean).collect())
 }
 
 /// The same addresses in another order, the same one each time.
