@@ -4,12 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use cuwhy_cli::doctor::{Choice, examine, render};
 use cuwhy_cli::inspect::{prometheus, sheet, tables};
 use cuwhy_device_state::{CudaPart, Depth, Host, Library, NvmlPart, Report, Stamp, Tool, join};
+use cuwhy_tests::{fixture, workspace};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,12 +32,8 @@ fn tool() -> Tool {
     }
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines")
-}
-
 fn report(machine: &str) -> Report {
-    let text = fs::read_to_string(folder().join(format!("{machine}.json"))).unwrap();
+    let text = fs::read_to_string(fixture(&format!("machines/{machine}.json"))).unwrap();
     let recording: Recording = serde_json::from_str(&text).unwrap();
     join(
         recording.nvml,
@@ -213,13 +209,14 @@ fn nulls(value: &Value, place: &str) {
 /// The committed schema is the one of the code, and every report keeps to it.
 #[test]
 fn schemas_are_committed_and_kept_to() {
+    let Some(folder) = workspace("docs/schema") else {
+        return;
+    };
     let report_schema = serde_json::to_value(schemars::schema_for!(Report)).unwrap();
     let doctor_schema =
         serde_json::to_value(schemars::schema_for!(cuwhy_cli::doctor::Diagnosis)).unwrap();
     for (name, schema) in [("report-1", &report_schema), ("doctor-1", &doctor_schema)] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../docs/schema")
-            .join(format!("{name}.json"));
+        let path = folder.join(format!("{name}.json"));
         let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
         if env::var_os("CUWHY_WRITE_SCHEMA").is_some() {
             fs::write(&path, &text).unwrap();

@@ -184,6 +184,9 @@ impl Worker<'_> {
         output.flush()?;
         let more = self.closed(&drawn);
         fault::expect(world.zones(), &more, drawn.mend);
+        if drawn.stream_name == "dead" {
+            self.base.doom();
+        }
         let status = self.hands.make(
             drawn.entry.name,
             &drawn.call.action,

@@ -82,7 +82,7 @@ pub(super) struct Base {
     pub(super) blocking: u64,
     pub(super) nonblocking: u64,
     pub(super) other: u64,
-    pub(super) dead: u64,
+    doomed: u64,
     pool: CUmemoryPool,
     objects: Vec<Object>,
     notes: Vec<(Class, u64, u64)>,
@@ -148,7 +148,7 @@ impl Base {
             blocking: 0,
             nonblocking: 0,
             other: 0,
-            dead: 0,
+            doomed: 0,
             pool: ptr::null_mut(),
             objects: Vec::new(),
             notes: Vec::new(),
@@ -368,18 +368,19 @@ impl Base {
         }
     }
 
-    /// A stream that was destroyed. Made when one is needed, so that nothing reuses its handle.
-    pub(super) fn dead_stream(&mut self) -> u64 {
-        if self.dead == 0
-            && let Ok(handle) = self.stream(0)
-        {
-            let stream = ptr::with_exposed_provenance_mut(size(handle));
-            let status = cuda!(self.driver.cuStreamDestroy_v2(stream));
-            if status == CUresult::CUDA_SUCCESS {
-                self.dead = handle;
-            }
+    /// A stream that will be destroyed right before it is used, so that nothing lies yet where its handle leads.
+    pub(super) fn doomed_stream(&mut self) -> u64 {
+        if self.doomed == 0 {
+            self.doomed = self.stream(0).unwrap_or(0);
         }
-        self.dead
+        self.doomed
+    }
+
+    /// Destroys it.
+    pub(super) fn doom(&mut self) {
+        let stream = ptr::with_exposed_provenance_mut(size(self.doomed));
+        self.doomed = 0;
+        let _ = cuda!(self.driver.cuStreamDestroy_v2(stream));
     }
 }
 
@@ -411,10 +412,6 @@ impl World {
         }
         for handle in [base.blocking, base.nonblocking, base.other] {
             world.registry.stream_created(handle);
-        }
-        if base.dead != 0 {
-            world.registry.stream_created(base.dead);
-            world.registry.stream_destroyed(base.dead);
         }
         world.host(random)?;
         world.registered(random)?;

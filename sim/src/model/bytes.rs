@@ -26,6 +26,68 @@ pub(crate) unsafe fn move_bytes(dst: usize, src: usize, count: usize) {
     }
 }
 
+/// What the driver's routine aligns its destination to.
+pub(crate) const UNIT: usize = 16;
+const BLOCK: usize = 64;
+
+/// How many bytes the driver's routine reads together, `done` bytes into a row: first `head` bytes that lead to a
+/// multiple of 16 of the destination, then blocks of 64, then 16 at a time; what is left goes byte by byte, and in
+/// a short row by eights, fours and twos.
+fn unit(count: usize, head: usize, done: usize) -> usize {
+    if done < head {
+        return (head - done).min(count - done);
+    }
+    let left = count - done;
+    if count >= BLOCK && left >= BLOCK {
+        return BLOCK;
+    }
+    if left >= UNIT {
+        return UNIT;
+    }
+    if count >= BLOCK {
+        return 1;
+    }
+    [8, 4, 2]
+        .into_iter()
+        .find(|&size| left >= size)
+        .unwrap_or(1)
+}
+
+/// Moves `count` bytes as the driver's own routine does; it matters where both sides fault: what is moved together is
+/// read before it is written, and of a block of 64 the second 16 bytes are touched first.
+///
+/// # Safety
+///
+/// As [`move_bytes`].
+pub(crate) unsafe fn move_blocks(dst: usize, src: usize, count: usize, head: usize) {
+    const PAGE: usize = 4096;
+    let mut done = 0;
+    while done < count {
+        let (to, from) = (dst.wrapping_add(done), src.wrapping_add(done));
+        let size = unit(count, head, done);
+        // Inside of a page nothing can go wrong once its first byte was touched.
+        let inside = (PAGE - to % PAGE).min(PAGE - from % PAGE);
+        let run = inside.min(count - done) / BLOCK * BLOCK;
+        if size == BLOCK && done > 0 && run > 0 {
+            // SAFETY: a part of the caller's ranges; faults are signals.
+            unsafe { move_bytes(to, from, run) };
+            done += run;
+            continue;
+        }
+        let mut buffer = [0_u8; BLOCK];
+        let middle = buffer.as_mut_ptr().expose_provenance();
+        for (to, from) in [(middle, from), (to, middle)] {
+            if size == BLOCK {
+                // SAFETY: one side is a part of the caller's range, the other lies in the buffer.
+                unsafe { move_bytes(to.wrapping_add(UNIT), from.wrapping_add(UNIT), UNIT) };
+            }
+            // SAFETY: as above.
+            unsafe { move_bytes(to, from, size) };
+        }
+        done += size;
+    }
+}
+
 /// Stores `byte` into `count` bytes at `dst`; a bad address is a SIGSEGV in this thread.
 ///
 /// # Safety
@@ -86,6 +148,14 @@ pub(crate) fn touch(address: usize) {
     unsafe {
         asm!("mov {byte}, byte ptr [{address}]", address = in(reg) address, byte = out(reg_byte) _,
             options(nostack, preserves_flags, readonly));
+    }
+}
+
+/// Reads one byte and writes it back: the fault of a copy that cannot write there.
+pub(crate) fn touch_for_writing(address: usize) {
+    // SAFETY: one load and one store of what was there; its fault is a signal.
+    unsafe {
+        asm!("lock or byte ptr [{address}], 0", address = in(reg) address, options(nostack));
     }
 }
 
@@ -195,6 +265,37 @@ fn refused_by_sandbox() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_arrive_whatever_their_place() {
+        let from: Vec<u8> = (0..9000_u32).map(|index| (index % 251) as u8).collect();
+        for (count, skip) in [
+            (0, 0),
+            (1, 3),
+            (15, 1),
+            (40, 0),
+            (64, 0),
+            (66, 9),
+            (300, 7),
+            (8999, 1),
+        ] {
+            let mut to = vec![0_u8; 9100];
+            let dst = to.as_mut_ptr().expose_provenance() + skip;
+            let head = dst.wrapping_neg() % UNIT;
+            // SAFETY: both vectors are alive and long enough.
+            unsafe {
+                move_blocks(
+                    dst,
+                    from.as_ptr().expose_provenance(),
+                    count,
+                    head.min(count),
+                )
+            };
+            let to = core::hint::black_box(&to);
+            assert_eq!(to[skip..skip + count], from[..count], "{count}");
+            assert!(to[skip + count..].iter().all(|&byte| byte == 0), "{count}");
+        }
+    }
 
     #[test]
     fn bytes_and_patterns_arrive() {

@@ -92,7 +92,12 @@ fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut En
 
 /// Adds the names of the devices that the facts mention.
 fn name_devices(facts: &mut Facts, ask: &dyn Ask) {
-    let segments = facts.operands.iter().flat_map(|operand| &operand.segments);
+    let entries = facts.entries.iter().flat_map(|(_, part)| &part.operands);
+    let segments = facts
+        .operands
+        .iter()
+        .chain(entries)
+        .flat_map(|operand| &operand.segments);
     let mut ordinals: Vec<i32> = segments
         .filter_map(|segment| segment.owner.device)
         .collect();
@@ -128,9 +133,26 @@ impl Sources<'_> {
             if done || depth == Depth::Quick && !self.continues(&facts) {
                 break;
             }
-            at = end;
+            // Between rows that lie far apart there may be anything: no byte of it is touched.
+            let host = facts
+                .segments
+                .last()
+                .is_some_and(|last| last.owner.class.is_taken_for_pageable());
+            let left = Span::new(end - whole.start, whole.end - whole.start);
+            at = match operand.shape.first_touched(left) {
+                _ if !host => end,
+                Some(next) => whole.start.saturating_add(next),
+                None => break,
+            };
         }
         self.shared(&mut facts, environment);
+        if operand.base != operand.address {
+            let base = Operand {
+                address: operand.base,
+                ..operand
+            };
+            facts.looked_up = Some(Box::new(self.operand(base, environment, depth)));
+        }
         if depth == Depth::Full {
             self.surroundings(&mut facts);
         }

@@ -510,8 +510,8 @@ fn an_older_driver_is_insufficient() {
 #[test]
 fn announced_variables_are_device_memory_with_a_size() {
     each("", |major, runtime, _| {
-        support::operands::announce(major);
-        let symbol: *const c_void = (&raw const support::operands::SHADOW).cast();
+        support::announce::announce(major);
+        let symbol: *const c_void = (&raw const support::announce::SHADOW).cast();
         let (mut place, mut size) = (ptr::null_mut(), 0);
         assert_eq!(c!(runtime.cudaGetSymbolAddress(&raw mut place, symbol)), 0);
         assert_eq!(c!(runtime.cudaGetSymbolSize(&raw mut size, symbol)), 0);
