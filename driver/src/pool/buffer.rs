@@ -196,7 +196,8 @@ impl<T> PooledBuffer<T> {
     ///
     /// # Errors
     ///
-    /// What CUDA answers: 1 for memory of a pool that cannot be exported.
+    /// What CUDA answers: 1 for memory of a pool that cannot be exported, or never was (measured: H100, driver
+    /// 580).
     #[doc(alias = "cuMemPoolExportPointer")]
     pub fn export(&self) -> Result<PointerHandle> {
         let context = self.stream.context();
