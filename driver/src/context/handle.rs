@@ -2,14 +2,13 @@ use core::fmt;
 use core::ptr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use cuda_sys::driver::{CUcontext, CUlimit};
+use cuda_sys::driver::CUcontext;
 
 use super::entered::{Entered, current, enter};
-use super::{ContextFlags, MemoryInfo, StreamPriorities};
+use super::ContextFlags;
 use crate::api::{Api, api};
 use crate::device::Device;
 use crate::error::{Misuse, Result, check, misuse, report_drop};
-use crate::memory::Bytes;
 
 /// A context, owned or borrowed; cloning shares it.
 ///
@@ -268,156 +267,6 @@ impl Context {
         // SAFETY: null is allowed and means none.
         let status = unsafe { api.cuCtxSetCurrent(ptr::null_mut()) };
         check!(api, cuCtxSetCurrent, status)
-    }
-
-    /// Waits until everything that was given to the context has finished.
-    ///
-    /// Driver API: `cuCtxSynchronize`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers, which includes failures of that earlier work.
-    #[doc(alias = "cuCtxSynchronize")]
-    pub fn synchronize(&self) -> Result<()> {
-        let entered = self.enter()?;
-        // SAFETY: the function has no preconditions beyond a current context.
-        let status = unsafe { self.shared.api.cuCtxSynchronize() };
-        drop(entered);
-        check!(
-            self.shared.api,
-            cuCtxSynchronize,
-            status,
-            context = self.shared.raw
-        )
-    }
-
-    /// How much memory the device has, and how much of it is free.
-    ///
-    /// Driver API: `cuMemGetInfo_v2`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cuMemGetInfo")]
-    pub fn memory_info(&self) -> Result<MemoryInfo> {
-        let entered = self.enter()?;
-        let (mut free, mut total) = (0, 0);
-        // SAFETY: both are live out parameters.
-        let status = unsafe {
-            self.shared
-                .api
-                .cuMemGetInfo_v2(&raw mut free, &raw mut total)
-        };
-        drop(entered);
-        check!(self.shared.api, cuMemGetInfo_v2, status)?;
-        Ok(MemoryInfo {
-            free: Bytes(free),
-            total: Bytes(total),
-        })
-    }
-
-    /// A limit of the context, by its C name.
-    ///
-    /// Driver API: `cuCtxGetLimit`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers; 215 for a limit that the device does not have.
-    #[doc(alias = "cuCtxGetLimit")]
-    pub fn limit(&self, limit: CUlimit) -> Result<usize> {
-        let entered = self.enter()?;
-        let mut value = 0;
-        // SAFETY: `value` is a live out parameter.
-        let status = unsafe { self.shared.api.cuCtxGetLimit(&raw mut value, limit) };
-        drop(entered);
-        check!(self.shared.api, cuCtxGetLimit, status, limit = limit.0)?;
-        Ok(value)
-    }
-
-    /// Sets a limit of the context, by its C name.
-    ///
-    /// Driver API: `cuCtxSetLimit`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cuCtxSetLimit")]
-    pub fn set_limit(&self, limit: CUlimit, value: usize) -> Result<()> {
-        let entered = self.enter()?;
-        // SAFETY: the function has no preconditions beyond a current context.
-        let status = unsafe { self.shared.api.cuCtxSetLimit(limit, value) };
-        drop(entered);
-        check!(
-            self.shared.api,
-            cuCtxSetLimit,
-            status,
-            limit = limit.0,
-            value
-        )
-    }
-
-    /// Lets code of this context read and write memory of `peer`.
-    ///
-    /// Driver API: `cuCtxEnablePeerAccess`. Copies between devices need no such permission.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers: 704 where it was enabled before, 217 where the devices cannot.
-    #[doc(alias = "cuCtxEnablePeerAccess")]
-    pub fn enable_peer_access(&self, peer: &Self) -> Result<()> {
-        let entered = self.enter()?;
-        // SAFETY: both contexts are alive; the flags must be zero.
-        let status = unsafe { self.shared.api.cuCtxEnablePeerAccess(peer.shared.raw, 0) };
-        drop(entered);
-        check!(
-            self.shared.api,
-            cuCtxEnablePeerAccess,
-            status,
-            peer = peer.shared.raw
-        )
-    }
-
-    /// Takes back [`Context::enable_peer_access`].
-    ///
-    /// Driver API: `cuCtxDisablePeerAccess`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers: 705 where it was not enabled.
-    #[doc(alias = "cuCtxDisablePeerAccess")]
-    pub fn disable_peer_access(&self, peer: &Self) -> Result<()> {
-        let entered = self.enter()?;
-        // SAFETY: both contexts are alive.
-        let status = unsafe { self.shared.api.cuCtxDisablePeerAccess(peer.shared.raw) };
-        drop(entered);
-        check!(
-            self.shared.api,
-            cuCtxDisablePeerAccess,
-            status,
-            peer = peer.shared.raw
-        )
-    }
-
-    /// The least and the greatest priority that streams can have; greater is a smaller number.
-    ///
-    /// Driver API: `cuCtxGetStreamPriorityRange`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cuCtxGetStreamPriorityRange")]
-    pub fn stream_priorities(&self) -> Result<StreamPriorities> {
-        let entered = self.enter()?;
-        let (mut least, mut greatest) = (0, 0);
-        // SAFETY: both are live out parameters.
-        let status = unsafe {
-            self.shared
-                .api
-                .cuCtxGetStreamPriorityRange(&raw mut least, &raw mut greatest)
-        };
-        drop(entered);
-        check!(self.shared.api, cuCtxGetStreamPriorityRange, status)?;
-        Ok(StreamPriorities { least, greatest })
     }
 }
 

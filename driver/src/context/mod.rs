@@ -3,6 +3,7 @@
 mod entered;
 mod handle;
 mod kinds;
+mod work;
 
 pub use entered::Entered;
 pub use handle::Context;
