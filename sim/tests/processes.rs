@@ -298,7 +298,8 @@ fn a_registration_that_was_unmapped_is_found_by_the_stream() {
             cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
             0
         );
-        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 700);
+        // What a copy engine leaves behind when it dies between host and device.
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 719);
     });
 }
 

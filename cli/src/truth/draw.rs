@@ -112,8 +112,8 @@ impl Drawer<'_> {
         loop {
             let entry = self.entry();
             let intent = match self.random.below(100) {
-                0..52 => Intent::Valid,
-                52..88 => Intent::Near,
+                0..53 => Intent::Valid,
+                53..90 => Intent::Near,
                 _ => Intent::Absurd,
             };
             if let Some(drawn) = self.call(entry, intent) {

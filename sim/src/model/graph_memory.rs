@@ -28,7 +28,7 @@ impl Space {
         }
         let length = round_up(size, BLOCK).ok_or(Code::OUT_OF_MEMORY)?;
         let charge = self.meter(device)?.charge(length)?;
-        let (base, bytes) = self.device_block(length)?;
+        let (base, bytes) = self.device_block(length, super::arena::BLOCK)?;
         let block = BlockFacts {
             base,
             size: length,

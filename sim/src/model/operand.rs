@@ -210,7 +210,7 @@ impl Space {
         let checked = if wanted.ends_before_it_begins() {
             1
         } else {
-            wanted.count
+            wanted.count.max(1)
         };
         for map in self.mapped_run(wanted.base, checked)? {
             permit(map.access(view.0), role)?;

@@ -186,7 +186,7 @@ impl Space {
         let (base, bytes) = match pool.home {
             Home::Device => {
                 let charge = self.meter(pool.device)?.charge(length)?;
-                let (base, bytes) = self.device_block(length)?;
+                let (base, bytes) = self.device_block(length, super::slab::CHUNK)?;
                 pool.charges.insert(base, charge);
                 (base, bytes)
             }

@@ -14,7 +14,7 @@ const VARIABLE_GRAIN: usize = 256;
 /// Above this an allocation gets blocks of its own.
 const SMALL: usize = 1 << 20;
 /// A pool takes memory from its device in pieces of this size.
-const CHUNK: usize = 32 << 20;
+pub(crate) const CHUNK: usize = 32 << 20;
 
 /// A block of addresses with the bytes behind it.
 #[derive(Debug)]

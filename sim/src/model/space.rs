@@ -190,7 +190,7 @@ impl Space {
         let (base, bytes) = match class {
             Class::Device | Class::Variables => {
                 let charge = self.meter(device)?.charge(length)?;
-                let (start, bytes) = self.device_block(length)?;
+                let (start, bytes) = self.device_block(length, BLOCK)?;
                 self.charges.insert(start, charge);
                 (start, bytes)
             }
@@ -213,9 +213,13 @@ impl Space {
     }
 
     /// Device addresses and the bytes behind them.
-    pub(super) fn device_block(&mut self, length: usize) -> Outcome<(usize, Arc<Mapping>)> {
+    pub(super) fn device_block(
+        &mut self,
+        length: usize,
+        alignment: usize,
+    ) -> Outcome<(usize, Arc<Mapping>)> {
         let bytes = Arc::new(Mapping::shareable(length)?);
-        Ok((self.arena.take(length, BLOCK)?, bytes))
+        Ok((self.arena.take(length, alignment)?, bytes))
     }
 
     pub(super) fn insert(

@@ -152,14 +152,16 @@ fn walk(dst: Option<usize>, src: Option<usize>, count: usize) {
     const LAST: usize = 63;
     let to_next =
         |address: Option<usize>| address.map_or(usize::MAX, |address| PAGE - address % PAGE);
-    if let (Some(to), Some(from)) = (dst, src) {
-        let head = to.wrapping_neg() % bytes::UNIT;
-        if head == 0 {
-            bytes::touch(from.wrapping_add(bytes::UNIT));
-        } else {
-            bytes::touch(from);
+    // A buffer is aligned.
+    let head = dst.map_or(0, |address| address.wrapping_neg() % bytes::UNIT);
+    if let Some(from) = src {
+        bytes::touch(from.wrapping_add(if head == 0 { bytes::UNIT } else { 0 }));
+        if head > 0 {
             bytes::touch(from.wrapping_add(head - 1));
         }
+    }
+    if let Some(to) = dst.filter(|_| head == 0) {
+        bytes::touch_for_writing(to.wrapping_add(bytes::UNIT));
     }
     let (mut dst, mut src, mut done) = (dst, src, 0_usize);
     while done < count {
@@ -194,7 +196,8 @@ impl Transfer {
         // What the host touches goes row by row.
         let one = self.is_one_run() && !self.dst.pageable && !self.src.pageable;
         if height == 1 && depth == 1 || one {
-            let (dst, src) = (self.dst.offset, self.src.offset);
+            let dst = self.dst.start(0, 0, self.mask(&self.dst));
+            let src = self.src.start(0, 0, self.mask(&self.src));
             return self.row(dst, src, width * height * depth, thread);
         }
         let (to, from) = (self.mask(&self.dst), self.mask(&self.src));
@@ -242,11 +245,14 @@ impl Transfer {
         }
     }
 
-    /// The bits of a place that count: a kernel takes a distance of 2^63 or more for a negative one.
+    /// The bits of a place that count: a kernel takes a distance of 2^63 or more for a negative one, and an offset
+    /// as it is.
     const fn mask(&self, side: &Side) -> usize {
         match self.engine() {
             Engine::Link if !side.pageable => ENGINE_ADDRESS,
-            Engine::Kernel if side.pitch < 1 << 63 => ENGINE_ADDRESS,
+            Engine::Kernel if side.pitch < 1 << 63 && side.offset < ENGINE_ADDRESS => {
+                ENGINE_ADDRESS
+            }
             Engine::Link | Engine::Kernel | Engine::Processor => usize::MAX,
         }
     }

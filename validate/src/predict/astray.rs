@@ -64,9 +64,11 @@ fn rows_inside(facts: &OperandFacts, mask: u64) -> bool {
     {
         return true;
     }
-    let rows = (0..shape.slices.min(MOST_ROWS))
-        .flat_map(|slice| (0..shape.rows.min(MOST_ROWS)).map(move |row| (slice, row)));
-    rows.take(1 << 16).all(|(slice, row)| {
+    if shape.rows.saturating_mul(shape.slices) > MOST_ROWS {
+        return false;
+    }
+    let mut rows = (0..shape.slices).flat_map(|slice| (0..shape.rows).map(move |row| (slice, row)));
+    rows.all(|(slice, row)| {
         let offset = slice
             .wrapping_mul(shape.slice_pitch)
             .wrapping_add(row.wrapping_mul(shape.pitch));
@@ -118,7 +120,11 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
         Engine::Kernel => {
             // Measured: rows a power of two apart that add up to 2^64 do no harm, as long as the distance
             // counts as a positive number.
-            let positive = |operand: &OperandFacts| operand.operand.shape.pitch < 1 << 63;
+            let positive = |operand: &OperandFacts| {
+                let operand = &operand.operand;
+                let skipped = operand.address.wrapping_sub(operand.base);
+                operand.shape.pitch < 1 << 63 && skipped < ENGINE_ADDRESS
+            };
             let stays = !runs
                 && !matches!(call.action, Action::Fill(_))
                 && facts.operands.iter().all(|operand| {

@@ -9,7 +9,7 @@ pub(super) static OVERFLOW: Rule = Rule {
     id: "range.size-overflow",
     severity: Severity::Error,
     statement: "the count is a negative number or a wrapped product",
-    cuda: "1; but where offset + count wraps back inside both allocations CUDA accepts it and the context dies with 700 at the next synchronisation",
+    cuda: "1; but where offset + count wraps back inside both allocations, and for pools, mappings and fills wherever the end wraps around, CUDA accepts it: the context dies with 700 or 719, or the process does where the host takes part",
     evidence: Evidence::Measured,
     source: "C: a negative int becomes a huge size_t; CUDA Driver API, Memory Management: sizes are size_t",
     detection: "a count of 2^47 or more, or an address and a count that exceed the address space",
@@ -42,7 +42,9 @@ fn overflow(case: &Case<'_>, out: &mut Vec<Found>) {
     let room = facts.room().map(|(_, room)| room);
     let (says, fix) = absurd_count(count, room);
     let why = if matches!(case.prediction, Prediction::ContextDies(_)) {
-        "offset + count wraps around 2^64 and ends inside both allocations again, so CUDA's check passes; the copy then runs through the whole address space and the context dies at the next synchronisation"
+        "the end wraps around 2^64, so CUDA's check passes; the copy then runs through the whole address space and the context dies at the next synchronisation"
+    } else if case.prediction.is_deadly() {
+        "the end wraps around 2^64, so CUDA's check passes; the copy then runs through the whole address space until the process dies"
     } else {
         "no allocation is that large; CUDA checks the count as an unsigned number of 64 bits"
     };
