@@ -302,6 +302,63 @@ fn a_registration_that_was_unmapped_is_found_by_the_stream() {
     });
 }
 
+/// Sends bytes to new device memory and gets them back; answers what a handle of it for other processes is refused with.
+fn round_trip(driver: &Driver) -> u32 {
+    let device = device_memory(driver, 3 << 20);
+    let (sent, mut back) = (vec![5_u8; 3 << 20], vec![0_u8; 3 << 20]);
+    let (from, to) = (sent.as_ptr().cast(), back.as_mut_ptr().cast());
+    assert_eq!(cu!(driver.cuMemcpyHtoD_v2(device, from, sent.len())), 0);
+    assert_eq!(cu!(driver.cuMemcpyDtoH_v2(to, device, sent.len())), 0);
+    assert!(sent == back);
+    let mut handle = CUipcMemHandle::default();
+    let status = cu!(driver.cuIpcGetMemHandle(&raw mut handle, device));
+    assert_eq!(cu!(driver.cuMemFree_v2(device)), 0);
+    status
+}
+
+#[test]
+fn without_a_file_for_it_memory_is_this_process_alone() {
+    configured("quiet", |driver| {
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: the child needs no file any more.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) },
+            0
+        );
+        let (_, _) = support::ready();
+        assert_eq!(round_trip(driver), 801);
+    });
+}
+
+#[test]
+fn a_program_may_close_files_that_it_does_not_know() {
+    configured("quiet", |driver| {
+        let (_, _) = support::ready();
+        let early = device_memory(driver, 64);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(early, 1, 64)), 0);
+        assert_eq!(round_trip(driver), 0);
+        // SAFETY: nothing of this child needs them.
+        assert_eq!(unsafe { libc::close_range(3, u32::MAX, 0) }, 0);
+        assert_eq!(round_trip(driver), 801);
+        // Files of the program get the numbers, and must not be taken for ours.
+        let files: Vec<_> = (0..300)
+            .map(|_| std::fs::File::open("/dev/zero").unwrap())
+            .collect();
+        assert_eq!(round_trip(driver), 801);
+        drop(files);
+        let mut byte = 0_u8;
+        assert_eq!(
+            cu!(driver.cuMemcpyDtoH_v2((&raw mut byte).cast(), early, 1)),
+            0
+        );
+        assert_eq!(byte, 1);
+        assert_eq!(cu!(driver.cuMemFree_v2(early)), 0);
+    });
+}
+
 #[test]
 fn the_primary_context_comes_back_under_its_handle() {
     configured("", |driver| {
