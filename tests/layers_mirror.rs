@@ -39,7 +39,12 @@ const ONLY_DRIVER: [(&str, &str); 12] = [
 ];
 
 /// What only the runtime's layer has.
-const ONLY_RUNTIME: [(&str, &str); 2] = [
+const ONLY_RUNTIME: [(&str, &str); 7] = [
+    ("copy from_symbol", "the driver API has no host shadows"),
+    ("copy from_symbol_async", "the same"),
+    ("copy to_symbol", "the same"),
+    ("copy to_symbol_async", "the same"),
+    ("pointer symbol_range", "the same"),
     (
         "device Device::properties",
         "one struct with everything, which the driver API does not have",

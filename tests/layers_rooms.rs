@@ -24,7 +24,7 @@ macro_rules! bodies {
             use $krate::ipc::{EventHandle, MemoryHandle, OpenedMemory};
             use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
             use $krate::memory::{
-                Bytes, DeviceBuffer, DeviceMemory, HostFlags, ManagedBuffer, ManagedVisibility,
+                Bytes, DeviceBuffer, DeviceMemory, Home, HostFlags, ManagedBuffer, ManagedVisibility,
                 MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
             };
             use $krate::module::{Launch, Module};
@@ -180,7 +180,7 @@ macro_rules! bodies {
                 let buffer = DeviceBuffer::from_slice(&place, managed.as_slice()?)?;
                 assert_eq!(buffer.to_vec()?[3], 9);
                 let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
-                if let Err(error) = managed.prefetch(&place, &stream) {
+                if let Err(error) = managed.prefetch(Home::Device(&place), &stream) {
                     // Where host and device do not share at once, or nobody simulates it.
                     let status = error.status().map(|status| status.0);
                     assert!([Some(101), Some(801)].contains(&status), "{error}");

@@ -206,10 +206,8 @@ macro_rules! bodies {
                     different
                 );
                 // SAFETY: the copy names no array.
-                assert_eq!(
-                    misused(unsafe { graph.add_copy_3d(&foreign, &copy) }),
-                    different
-                );
+                let added = unsafe { graph.add_copy_3d(&foreign, &copy) };
+                assert_eq!(misused(added), different);
                 assert_eq!(misused(graph.kind(stale)), different);
                 assert_eq!(graph.kind(own)?, $krate::graph::NodeKind::Empty);
                 graph.add_empty(&[own])?;
@@ -260,6 +258,22 @@ macro_rules! bodies {
                 }
                 assert_eq!(error::drop_failures(), 0, "what was refused is freed");
                 Ok(())
+            }
+
+            /// What the host's slice of managed memory says where attaching it fails.
+            pub(super) fn slice_of_managed() -> Result<()> {
+                let place = place()?;
+                let mut buffer =
+                    ManagedBuffer::<u8>::zeroed(&place, 64, ManagedVisibility::Global)?;
+                buffer.as_mut_slice()?[3] = 7;
+                assert_eq!(buffer.as_slice()?[3], 7);
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING)?;
+                buffer.attach(&stream, ManagedVisibility::Global)?;
+                stream.synchronize()?;
+                assert_eq!(buffer.as_slice()?[3], 7);
+                ManagedBuffer::<u8>::zeroed(&place, 0, ManagedVisibility::Global)?
+                    .as_slice()
+                    .map(drop)
             }
 
             pub(super) fn a_forgotten_registration_is_stale_and_no_more() -> Result<()> {
@@ -421,6 +435,39 @@ fn default_streams_of_two_devices_are_two_streams() {
             }
         };
         child.run(|| body().expect("no error")).must_succeed();
+    }
+}
+
+#[test]
+fn managed_memory_is_made_the_hosts_where_it_must_be() {
+    // Not compared with a real GPU: no device without concurrent managed access was there.
+    for house in [House::Driver, House::Runtime(13)] {
+        let body = || match house {
+            House::Driver => driver::slice_of_managed()
+                .err()
+                .map(|error| error.to_string()),
+            House::Runtime(_) => runtime::slice_of_managed()
+                .err()
+                .map(|error| error.to_string()),
+        };
+        if let Some(child) = child(cuwhy_tests::here!(), house, "old", "profile=gtx980") {
+            child.run(|| assert_eq!(body(), None)).must_succeed();
+        }
+        // An attachment that fails is heard of there, and not asked for where both may use it at once.
+        let fails = "fail=cuStreamAttachMemAsync:1:2";
+        let old = format!("profile=gtx980,{fails}");
+        if let Some(child) = child(cuwhy_tests::here!(), house, "old fails", &old) {
+            let says = || assert!(body().is_some_and(|says| says.contains("StreamAttachMemAsync")));
+            child.run(says).must_succeed();
+        }
+        if let Some(child) = child(
+            cuwhy_tests::here!(),
+            house,
+            "new",
+            "fail=cuStreamAttachMemAsync:2:2",
+        ) {
+            child.run(|| assert_eq!(body(), None)).must_succeed();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use cuwhy_validate::call::{
     Action, Batch, BatchAttribute, BatchEntry, Fill, Linear, Peer, Place, Plane, Register,
     Side as Named, Volume,
 };
-use cuwhy_validate::{Api, Call, Kind, Order, Role, Site, Stream};
+use cuwhy_validate::{Api, Call, Kind, Operand, Order, Role, Site, Stream};
 
 use super::entry::{ENTRIES, Entry, Shape};
 use super::random::Random;
@@ -253,12 +253,7 @@ impl Drawer<'_> {
                 });
                 let object = known.or_else(|| self.holder(operand.address))?;
                 let demanded = operand.demand == cuwhy_validate::call::Demand::Cuda;
-                // Where a copy begins outside of such memory, nobody can say what is looked up.
-                let mapped =
-                    object.class.starts_with("virtual") || object.class.starts_with("pool");
-                let end_of = object.base.saturating_add(object.bytes);
-                let offset = matches!(call.action, Action::Copy3D(_));
-                if mapped && offset && operand.address >= end_of {
+                if is_beyond_telling(call, &operand, &object) {
                     return None;
                 }
                 // Rows of host memory that are spread over the whole address space.
@@ -267,7 +262,7 @@ impl Drawer<'_> {
                 }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
-                    && operand.shape.rows > 1
+                    && (operand.shape.rows > 1 || operand.shape.slices > 1)
                     && operand.shape.extent().is_none()
                 {
                     return None;
@@ -1659,6 +1654,46 @@ impl Drawer<'_> {
         };
         (Action::Unregister { address: one.start }, sides)
     }
+}
+
+/// What nobody can tell before the call, because it depends on what nobody can ask.
+fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object) -> bool {
+    const ENDLESS: u64 = 1 << 46;
+    const SMALL: u64 = 64 << 10;
+    let shape = &operand.shape;
+    // The C library's heap grows and shrinks while the driver works.
+    if shape.width >= ENDLESS && object.class == "heap" {
+        return true;
+    }
+    // What goes to a device within the driver's commands goes to any place, aligned or not, and this decides
+    // which of two closed pages is touched first.
+    let known = object.side != Side::Bad
+        && (object.base..object.base.saturating_add(object.bytes)).contains(&operand.address);
+    let last = operand.address % PAGE > PAGE - 16;
+    if operand.role == Role::Source && !known && last && (64..=SMALL).contains(&shape.width) {
+        return !matches!(call.action, Action::Fill(_));
+    }
+    // Rows that run backwards, out of the memory that is mapped together with theirs.
+    let back = shape
+        .pitch
+        .wrapping_neg()
+        .saturating_mul(shape.rows.saturating_sub(1))
+        .saturating_add(
+            shape
+                .slice_pitch
+                .wrapping_neg()
+                .saturating_mul(shape.slices.saturating_sub(1)),
+        );
+    if object.fence.is_none() && shape.rows > 1 && back > 0 && back < 1 << 30 {
+        let together = match object.side {
+            Side::Device if object.class.starts_with("pool") => 32 << 20,
+            Side::Device if !object.class.starts_with("virtual") => 2 << 20,
+            _ => 1,
+        };
+        let first = object.base - object.base % together;
+        return operand.address.wrapping_sub(first) < back;
+    }
+    false
 }
 
 /// Changes address, pitch, x and y of a place in memory.

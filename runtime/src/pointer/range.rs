@@ -1,4 +1,4 @@
-use crate::api::driver;
+use crate::api::{api, driver};
 use crate::error::{Result, check};
 use crate::memory::Bytes;
 use crate::pointer::Address;
@@ -40,6 +40,33 @@ pub fn address_range(address: impl Into<Address>) -> Result<AddressRange> {
     check!(driver, cuMemGetAddressRange_v2, status, address)?;
     Ok(AddressRange {
         base: Address(base),
+        size: Bytes(size),
+    })
+}
+
+/// The variable of the device that the host's shadow `symbol` stands for.
+///
+/// Runtime API: `cudaGetSymbolAddress`, `cudaGetSymbolSize`. Code compiled by nvcc has such shadows and
+/// registers them; what was loaded as PTX or cubin is had from
+/// [`Module::global`](crate::module::Module::global).
+///
+/// # Errors
+///
+/// What CUDA answers: 13 for an address that is no such shadow.
+#[doc(alias = "cudaGetSymbolAddress")]
+#[doc(alias = "cudaGetSymbolSize")]
+pub fn symbol_range(symbol: impl Into<Address>) -> Result<AddressRange> {
+    let symbol = symbol.into();
+    let api = api()?;
+    let (mut base, mut size) = (core::ptr::null_mut(), 0);
+    // SAFETY: `base` is a live out parameter; the symbol is looked up and not followed.
+    let status = unsafe { api.cudaGetSymbolAddress(&raw mut base, symbol.as_ptr()) };
+    check!(api, cudaGetSymbolAddress, status, symbol)?;
+    // SAFETY: as above.
+    let status = unsafe { api.cudaGetSymbolSize(&raw mut size, symbol.as_ptr()) };
+    check!(api, cudaGetSymbolSize, status, symbol)?;
+    Ok(AddressRange {
+        base: Address::from(base),
         size: Bytes(size),
     })
 }

@@ -2,8 +2,8 @@
 
 use cuda_sys::driver::{CUDA_MEMCPY3D, CUDA_MEMCPY3D_PEER, CUcontext, CUmemorytype};
 use cuda_sys::runtime::{
-    cudaArray_const_t, cudaArray_t, cudaError_t, cudaMemcpy3DParms, cudaMemcpy3DPeerParms,
-    cudaMemcpyKind, cudaPitchedPtr, cudaPos, cudaStream_t,
+    cudaArray_const_t, cudaArray_t, cudaError_t, cudaExtent, cudaMemcpy3DParms,
+    cudaMemcpy3DPeerParms, cudaMemcpyKind, cudaPitchedPtr, cudaPos, cudaStream_t,
 };
 
 use super::arrays;
@@ -25,13 +25,18 @@ impl Side {
         !self.array.is_null()
     }
 
-    /// Exactly one of array and pointer says where the side is.
-    fn check(&self) -> Answer {
-        if self.is_array() == self.pointer.ptr.is_null() {
-            Ok(())
-        } else {
-            Err(cudaError_t::cudaErrorInvalidValue)
+    /// Exactly one of array and pointer says where the side is, and rows and slices are as long as they should be
+    /// where there are several. The width of a copy with an array counts elements even here.
+    fn check(&self, extent: &cudaExtent) -> Answer {
+        if self.is_array() != self.pointer.ptr.is_null() {
+            return Err(cudaError_t::cudaErrorInvalidValue);
         }
+        let too_wide = extent.width > self.pointer.pitch && (extent.height > 1 || extent.depth > 1);
+        let too_high = extent.height > self.pointer.ysize && extent.depth > 1;
+        if !self.is_array() && (too_wide || too_high) {
+            return Err(cudaError_t::cudaErrorInvalidPitchValue);
+        }
+        Ok(())
     }
 
     /// The bytes of one element, where there are elements.
@@ -63,9 +68,13 @@ pub(crate) fn shaped(
     }
     // Arrays are looked at first: what is no array at all is followed, and the process dies of it.
     let (to, from) = (dst.element(call)?, src.element(call)?);
-    dst.check()?;
-    src.check()?;
     known(p.kind)?;
+    let (claimed_to, claimed_from) = types(p.kind);
+    if src.is_array() && claimed_from == CUmemorytype::CU_MEMORYTYPE_HOST {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    src.check(&p.extent)?;
+    dst.check(&p.extent)?;
     // The extent counts elements as soon as an array takes part.
     let element = match (to, from) {
         (Some(to), Some(from)) if to != from => return Err(cudaError_t::cudaErrorInvalidValue),
@@ -76,13 +85,7 @@ pub(crate) fn shaped(
         .width
         .checked_mul(element)
         .ok_or(cudaError_t::cudaErrorInvalidValue)?;
-    for side in [dst, src] {
-        let (rows, pitch) = (side.pointer.ysize, side.pointer.pitch);
-        if !side.is_array() && (width > pitch || p.extent.height > rows) {
-            return Err(cudaError_t::cudaErrorInvalidPitchValue);
-        }
-    }
-    let (to, from) = types(p.kind);
+    let (to, from) = (claimed_to, claimed_from);
     let mut copy = CUDA_MEMCPY3D {
         WidthInBytes: width,
         Height: p.extent.height,
@@ -109,9 +112,6 @@ pub(crate) fn shaped(
         }
     }
     if src.is_array() {
-        if from == CUmemorytype::CU_MEMORYTYPE_HOST {
-            return Err(cudaError_t::cudaErrorInvalidValue);
-        }
         copy.srcMemoryType = CUmemorytype::CU_MEMORYTYPE_ARRAY;
         copy.srcArray = arrays::handle(src.array);
         copy.srcXInBytes = src.position.x.wrapping_mul(element);

@@ -85,7 +85,7 @@ fn run(call: Call, specs: &[CopySpec], stream: usize, failed: Option<Out<usize>>
         match outcome {
             Ok(()) => {}
             // An entry that wraps may have killed the context by now; the call was under way and succeeds.
-            Err(Code::ILLEGAL_ADDRESS) if index > 0 => return Ok(()),
+            Err(Code::ILLEGAL_ADDRESS | Code::LAUNCH_FAILED) if index > 0 => return Ok(()),
             Err(code) => {
                 if let Some(failed) = failed {
                     failed.put_if_wanted(index);
@@ -113,6 +113,8 @@ fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> O
     if rows.count == 0 {
         return Err(Code::INVALID_VALUE);
     }
+    // The stream is followed first: garbage is a crash, whatever the attributes are.
+    drop(call.stream(stream)?);
     check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
     refuse_capture(call, stream)?;
     let view = view(call, When::Asynchronous(stream))?;

@@ -116,6 +116,8 @@ fn free(call: Call, base: usize, sort: impl Fn(&Object) -> bool) -> Outcome {
 
 /// Ends of what can be an address of a program.
 const LAST_ADDRESS: usize = 1 << 47;
+/// From here on nothing is registered; below it was measured that addresses of no program are merely refused.
+const UNADDRESSABLE: usize = 1 << 63;
 
 fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
     let context = call.context()?;
@@ -132,10 +134,11 @@ fn register(call: Call, start: usize, size: usize, flags: c_uint) -> Outcome {
     {
         return Err(Code::NOT_SUPPORTED);
     }
-    if start >= LAST_ADDRESS {
+    let last = start.checked_add(size - 1).ok_or(Code::INVALID_VALUE)?;
+    if last >= UNADDRESSABLE {
         return Err(Code::NOT_SUPPORTED);
     }
-    let end = start.checked_add(size).ok_or(Code::INVALID_VALUE)?;
+    let end = last + 1;
     machine.space().may_register(start, size)?;
     match mapping::access_of(start, size) {
         Access::ReadWrite => {}

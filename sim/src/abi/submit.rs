@@ -53,20 +53,17 @@ pub(super) fn copy(call: Call, spec: &CopySpec, when: When) -> Outcome {
         return capture.add(&stream, Action::Copy(spec)).map(drop);
     }
     // A copy that wraps is made by this thread where it touches the host, and kills it.
-    let deadly = transfer.poisonous && (transfer.dst.host || transfer.src.host);
+    let deadly = transfer.is_endless() && (transfer.dst.host || transfer.src.host);
     let between_devices = transfer.dst.remote && transfer.src.remote;
     let on_host = transfer.dst.host && transfer.src.host;
     if when == When::Synchronous && !between_devices || transfer.dst.pageable || on_host || deadly {
         return in_turn(&stream, &transfer);
     }
-    if transfer.src.pageable && !transfer.poisonous {
+    if transfer.src.pageable {
         if transfer.shape.width * transfer.shape.height * transfer.shape.depth > STAGED {
             return in_turn(&stream, &transfer);
         }
         return behind(&stream, transfer.stage()?);
-    }
-    if transfer.src.pageable {
-        return in_turn(&stream, &transfer);
     }
     behind(&stream, transfer)
 }
@@ -98,7 +95,7 @@ fn in_turn(stream: &Arc<Stream>, transfer: &Transfer) -> Outcome {
     context.check()?;
     if transfer.run(Thread::Caller).is_err() {
         // The copy engine faulted; the call that started it has already succeeded.
-        context.poison(Code::ILLEGAL_ADDRESS);
+        context.poison(transfer.failure());
     }
     Ok(())
 }
@@ -107,9 +104,8 @@ fn in_turn(stream: &Arc<Stream>, transfer: &Transfer) -> Outcome {
 fn behind(stream: &Arc<Stream>, transfer: Transfer) -> Outcome {
     stream
         .enqueue(move || {
-            transfer
-                .run(Thread::Worker)
-                .map_err(|_fault| Code::ILLEGAL_ADDRESS)
+            let failure = transfer.failure();
+            transfer.run(Thread::Worker).map_err(|_fault| failure)
         })
         .map(drop)
 }

@@ -151,6 +151,14 @@ pub(crate) fn touch(address: usize) {
     }
 }
 
+/// Reads one byte and writes it back: the fault of a copy that cannot write there.
+pub(crate) fn touch_for_writing(address: usize) {
+    // SAFETY: one load and one store of what was there; its fault is a signal.
+    unsafe {
+        asm!("lock or byte ptr [{address}], 0", address = in(reg) address, options(nostack));
+    }
+}
+
 /// The kernel refused an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault;

@@ -23,6 +23,7 @@ impl Code {
     pub(crate) const ILLEGAL_STATE: Self = Self(401);
     pub(crate) const NOT_FOUND: Self = Self(500);
     pub(crate) const NOT_READY: Self = Self(600);
+    pub(crate) const LAUNCH_FAILED: Self = Self(719);
     pub(crate) const ILLEGAL_ADDRESS: Self = Self(700);
     pub(crate) const PEER_ACCESS_ALREADY_ENABLED: Self = Self(704);
     pub(crate) const PEER_ACCESS_NOT_ENABLED: Self = Self(705);

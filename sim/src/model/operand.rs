@@ -43,10 +43,10 @@ impl Piece {
 #[derive(Debug)]
 pub(crate) struct Operand {
     pub(crate) pieces: Vec<Piece>,
+    /// Where the address that was looked up lies, counted from the first piece.
+    pub(crate) start: usize,
     /// CUDA knows the memory.
     pub(crate) known: bool,
-    /// Offset and count wrap around and pass the check all the same: the copy engine will fault.
-    pub(crate) wraps: bool,
     /// The device that the memory lives on, for memory that lives on one.
     pub(crate) device: Option<Ordinal>,
     /// Memory of the host: pageable, pinned or registered.
@@ -70,8 +70,8 @@ impl Operand {
     pub(crate) fn pageable(address: usize) -> Self {
         Self {
             pieces: vec![Piece::foreign(address)],
+            start: 0,
             known: false,
-            wraps: false,
             device: None,
             host: true,
             reach: Reach::Granted,
@@ -93,37 +93,58 @@ pub(crate) struct View(pub(crate) Ordinal);
 pub(crate) enum Role {
     Source,
     Destination,
-    /// A destination of a memset, which may end exactly where all addresses begin again.
+    /// A destination of a memset, whose end may lie behind that of all addresses.
     Filled,
 }
 
+/// A range as the driver's check sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// The address that is looked up.
+    pub(crate) base: usize,
+    /// From there to the first byte.
+    pub(crate) skipped: usize,
+    /// From the first byte to the last, counted as the driver counts: it may wrap.
+    pub(crate) count: usize,
+}
+
+impl Wanted {
+    /// Whether the range wraps around all addresses, as the check of mapped memory and of memsets computes it:
+    /// then it is not looked at any further.
+    const fn ends_before_it_begins(self) -> bool {
+        self.base.checked_add(self.count).is_none()
+    }
+}
+
 impl Space {
-    /// Looks up `count` bytes from `address`.
-    pub(crate) fn operand(
-        &self,
-        address: usize,
-        count: usize,
-        view: View,
-        role: Role,
-    ) -> Outcome<Operand> {
-        match self.find(address) {
-            Found::Object(object) => self.in_object(&object, address, count, view, role),
-            Found::Virtual(hit) => self.in_reservation(&hit, address, count, view, role),
-            Found::Nothing => Ok(Operand::pageable(address)),
+    /// Looks up where a side begins and whether it may be used.
+    pub(crate) fn operand(&self, wanted: Wanted, view: View, role: Role) -> Outcome<Operand> {
+        match self.find(wanted.base) {
+            Found::Object(object) => self.in_object(&object, wanted, view, role),
+            Found::Virtual(hit) => self.in_reservation(&hit, wanted, view, role),
+            Found::Nothing => Ok(Operand::pageable(wanted.base)),
         }
     }
 
     fn in_object(
         &self,
         object: &Object,
-        address: usize,
-        count: usize,
+        wanted: Wanted,
         view: View,
         role: Role,
     ) -> Outcome<Operand> {
-        let offset = address - object.base;
-        let wraps_to_start = role == Role::Filled && count > 0 && offset.wrapping_add(count) == 0;
-        let inside = object.holds(offset, count) || wraps_to_start;
+        let offset = wanted.base - object.base;
+        let inside = if matches!(object.kind, Kind::Pool(..)) {
+            // Mapped memory is looked up from the address itself, whatever is skipped afterwards.
+            wanted.ends_before_it_begins() || object.holds(offset, wanted.count)
+        } else if role == Role::Filled {
+            wanted.ends_before_it_begins() || object.holds(offset, wanted.count)
+        } else {
+            let start = offset.wrapping_add(wanted.skipped);
+            let end = start.wrapping_add(wanted.count);
+            let wraps = start.checked_add(wanted.count).is_none();
+            object.holds(start, wanted.count) || wraps && end > 0 && end <= object.size
+        };
         if !inside || role != Role::Source && object.is_read_only() {
             return Err(Code::INVALID_VALUE);
         }
@@ -138,23 +159,36 @@ impl Space {
             Kind::Global => Reach::Own,
             _ => Reach::Granted,
         };
-        let room = object.size - offset;
-        let piece = match &object.place {
+        // Device memory is mapped block by block: what leaves the object may still lie in its block.
+        let (piece, start) = match &object.place {
             Place::Behind {
                 bytes,
-                offset: start,
-            }
-            | Place::There {
+                offset: within,
+            } => (
+                Piece::inside(Arc::clone(bytes), 0, bytes.length()),
+                within + offset,
+            ),
+            Place::There {
                 bytes,
-                offset: start,
-            } => Piece::inside(Arc::clone(bytes), start + offset, room),
-            Place::Foreign => Piece::foreign(address),
+                offset: within,
+            } if object.is_managed() => (
+                Piece::inside(Arc::clone(bytes), 0, bytes.length()),
+                within + offset,
+            ),
+            Place::There {
+                bytes,
+                offset: within,
+            } => (
+                Piece::inside(Arc::clone(bytes), *within, object.size),
+                offset,
+            ),
+            Place::Foreign => (Piece::foreign(object.base), offset),
         };
         let device = matches!(object.place, Place::Behind { .. }).then_some(object.device);
         Ok(Operand {
             pieces: vec![piece],
+            start,
             known: true,
-            wraps: offset.checked_add(count).is_none(),
             device,
             host: object.is_host(),
             reach,
@@ -164,37 +198,42 @@ impl Space {
     fn in_reservation(
         &self,
         hit: &Hit,
-        address: usize,
-        count: usize,
+        wanted: Wanted,
         view: View,
         role: Role,
     ) -> Outcome<Operand> {
-        if hit.map.is_none() {
+        let Some(map) = &hit.map else {
             // Nothing is mapped here: the driver takes the address for pageable memory, where it will fault.
-            return Ok(Operand::pageable(address));
-        }
-        if address.checked_add(count).is_none() {
-            // Past the end of all addresses, and nobody minds until the copy engine does.
-            let first = self.in_reservation(hit, address, 1, view, role)?;
-            return Ok(Operand {
-                wraps: true,
-                ..first
-            });
+            return Ok(Operand::pageable(wanted.base));
+        };
+        // Past the end of all addresses, and nobody minds until the bytes are moved.
+        let checked = if wanted.ends_before_it_begins() {
+            1
+        } else {
+            wanted.count
+        };
+        for map in self.mapped_run(wanted.base, checked)? {
+            permit(map.access(view.0), role)?;
         }
         let mut pieces = Vec::new();
-        let mut device = None;
-        for map in self.mapped_run(address, count)? {
-            let access = map.access(view.0);
-            permit(access, role)?;
-            let (bytes, offset, length) = map.place(address.max(map.base));
-            pieces.push(Piece::inside(bytes, offset, length));
-            device = device.or(Some(map.memory.properties.device));
+        let mut start = None;
+        for one in self.mapped_around(wanted.base) {
+            if permit(one.access(view.0), role).is_ok() {
+                let (bytes, offset, length) = one.place(one.base);
+                pieces.push(Piece::inside(bytes, offset, length));
+                start = start.or(Some(wanted.base.wrapping_sub(one.base)));
+            } else if one.base <= wanted.base {
+                pieces.clear();
+                start = None;
+            } else {
+                break;
+            }
         }
         Ok(Operand {
             pieces,
+            start: start.unwrap_or(0),
             known: true,
-            wraps: false,
-            device,
+            device: Some(map.memory.properties.device),
             host: false,
             reach: Reach::Granted,
         })

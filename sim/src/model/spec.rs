@@ -6,7 +6,7 @@ use super::array::Array;
 use super::code::{Code, Outcome};
 use super::machine::Machine;
 use super::object::Kind;
-use super::operand::{Operand, Piece, Reach, Role, View};
+use super::operand::{Operand, Piece, Reach, Role, View, Wanted};
 use super::space::Found;
 use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
 
@@ -93,13 +93,10 @@ impl CopySpec {
         for side in [&self.dst, &self.src] {
             side.check(machine, self.shape)?;
         }
-        let (dst, dst_wraps) = self.dst.resolve(machine, self.shape, Role::Destination)?;
-        let (src, src_wraps) = self.src.resolve(machine, self.shape, Role::Source)?;
         Ok(Some(Transfer {
-            dst,
-            src,
+            dst: self.dst.resolve(machine, self.shape, Role::Destination)?,
+            src: self.src.resolve(machine, self.shape, Role::Source)?,
             shape: self.shape,
-            poisonous: dst_wraps || src_wraps,
         }))
     }
 }
@@ -120,32 +117,27 @@ impl Corner {
             return Err(Code::INVALID_VALUE);
         }
         let row = self.x.checked_add(shape.width);
-        let too_narrow = self.pitch != 0 && row.is_none_or(|row| row > self.pitch);
+        let too_narrow = row.is_none_or(|row| self.pitch != 0 && row > self.pitch);
         let too_low = self.height != 0 && self.y.saturating_add(shape.height) > self.height;
-        // Seen on hardware: where the memory is virtual or a pool's, nobody looks at where the
-        // corner lies, only at the sizes.
-        if (too_narrow || too_low || self.sort == Sort::Unknown) && !self.is_lenient(machine) {
+        // Seen on hardware: where memory is mapped handle by handle, virtual or a pool's, nobody looks at where the
+        // corner lies, only at the sizes; where it is virtual, at its kind neither.
+        let found = machine.space().find(self.address);
+        let is_virtual = matches!(&found, Found::Virtual(hit) if hit.map.is_some());
+        let is_mapped = is_virtual
+            || matches!(&found, Found::Object(object) if matches!(object.kind, Kind::Pool(..)));
+        if (too_narrow || too_low) && !is_mapped || self.sort == Sort::Unknown && !is_virtual {
             return Err(Code::INVALID_VALUE);
         }
         Ok(())
     }
 
-    /// Memory whose kind and corner are not checked.
-    fn is_lenient(&self, machine: &Machine) -> bool {
-        match machine.space().find(self.address) {
-            Found::Virtual(hit) => hit.map.is_some(),
-            Found::Object(object) => matches!(object.kind, Kind::Pool(..)),
-            Found::Nothing => false,
-        }
-    }
-
-    fn resolve(&self, machine: &Machine, shape: Shape, role: Role) -> Outcome<(Side, bool)> {
+    fn resolve(&self, machine: &Machine, shape: Shape, role: Role) -> Outcome<Side> {
         if self.sort == Sort::Array {
             let array = machine
                 .arrays
                 .follow(self.array)
                 .map_err(|_garbage| Code::INVALID_VALUE)?;
-            return Ok((self.in_bounds(&array, shape)?, false));
+            return self.in_bounds(&array, shape);
         }
         let pitch = if self.pitch == 0 {
             self.x.wrapping_add(shape.width)
@@ -153,23 +145,26 @@ impl Corner {
             self.pitch
         };
         let rows = if self.height == 0 {
-            shape.height
+            self.y.wrapping_add(shape.height)
         } else {
             self.height
         };
         let slice = pitch.wrapping_mul(rows);
         let before = slice
             .wrapping_mul(self.z)
-            .wrapping_add(pitch.wrapping_mul(self.y));
-        let start = self.address.wrapping_add(before).wrapping_add(self.x);
-        let extent = shape.extent(pitch, slice);
-        let operand = machine.space().operand(start, extent, self.view, role)?;
+            .wrapping_add(pitch.wrapping_mul(self.y))
+            .wrapping_add(self.x);
+        let wanted = Wanted {
+            base: self.address,
+            skipped: before,
+            count: shape.extent(pitch, slice),
+        };
+        let operand = machine.space().operand(wanted, self.view, role)?;
         // With HMM devices reach pageable memory: documented, not measured.
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
-        let wraps = operand.wraps;
-        Ok((Side::of(operand, pitch, slice), wraps))
+        Ok(Side::of(operand, before, pitch, slice))
     }
 
     fn in_bounds(&self, array: &Arc<Array>, shape: Shape) -> Outcome<Side> {
@@ -224,12 +219,12 @@ impl FillSpec {
             height: self.height,
             depth: 1,
         };
-        if shape.is_empty() {
+        if self.width == 0 || self.height == 0 {
             return Ok(None);
         }
         let pitch = if self.height == 1 { width } else { self.pitch };
         let aligned = self.address.is_multiple_of(unit) && pitch.is_multiple_of(unit);
-        if self.address == 0 || pitch < width || !aligned {
+        if pitch < width || !aligned {
             return Err(Code::INVALID_VALUE);
         }
         Ok(Some((pitch, shape)))
@@ -240,16 +235,22 @@ impl FillSpec {
         let Some((pitch, shape)) = self.arguments()? else {
             return Ok(None);
         };
+        // A memset that is recorded is not even held against null.
+        if self.address == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
         let extent = shape.extent(pitch, 0);
         let view = View(self.device);
-        let operand = machine
-            .space()
-            .operand(self.address, extent, view, Role::Filled)?;
+        let wanted = Wanted {
+            base: self.address,
+            skipped: 0,
+            count: extent,
+        };
+        let operand = machine.space().operand(wanted, view, Role::Filled)?;
         self.permit(&operand, machine)?;
         Ok(Some(Filling {
-            poisonous: operand.wraps,
             registered: operand.known && operand.pieces.iter().any(|piece| piece.keep.is_none()),
-            dst: Side::of(operand, pitch, 0),
+            dst: Side::of(operand, 0, pitch, 0),
             pattern: self.pattern,
             shape,
         }))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::bytes::{self, Fault, Foreign};
-use super::code::Outcome;
+use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE, Use};
 use super::operand::{Operand, Piece};
 
@@ -62,40 +62,50 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn of(operand: Operand, pitch: usize, slice: usize) -> Self {
+    /// `skipped` bytes lie between the address that was looked up and the first byte.
+    pub(crate) fn of(operand: Operand, skipped: usize, pitch: usize, slice: usize) -> Self {
         Self {
             pageable: operand.is_pageable(),
             host: operand.host,
             remote: operand.device.is_some(),
             array: false,
+            offset: operand.start.wrapping_add(skipped),
             pieces: operand.pieces,
-            offset: 0,
             pitch,
             slice,
         }
     }
 
-    /// Where a row begins. An address has 47 bits: a pitch that wraps around them was seen to do no harm.
-    const fn start(&self, y: usize, z: usize) -> usize {
-        const ADDRESS: usize = (1 << 47) - 1;
-        z.wrapping_mul(self.slice)
+    /// Where a row begins, counted from the first piece.
+    const fn start(&self, y: usize, z: usize, mask: usize) -> usize {
+        self.offset
+            .wrapping_add(z.wrapping_mul(self.slice))
             .wrapping_add(y.wrapping_mul(self.pitch))
-            & ADDRESS
+            & mask
     }
 
     /// Address of a byte, how many follow it in one piece, and whether they may fault.
     fn at(&self, mut offset: usize) -> Option<(usize, usize, bool)> {
         for piece in &self.pieces {
+            if piece.keep.is_none() {
+                return Some((piece.address.wrapping_add(offset), usize::MAX, true));
+            }
             if offset < piece.length {
-                return Some((
-                    piece.address.wrapping_add(offset),
-                    piece.length - offset,
-                    piece.keep.is_none(),
-                ));
+                return Some((piece.address + offset, piece.length - offset, false));
             }
             offset -= piece.length;
         }
         None
+    }
+
+    /// How many bytes follow one in memory of ours.
+    fn left(&self, offset: usize) -> usize {
+        let all: usize = self.pieces.iter().map(|piece| piece.length).sum();
+        all.saturating_sub(offset)
+    }
+
+    const fn is_managed(&self) -> bool {
+        !self.host && !self.remote
     }
 }
 
@@ -105,9 +115,23 @@ pub(crate) struct Transfer {
     pub(crate) dst: Side,
     pub(crate) src: Side,
     pub(crate) shape: Shape,
-    /// The check was passed by wrapping around: carrying it out kills the context.
-    pub(crate) poisonous: bool,
 }
+
+/// What carries a copy out on hardware; it decides how one dies that leaves its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    /// A kernel of the driver's: between devices, and with managed memory.
+    Kernel,
+    /// A copy engine, between host and device.
+    Link,
+    /// The calling thread, from host to host.
+    Processor,
+}
+
+/// A row so long runs through all addresses.
+const ENDLESS: usize = 1 << 46;
+/// Bits of an address that a copy engine looks at.
+const ENGINE_ADDRESS: usize = (1 << 49) - 1;
 
 /// Whose thread carries a copy out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +142,41 @@ pub(crate) enum Thread {
     Worker,
 }
 
+/// A device reads so much at once before the host writes the first byte.
+const CHUNK: usize = 1 << 20;
+/// So far the host reads ahead of a device that writes.
+const AHEAD: usize = 2 << 20;
+
+/// Touches every page of two ranges that are moved along together, in the order in which the driver's routine does.
+fn walk(dst: Option<usize>, src: Option<usize>, count: usize) {
+    const LAST: usize = 63;
+    let to_next =
+        |address: Option<usize>| address.map_or(usize::MAX, |address| PAGE - address % PAGE);
+    if let (Some(to), Some(from)) = (dst, src) {
+        let head = to.wrapping_neg() % bytes::UNIT;
+        if head == 0 {
+            bytes::touch(from.wrapping_add(bytes::UNIT));
+        } else {
+            bytes::touch(from);
+            bytes::touch(from.wrapping_add(head - 1));
+        }
+    }
+    let (mut dst, mut src, mut done) = (dst, src, 0_usize);
+    while done < count {
+        if let Some(from) = src {
+            bytes::touch(from);
+            if done > 0 && dst.is_some() {
+                bytes::touch(from.wrapping_add(LAST));
+            }
+        }
+        dst.into_iter().for_each(bytes::touch_for_writing);
+        let step = to_next(dst).min(to_next(src));
+        done = done.saturating_add(step);
+        dst = dst.map(|address| address.wrapping_add(step));
+        src = src.map(|address| address.wrapping_add(step));
+    }
+}
+
 impl Transfer {
     /// Carries the copy out.
     pub(crate) fn run(&self, thread: Thread) -> Result<(), Fault> {
@@ -126,30 +185,95 @@ impl Transfer {
             height,
             depth,
         } = self.shape;
-        if self.poisonous {
-            if thread == Thread::Caller && (self.dst.host || self.src.host) {
+        if self.is_endless() {
+            if thread == Thread::Caller {
                 self.run_wild();
             }
             return Err(Fault);
         }
-        if height == 1 && depth == 1 || self.is_one_run() {
-            return self.row(0, 0, width * height * depth, thread);
+        // What the host touches goes row by row.
+        let one = self.is_one_run() && !self.dst.pageable && !self.src.pageable;
+        if height == 1 && depth == 1 || one {
+            let (dst, src) = (self.dst.offset, self.src.offset);
+            return self.row(dst, src, width * height * depth, thread);
         }
-        for z in 0..depth {
-            for y in 0..height {
-                self.row(self.dst.start(y, z), self.src.start(y, z), width, thread)?;
-            }
+        let (to, from) = (self.mask(&self.dst), self.mask(&self.src));
+        let rows = || (0..depth).flat_map(|z| (0..height).map(move |y| (y, z)));
+        // A device reads everything before the host writes the first byte.
+        let first = self.engine() != Engine::Processor && self.dst.pageable;
+        if first && rows().any(|(y, z)| !self.reads(self.src.start(y, z, from))) {
+            return Err(Fault);
+        }
+        for (y, z) in rows() {
+            let (dst, src) = (self.dst.start(y, z, to), self.src.start(y, z, from));
+            self.row(dst, src, width, thread)?;
         }
         Ok(())
     }
 
-    /// With a side on the host it is this thread that copies, and it goes on until it meets a hole in memory.
+    fn reads(&self, offset: usize) -> bool {
+        self.src
+            .at(offset)
+            .is_some_and(|(_, _, foreign)| foreign || self.src.left(offset) >= self.shape.width)
+    }
+
+    /// Whether the copy passed the check by wrapping around: it runs through all addresses until something dies.
+    pub(crate) const fn is_endless(&self) -> bool {
+        self.shape.width >= ENDLESS
+    }
+
+    const fn engine(&self) -> Engine {
+        if self.dst.is_managed() || self.src.is_managed() {
+            Engine::Kernel
+        } else {
+            match (self.dst.host, self.src.host) {
+                (true, true) => Engine::Processor,
+                (false, false) => Engine::Kernel,
+                _ => Engine::Link,
+            }
+        }
+    }
+
+    /// What is left in a context whose copy failed.
+    pub(crate) const fn failure(&self) -> Code {
+        match self.engine() {
+            Engine::Link => Code::LAUNCH_FAILED,
+            Engine::Kernel | Engine::Processor => Code::ILLEGAL_ADDRESS,
+        }
+    }
+
+    /// The bits of a place that count: a kernel takes a distance of 2^63 or more for a negative one.
+    const fn mask(&self, side: &Side) -> usize {
+        match self.engine() {
+            Engine::Link if !side.pageable => ENGINE_ADDRESS,
+            Engine::Kernel if side.pitch < 1 << 63 => ENGINE_ADDRESS,
+            Engine::Link | Engine::Kernel | Engine::Processor => usize::MAX,
+        }
+    }
+
+    /// An endless copy, as far as this thread has a part in it. Nothing is moved: where hardware dies is where a page
+    /// of either side cannot be touched.
     fn run_wild(&self) {
-        if let (Some((dst, ..)), Some((src, ..))) =
-            (self.dst.at(self.dst.offset), self.src.at(self.src.offset))
-        {
-            // SAFETY: none for the program's memory: hardware overwrites it in the same way, and then faults.
-            unsafe { bytes::move_bytes(dst, src, self.shape.width) };
+        let engine = self.engine();
+        let (dst, src) = (self.dst.at(self.dst.offset), self.src.at(self.src.offset));
+        let (Some((dst, ..)), Some((src, ..))) = (dst, src) else {
+            return;
+        };
+        match engine {
+            Engine::Processor => walk(Some(dst), Some(src), usize::MAX),
+            Engine::Link | Engine::Kernel if self.src.pageable => {
+                let left = self.dst.left(self.dst.offset);
+                walk(None, Some(src), left.saturating_add(AHEAD));
+            }
+            Engine::Link | Engine::Kernel if self.dst.pageable => {
+                let left = self.src.left(self.src.offset);
+                if left >= CHUNK {
+                    walk(Some(dst), None, left);
+                }
+            }
+            // The driver's own command buffer is overrun, and what lies behind it nobody can tell.
+            Engine::Link => bytes::touch(1 << 63),
+            Engine::Kernel => {}
         }
     }
 
@@ -181,14 +305,8 @@ impl Transfer {
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
-            let (to, room, dst_foreign) = self
-                .dst
-                .at(self.dst.offset.wrapping_add(dst) + done)
-                .ok_or(Fault)?;
-            let (from, there, src_foreign) = self
-                .src
-                .at(self.src.offset.wrapping_add(src) + done)
-                .ok_or(Fault)?;
+            let (to, room, dst_foreign) = self.dst.at(dst.wrapping_add(done)).ok_or(Fault)?;
+            let (from, there, src_foreign) = self.src.at(src.wrapping_add(done)).ok_or(Fault)?;
             let step = room.min(there).min(count - done);
             let foreign = match (dst_foreign, src_foreign) {
                 (false, false) => Foreign::Neither,
@@ -225,29 +343,33 @@ impl Transfer {
             PAGE,
         )?);
         let piece = Piece::inside(bytes, 0, width * height * depth);
-        let array = self.dst.array;
+        let (remote, array) = (self.dst.remote, self.dst.array);
         let side = |piece: Piece| Side {
             pieces: vec![piece],
             offset: 0,
             pitch: width,
             slice: width * height,
             pageable: false,
-            host: false,
-            remote: true,
-            array,
+            // The buffer is page-locked memory.
+            host: true,
+            remote: false,
+            array: false,
         };
         let inward = Self {
-            dst: side(piece.clone()),
+            dst: Side {
+                host: false,
+                remote,
+                array,
+                ..side(piece.clone())
+            },
             src: self.src,
             shape: self.shape,
-            poisonous: false,
         };
         let _a_fault_here_is_a_signal = inward.run(Thread::Caller);
         Ok(Self {
             dst: self.dst,
             src: side(piece),
             shape: self.shape,
-            poisonous: self.poisonous,
         })
     }
 }
@@ -277,8 +399,6 @@ pub(crate) struct Filling {
     pub(crate) pattern: Pattern,
     /// In bytes.
     pub(crate) shape: Shape,
-    /// As for a copy.
-    pub(crate) poisonous: bool,
     /// Registered memory: the device holds its pages and stores into them even where the program has let them go.
     pub(crate) registered: bool,
 }
@@ -291,7 +411,7 @@ impl Filling {
             height,
             depth,
         } = self.shape;
-        if self.poisonous {
+        if width >= ENDLESS {
             return Err(Fault);
         }
         if self.registered {
@@ -305,7 +425,8 @@ impl Filling {
             for y in 0..height {
                 let mut done = 0;
                 while done < width {
-                    let at = self.dst.offset.wrapping_add(self.dst.start(y, z)) + done;
+                    let start = self.dst.start(y, z, usize::MAX);
+                    let at = start.wrapping_add(done);
                     let (to, room, _) = self.dst.at(at).ok_or(Fault)?;
                     let step = room.min(width - done);
                     self.store(to, step);
@@ -349,7 +470,6 @@ impl Filling {
             dst,
             src,
             shape: self.shape,
-            poisonous: false,
         }
         .run(Thread::Worker)
     }

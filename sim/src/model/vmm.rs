@@ -340,6 +340,29 @@ impl Space {
         }
         Ok(maps)
     }
+
+    /// Everything that is mapped without a hole around an address, in order.
+    pub(crate) fn mapped_around(&self, address: usize) -> Vec<Map> {
+        let at = |address: usize| match self.find(address) {
+            Found::Virtual(Hit { map, .. }) => map,
+            _ => None,
+        };
+        let Some(here) = at(address) else {
+            return Vec::new();
+        };
+        let mut maps = std::collections::VecDeque::new();
+        let (mut first, mut end) = (here.base, here.base + here.size);
+        maps.push_back(here);
+        while let Some(before) = first.checked_sub(1).and_then(at) {
+            first = before.base;
+            maps.push_front(before);
+        }
+        while let Some(next) = at(end) {
+            end = next.base + next.size;
+            maps.push_back(next);
+        }
+        maps.into()
+    }
 }
 
 /// The starts of the mappings that cover a range without a hole.

@@ -254,7 +254,7 @@ impl Action {
             Self::Peer(copy) => copy.bytes == 0,
             Self::Symbol(copy) => copy.bytes == 0,
             Self::Batch(batch) => batch.entries.is_empty(),
-            Self::Fill(fill) => fill.row_bytes() == 0 || fill.height == 0,
+            Self::Fill(fill) => fill.width == 0 || fill.height == 0,
             Self::Register(_) | Self::Unregister { .. } | Self::Export(_) => false,
         }
     }

@@ -52,6 +52,8 @@ pub struct Operand {
     pub role: Role,
     /// The first byte.
     pub address: u64,
+    /// The address that CUDA looks up: a structure's own, before its offsets lead to the first byte.
+    pub base: u64,
     /// How its bytes lie.
     pub shape: Shape,
     /// What CUDA demands of it.
@@ -76,6 +78,7 @@ const fn operand(role: Role, address: u64, shape: Shape, demand: Demand) -> Oper
     Operand {
         role,
         address,
+        base: address,
         shape,
         demand,
     }
@@ -183,9 +186,18 @@ fn place(role: Role, place: &Place, copy: &Volume, by_kind: Demand) -> Option<Op
         Side::Device => Demand::Cuda,
         Side::Host | Side::Unified | Side::Invalid(_) => Demand::Any,
     };
-    let pitch = if pitch == 0 { copy.width } else { pitch };
-    let rows = if rows == 0 { copy.height } else { rows };
-    let slice_pitch = pitch.saturating_mul(rows);
+    // Measured: what is not said is as much as the copy reaches.
+    let pitch = if pitch == 0 {
+        x.wrapping_add(copy.width)
+    } else {
+        pitch
+    };
+    let rows = if rows == 0 {
+        y.saturating_add(copy.height)
+    } else {
+        rows
+    };
+    let slice_pitch = pitch.wrapping_mul(rows);
     let skipped = z
         .wrapping_mul(slice_pitch)
         .wrapping_add(y.wrapping_mul(pitch))
@@ -202,5 +214,8 @@ fn place(role: Role, place: &Place, copy: &Volume, by_kind: Demand) -> Option<Op
         slices: copy.depth,
         slice_pitch,
     };
-    Some(operand(role, start, shape, demand))
+    Some(Operand {
+        base: address,
+        ..operand(role, start, shape, demand)
+    })
 }

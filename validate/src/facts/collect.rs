@@ -141,6 +141,13 @@ impl Sources<'_> {
             };
         }
         self.shared(&mut facts, environment);
+        if operand.base != operand.address {
+            let base = Operand {
+                address: operand.base,
+                ..operand
+            };
+            facts.looked_up = Some(Box::new(self.operand(base, environment, depth)));
+        }
         if depth == Depth::Full {
             self.surroundings(&mut facts);
         }

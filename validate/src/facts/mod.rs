@@ -38,6 +38,8 @@ pub struct OperandFacts {
     /// What the device that does the work - the named one for a peer copy, else the current one -
     /// may do with memory of a pool or of a mapping, where it is not the owner's device.
     pub access: Access,
+    /// The same of the address that CUDA looks up, where that is not the first byte's.
+    pub looked_up: Option<Box<Self>>,
 }
 
 impl OperandFacts {
@@ -52,7 +54,14 @@ impl OperandFacts {
             peek: None,
             pointee: None,
             access: Access::Unknown,
+            looked_up: None,
         }
+    }
+
+    /// What CUDA finds where it looks: these facts, or those of a structure's own address.
+    #[must_use]
+    pub fn found(&self) -> &Self {
+        self.looked_up.as_deref().unwrap_or(self)
     }
 
     /// The owner of the first byte: the one that CUDA looks up.
@@ -114,7 +123,8 @@ pub struct Facts {
 impl Facts {
     /// Whether the parts of every operand come in order of address, as everything expects.
     fn is_in_order(&self) -> bool {
-        let sorted = |facts: &OperandFacts| facts.segments.is_sorted_by_key(|one| one.part.start);
+        let in_order = |facts: &OperandFacts| facts.segments.is_sorted_by_key(|one| one.part.start);
+        let sorted = |facts: &OperandFacts| in_order(facts) && in_order(facts.found());
         self.operands.iter().all(sorted) && self.entries.iter().all(|(_, part)| part.is_in_order())
     }
 
@@ -127,6 +137,9 @@ impl Facts {
         let mut facts = self.clone();
         for operand in &mut facts.operands {
             operand.segments.sort_by_key(|one| one.part.start);
+            if let Some(found) = &mut operand.looked_up {
+                found.segments.sort_by_key(|one| one.part.start);
+            }
         }
         for (_, part) in &mut facts.entries {
             *part = part.in_order().into_owned();

@@ -17,8 +17,8 @@ enum Opinion {
     Fine,
     /// The call is refused.
     Refused,
-    /// Offset and extent wrap around and end inside of the allocation again.
-    Wraps,
+    /// It passes the check, and something of it lies elsewhere.
+    Astray,
     /// It is touched from the host without a check.
     Touched,
     /// A fact is missing.
@@ -26,17 +26,13 @@ enum Opinion {
 }
 
 pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
-    let mut opinions = facts
-        .operands
-        .iter()
-        .map(|operand| (operand, opinion(call, operand, &facts.environment)));
     let mut touched: SmallVec<[&OperandFacts; 2]> = SmallVec::new();
-    let (mut wraps, mut missing, mut refused) = (0, None, false);
-    for (operand, opinion) in opinions.by_ref() {
-        match opinion {
+    let (mut astray, mut missing, mut refused) = (false, None, false);
+    for operand in &facts.operands {
+        match opinion(call, operand, &facts.environment) {
             Opinion::Fine => {}
             Opinion::Refused => refused = true,
-            Opinion::Wraps => wraps += 1,
+            Opinion::Astray => astray = true,
             Opinion::Touched => touched.push(operand),
             Opinion::Missing(fact) => missing = Some(fact),
         }
@@ -47,49 +43,30 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if let Some(fact) = missing {
         return Prediction::CannotTell(fact);
     }
-    if wraps == 0 {
-        return host(call, facts, &touched);
+    if astray {
+        return super::astray::predict(call, facts, &touched);
     }
-    // The copy runs through the whole address space. Where the host does it, it dies on the way;
-    // where the device does, the context. Measured: the host does it as soon as one side is host
-    // memory, page-locked or not, and never does a fill.
-    let fill = matches!(call.action, Action::Fill(_));
-    let by_host = !touched.is_empty() || facts.operands.iter().any(host_reaches);
-    match host(call, facts, &touched) {
-        Prediction::Success if by_host && !fill => Prediction::Crash,
-        Prediction::Success => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
-        fault => fault,
-    }
-}
-
-fn host_reaches(facts: &OperandFacts) -> bool {
-    matches!(
-        facts.class(),
-        Class::Pinned | Class::Registered | Class::Managed
-    )
+    host(call, facts, &touched)
 }
 
 fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
     let role = facts.operand.role;
-    match facts.class() {
+    let found = facts.found();
+    match found.class() {
         Class::Null => Opinion::Refused,
         Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
-            match permitted(facts.access, role) {
+            match permitted(found.access, role) {
                 Opinion::Fine => Opinion::Missing(Missing::Range(role)),
                 other => other,
             }
         }
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
-        class if class.is_cuda() => match access(call, facts, environment) {
-            // Measured: a fill of registered memory whose end wraps around is accepted at any offset.
-            Opinion::Fine if class == Class::Registered && fill_wraps(call, facts) => {
-                Opinion::Wraps
-            }
-            Opinion::Fine => in_owner(facts),
+        class if class.is_cuda() => match access(call, found, environment) {
+            Opinion::Fine => in_owner(call, facts),
             other => other,
         },
-        Class::Freed if pending(facts.head()) => Opinion::Missing(Missing::Owner(role)),
+        Class::Freed if pending(found.head()) => Opinion::Missing(Missing::Owner(role)),
         class => match facts.operand.demand {
             Demand::Any => Opinion::Touched,
             Demand::Cuda if environment.pageable_access != Some(true) => Opinion::Refused,
@@ -97,11 +74,6 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
             Demand::Cuda => Opinion::Missing(Missing::Measurement),
         },
     }
-}
-
-fn fill_wraps(call: &Call, facts: &OperandFacts) -> bool {
-    let extent = facts.operand.shape.wrapping_extent();
-    matches!(call.action, Action::Fill(_)) && facts.operand.address.checked_add(extent).is_none()
 }
 
 /// Whether an operand lies on a device that is known not to be the current one.
@@ -162,35 +134,45 @@ fn pending(owner: Option<&Owner>) -> bool {
         .is_some_and(|end| end.pending)
 }
 
-/// The byte-exact check against the object that holds the first byte.
-fn in_owner(facts: &OperandFacts) -> Opinion {
-    let Some(range) = facts.usable() else {
-        return Opinion::Missing(Missing::Range(facts.operand.role));
+/// The byte-exact check against the object that CUDA finds where it looks.
+fn in_owner(call: &Call, facts: &OperandFacts) -> Opinion {
+    let (found, operand) = (facts.found(), &facts.operand);
+    let Some(range) = found.usable() else {
+        return Opinion::Missing(Missing::Range(operand.role));
     };
-    if !range.contains(facts.operand.address) {
-        return Opinion::Missing(Missing::Range(facts.operand.role));
+    if !range.contains(operand.base) {
+        return Opinion::Missing(Missing::Range(operand.role));
     }
-    let offset = facts.operand.address - range.start;
-    let shape = &facts.operand.shape;
-    let extent = shape.wrapping_extent();
-    // Measured: virtual memory is walked from mapping to mapping as long as the end is not reached, and
-    // an end that wrapped around is reached at once.
-    if facts.class() == Class::Virtual && facts.operand.address.checked_add(extent).is_none() {
-        return Opinion::Wraps;
-    }
-    // Rows that lie elsewhere than their sum says: before the first one, and out of the allocation.
-    let back = shape
-        .pitch
-        .wrapping_neg()
-        .saturating_mul(shape.rows.saturating_sub(1));
-    let astray = shape.extent().is_none() && extent != shape.width && back > offset;
-    let wrapped = offset.wrapping_add(extent);
-    match offset.checked_add(extent) {
-        Some(end) if end <= range.bytes() && astray => Opinion::Wraps,
-        Some(end) if end <= range.bytes() => Opinion::Fine,
-        Some(_) => Opinion::Refused,
+    let offset = operand.base - range.start;
+    let extent = operand.shape.wrapping_extent();
+    let passes = if is_mapped(facts) {
+        // Measured: mapped memory is walked from mapping to mapping, from the structure's own address and
+        // as if it had no offsets, until the end is reached; an end that wrapped around is reached at once.
+        operand.base.checked_add(extent).is_none() || ends_inside(offset, extent, range.bytes())
+    } else if matches!(call.action, Action::Fill(_)) {
+        // Measured: a fill whose end wraps around passes wherever it begins.
+        operand.address.checked_add(extent).is_none() || ends_inside(offset, extent, range.bytes())
+    } else {
+        let start = offset.wrapping_add(operand.address.wrapping_sub(operand.base));
+        let wrapped = start.wrapping_add(extent);
         // Measured: an end at the very start of the allocation is refused.
-        None if wrapped > 0 && wrapped <= range.bytes() => Opinion::Wraps,
-        None => Opinion::Refused,
+        ends_inside(start, extent, range.bytes())
+            || start.checked_add(extent).is_none() && wrapped > 0 && wrapped <= range.bytes()
+    };
+    if !passes {
+        Opinion::Refused
+    } else if super::astray::strays(facts) {
+        Opinion::Astray
+    } else {
+        Opinion::Fine
     }
+}
+
+fn ends_inside(start: u64, extent: u64, bytes: u64) -> bool {
+    start.checked_add(extent).is_some_and(|end| end <= bytes)
+}
+
+/// Whether a side is memory that is mapped handle by handle: virtual memory, and that of pools.
+pub(super) fn is_mapped(facts: &OperandFacts) -> bool {
+    matches!(facts.found().class(), Class::Virtual | Class::Pool)
 }

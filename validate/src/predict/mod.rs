@@ -3,6 +3,7 @@
 //! Nothing here reads memory or calls anything. The rules explain; this module predicts; tests
 //! hold the two against each other and against what a real GPU answered.
 
+mod astray;
 mod memory;
 mod other;
 mod plane;
@@ -163,22 +164,18 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
-    let volume = matches!(call.action, Action::Copy3D(_)) && !call.function.contains("Array");
-    if call.api == Api::Runtime && volume {
-        let unclear = plane::unclear_sides(call).or_else(|| kind(call));
-        if unclear.is_some() {
-            return unclear;
-        }
+    if let Action::Copy3D(copy) = &call.action
+        && call.api == Api::Runtime
+        && !call.function.contains("Array")
+    {
+        return plane::runtime_volume(call, copy, facts);
     }
     // Of pitches only what the runtime itself refuses is refused this early.
     let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| Prediction::Status(code));
     if narrow == Some(Prediction::Status(codes::INVALID_PITCH)) {
         return narrow;
     }
-    let host = plane::array_source_called_host(call);
-    kind(call)
-        .or_else(|| other::ordinals(call, facts))
-        .or(host.then_some(Prediction::Status(codes::INVALID_VALUE)))
+    kind(call).or_else(|| other::ordinals(call, facts))
 }
 
 /// What stops a call because of a capture.
@@ -213,11 +210,14 @@ fn arguments(call: &Call, facts: &Facts) -> Stopped {
     if let Some((_, _, code)) = plane::too_narrow(call, facts) {
         return Some(Prediction::Status(code));
     }
+    // Measured: a fill that is recorded is not looked at, not even for null.
+    let recorded =
+        matches!(call.action, Action::Fill(_)) && facts.environment.capture == Capture::ThisStream;
     let null = facts
         .operands
         .iter()
-        .any(|operand| operand.operand.address == 0);
-    if null {
+        .any(|operand| operand.operand.base == 0);
+    if null && !recorded {
         return Some(Prediction::Status(codes::INVALID_VALUE));
     }
     plane::arrays(call, facts).or_else(|| other::arguments(call))

@@ -94,15 +94,22 @@ pub(super) fn batch(call: &Call, batch: &Batch, facts: &Facts) -> Prediction {
 }
 
 const READ_ONLY: u32 = 8;
+/// From here on registration is not supported; somewhere below it is refused.
+const UNADDRESSABLE: u64 = 1 << 63;
 
 pub(super) fn register(register: &Register, facts: &Facts) -> Prediction {
     let refused = Prediction::Status(codes::INVALID_VALUE);
     if register.address == 0 || register.bytes == 0 {
         return refused;
     }
-    // Measured: an address that no process can have.
-    if register.address >= 1 << 47 {
-        return Prediction::Status(codes::NOT_SUPPORTED);
+    // Measured: a last byte behind the end of all addresses, and one where no process can have any.
+    match register.address.checked_add(register.bytes - 1) {
+        None => return refused,
+        Some(last) if last >= UNADDRESSABLE => {
+            return Prediction::Status(codes::NOT_SUPPORTED);
+        }
+        Some(last) if last > 1 << 48 => return Prediction::CannotTell(Missing::Measurement),
+        Some(_) => {}
     }
     let Some(operand) = facts.operand(Role::Subject) else {
         return Prediction::CannotTell(Missing::Owner(Role::Subject));

@@ -1,7 +1,8 @@
 //! Copies of rows: pitches and arrays.
 
+use super::memory::is_mapped;
 use super::{Missing, Prediction, Stopped, codes};
-use crate::call::{Action, Place, Side, Volume};
+use crate::call::{Action, Kind, Place, Side, Volume};
 use crate::facts::{ArrayFacts, Class, Facts};
 use crate::{Api, Call, OperandFacts, Role};
 
@@ -55,20 +56,19 @@ pub(crate) fn too_narrow(call: &Call, facts: &Facts) -> Option<(Role, Narrow, u3
         }
         Action::Copy3D(copy) => {
             let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
+            if runtime {
+                let mut strict = sides.into_iter().rev();
+                let narrow = |(role, place)| Some((role, runtime_narrow(place, copy, facts)?));
+                if let Some((role, what)) = strict.find_map(narrow) {
+                    return Some((role, what, code(true)));
+                }
+            }
             let narrow = |(role, place)| {
                 let lenient = facts.operand(role).is_some_and(is_mapped);
-                Some((role, narrow_place(place, copy, runtime, lenient)?))
+                Some((role, driver_narrow(place, copy, lenient)?))
             };
             let (role, what) = sides.into_iter().find_map(narrow)?;
-            // A part of a row that begins at an offset is left to the driver, and so are a single
-            // row and a single slice.
-            let strict = match what {
-                Narrow::Row { width, .. } => {
-                    width == copy.width && (copy.height > 1 || copy.depth > 1)
-                }
-                Narrow::Slice { height, .. } => height == copy.height && copy.depth > 1,
-            };
-            Some((role, what, code(strict)))
+            Some((role, what, code(false)))
         }
         Action::Fill(fill) if fill.height > 1 && fill.pitch < fill.row_bytes() => {
             let row = Narrow::Row {
@@ -81,14 +81,35 @@ pub(crate) fn too_narrow(call: &Call, facts: &Facts) -> Option<(Role, Narrow, u3
     }
 }
 
-/// Whether a side is memory that is mapped handle by handle: virtual memory, and that of pools.
-///
-/// Measured: on such a side neither offsets nor the memory type are held against the structure.
-fn is_mapped(facts: &OperandFacts) -> bool {
-    matches!(facts.class(), Class::Virtual | Class::Pool)
+/// What the runtime itself refuses: rows or slices that are longer than the side says, where there is
+/// more than one. With an array on the other side it compares elements with bytes.
+fn runtime_narrow(place: &Place, copy: &Volume, facts: &Facts) -> Option<Narrow> {
+    let Place::Memory { pitch, rows, .. } = *place else {
+        return None;
+    };
+    let elements = copy.width / element(facts);
+    let width = if copy.is_plane { copy.width } else { elements };
+    if width > pitch && (copy.height > 1 || copy.depth > 1) {
+        Some(Narrow::Row { width, pitch })
+    } else if !copy.is_plane && copy.height > rows && copy.depth > 1 {
+        let height = copy.height;
+        Some(Narrow::Slice { height, rows })
+    } else {
+        None
+    }
 }
 
-fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> Option<Narrow> {
+/// Bytes of an element of the call's arrays; 1 without any.
+fn element(facts: &Facts) -> u64 {
+    let arrays = facts.arrays.iter().flatten();
+    arrays.map(|array| array.element).next().unwrap_or(1).max(1)
+}
+
+/// What the driver refuses: a part of a row that leaves its pitch, rows that leave their slice. A pitch
+/// and a number of rows of 0 say nothing.
+///
+/// Measured: on a side that is mapped handle by handle offsets are not held against the structure.
+fn driver_narrow(place: &Place, copy: &Volume, lenient: bool) -> Option<Narrow> {
     let Place::Memory {
         pitch, rows, x, y, ..
     } = *place
@@ -98,30 +119,37 @@ fn narrow_place(place: &Place, copy: &Volume, runtime: bool, lenient: bool) -> O
     let (x, y) = if lenient { (0, 0) } else { (x, y) };
     let width = x.saturating_add(copy.width);
     let height = y.saturating_add(copy.height);
-    let volume = copy.depth > 1 || !copy.is_plane;
-    // The driver takes a pitch of 0 for the width; the runtime does for one row.
-    let unset = pitch == 0 && (!runtime || copy.height == 1 && copy.depth == 1);
-    if !unset && width > pitch {
+    let endless = x.checked_add(copy.width).is_none();
+    if width > pitch && pitch != 0 || endless {
         Some(Narrow::Row { width, pitch })
-    } else if volume && height > rows && (rows != 0 || runtime) {
+    } else if height > rows && rows != 0 && (copy.depth > 1 || !copy.is_plane) {
         Some(Narrow::Slice { height, rows })
     } else {
         None
     }
 }
 
-/// A side of `cudaMemcpy3D` that is both an array and a pointer, or neither: a null pointer.
-pub(super) fn unclear_sides(call: &Call) -> Stopped {
-    let Action::Copy3D(copy) = &call.action else {
-        return None;
-    };
+/// What `cudaMemcpy3D` refuses by itself: a kind that is none; then, the source first, a side that is both
+/// an array and a pointer or neither, an array that the kind calls the host, and rows that do not fit.
+pub(super) fn runtime_volume(call: &Call, copy: &Volume, facts: &Facts) -> Stopped {
+    if matches!(copy.kind, Kind::Invalid(_)) {
+        return Some(Prediction::Status(codes::INVALID_DIRECTION));
+    }
     let unclear = |place: &Place| match place {
         Place::Both { .. } | Place::Neither => true,
         Place::Memory { address, .. } => *address == 0,
         Place::Array { .. } => false,
     };
-    let any = unclear(&copy.dst) || unclear(&copy.src);
-    any.then_some(Prediction::Status(codes::INVALID_VALUE))
+    let source = array_source_called_host(call);
+    for (place, called_host) in [(&copy.src, source), (&copy.dst, false)] {
+        if unclear(place) || called_host {
+            return Some(Prediction::Status(codes::INVALID_VALUE));
+        }
+        if runtime_narrow(place, copy, facts).is_some() {
+            return Some(Prediction::Status(codes::INVALID_PITCH));
+        }
+    }
+    None
 }
 
 /// The side that is an array and that the kind calls the host, where the function minds.
@@ -172,6 +200,11 @@ pub(crate) fn outside(place: &Place, copy: &Volume, array: &ArrayFacts) -> Optio
     (beyond != [0; 3]).then_some(beyond)
 }
 
+/// Measured: nobody looks at the memory type of a side in virtual memory.
+fn is_virtual(facts: &OperandFacts) -> bool {
+    facts.found().class() == Class::Virtual
+}
+
 pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
     let Action::Copy3D(copy) = &call.action else {
         return None;
@@ -191,7 +224,7 @@ pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
                     ..
                 },
                 _,
-            ) if !facts.operand(role).is_some_and(is_mapped) => return refused,
+            ) if !facts.operand(role).is_some_and(is_virtual) => return refused,
             (Place::Memory { .. }, _) => {}
             (Place::Array { handle: 0, .. }, _) => {
                 return Some(Prediction::Status(match call.api {

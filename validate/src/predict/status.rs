@@ -22,6 +22,8 @@ pub mod codes {
     pub const INVALID_HANDLE: u32 = 400;
     /// A kernel or a copy engine touched an address that it must not.
     pub const ILLEGAL_ADDRESS: u32 = 700;
+    /// A copy engine touched an address that it must not.
+    pub const LAUNCH_FAILED: u32 = 719;
     /// The range is registered already.
     pub const ALREADY_REGISTERED: u32 = 712;
     /// The range is not registered.

@@ -77,6 +77,14 @@ pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<u64>, Mis
     }
 }
 
+/// Bytes up to the first that the host cannot touch.
+pub(super) fn distance(facts: &OperandFacts) -> Option<u64> {
+    match reach(facts) {
+        Reach::Until(offset) => Some(offset),
+        Reach::Whole | Reach::Unknown(..) => None,
+    }
+}
+
 fn reach(facts: &OperandFacts) -> Reach {
     let role = facts.operand.role;
     if facts.head().is_some_and(Owner::is_nowhere) {

@@ -1,13 +1,12 @@
-//! Contexts: where everything else lives, and which one the thread works in.
-
 use core::fmt;
-use core::marker::PhantomData;
 use core::ptr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cuda_sys::driver::{CUcontext, CUlimit};
 
-use crate::api::{Api, SUCCESS, api};
+use super::entered::{Entered, current, enter};
+use super::{ContextFlags, MemoryInfo, StreamPriorities};
+use crate::api::{Api, api};
 use crate::device::Device;
 use crate::error::{Misuse, Result, check, misuse, report_drop};
 use crate::memory::Bytes;
@@ -121,6 +120,7 @@ impl Context {
     /// 3 where CUDA was never initialised, and [`Misuse::Foreign`] for a context that is neither: nothing
     /// says how long it lives.
     #[doc(alias = "cuCtxGetCurrent")]
+    #[doc(alias = "cuCtxGetDevice")]
     pub fn current() -> Result<Option<Self>> {
         let api = api()?;
         let raw = current(api)?;
@@ -146,6 +146,8 @@ impl Context {
 
     /// Borrows a context that somebody else made.
     ///
+    /// Driver API: `cuCtxGetDevice`.
+    ///
     /// # Errors
     ///
     /// What CUDA answers when asked for the context's device.
@@ -153,6 +155,7 @@ impl Context {
     /// # Safety
     ///
     /// `raw` is a live context and outlives the result with everything that is made in it.
+    #[doc(alias = "cuCtxGetDevice")]
     pub unsafe fn from_raw(raw: CUcontext) -> Result<Self> {
         let api = api()?;
         let mut device = 0;
@@ -461,96 +464,5 @@ impl fmt::Debug for Context {
             .field("device", &self.shared.device)
             .field("origin", &self.shared.origin)
             .finish()
-    }
-}
-
-/// How a created context waits and schedules: the `CU_CTX_*` bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ContextFlags(pub u32);
-
-impl ContextFlags {
-    /// The driver chooses how a thread waits.
-    pub const AUTOMATIC: Self = Self(0);
-    /// A thread that waits spins.
-    pub const SPIN: Self = Self(1);
-    /// A thread that waits gives its turn away.
-    pub const YIELD: Self = Self(2);
-    /// A thread that waits sleeps.
-    pub const BLOCKING: Self = Self(4);
-}
-
-/// Free and total memory of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemoryInfo {
-    /// What an allocation could have.
-    pub free: Bytes,
-    /// What the device has.
-    pub total: Bytes,
-}
-
-/// The range of [`Context::stream_priorities`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamPriorities {
-    /// The number of the least urgent.
-    pub least: i32,
-    /// The number of the most urgent, which is the smallest.
-    pub greatest: i32,
-}
-
-/// Restores the thread's previous context when dropped.
-#[derive(Debug)]
-#[must_use = "the context is current only as long as this lives"]
-pub struct Entered<'a> {
-    api: &'static Api,
-    pushed: CUcontext,
-    marker: PhantomData<(&'a Context, *mut ())>,
-}
-
-/// The thread's current context, or null.
-#[inline]
-fn current(api: &'static Api) -> Result<CUcontext> {
-    let mut raw = ptr::null_mut();
-    // SAFETY: `raw` is a live out parameter.
-    let status = unsafe { api.cuCtxGetCurrent(&raw mut raw) };
-    check!(api, cuCtxGetCurrent, status)?;
-    Ok(raw)
-}
-
-#[inline]
-fn enter<'a>(api: &'static Api, raw: CUcontext) -> Result<Entered<'a>> {
-    if current(api)? == raw {
-        return Ok(Entered {
-            api,
-            pushed: ptr::null_mut(),
-            marker: PhantomData,
-        });
-    }
-    // SAFETY: whoever calls this holds the context alive, or promised so.
-    let status = unsafe { api.cuCtxPushCurrent_v2(raw) };
-    check!(api, cuCtxPushCurrent_v2, status, context = raw)?;
-    Ok(Entered {
-        api,
-        pushed: raw,
-        marker: PhantomData,
-    })
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.pushed.is_null() {
-            return;
-        }
-        let mut popped = ptr::null_mut();
-        // SAFETY: `popped` is a live out parameter.
-        let status = unsafe { self.api.cuCtxPopCurrent_v2(&raw mut popped) };
-        if status != SUCCESS {
-            report_drop(check!(
-                self.api,
-                cuCtxPopCurrent_v2,
-                status,
-                pushed = self.pushed
-            ));
-        }
     }
 }

@@ -1,13 +1,9 @@
-//! Stream-ordered memory: pools, and buffers that are allocated and freed in the order of a stream.
-
+use core::ffi::c_int;
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::panic::Location;
 use core::ptr;
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use bytemuck::{AnyBitPattern, NoUninit};
 use cuda_sys::driver::{
     CUmemAccess_flags, CUmemAccessDesc, CUmemAllocationType, CUmemLocation,
     CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUmemPool_attribute, CUmemPoolProps,
@@ -15,13 +11,10 @@ use cuda_sys::driver::{
 };
 
 use crate::context::Context;
-use crate::copy::{self, Fill};
 use crate::error::{Result, check, report_drop};
-use crate::event::{Event, EventOptions};
-use crate::memory::observe::{self, Event as MemoryEvent, Kind};
-use crate::memory::{Bytes, DeviceMemory};
-use crate::pointer::{Access, Address};
-use crate::stream::Stream;
+use crate::memory::Bytes;
+use crate::pointer::Access;
+use crate::virtual_memory::{Export, owned};
 
 /// A pool that stream-ordered memory is taken from, owned or borrowed.
 pub struct Pool {
@@ -41,13 +34,21 @@ unsafe impl Sync for Pool {}
 pub struct PoolOptions {
     /// The most that it may hold; zero for a default of the driver's (12.2 and later).
     pub max_size: Bytes,
+    /// How other processes can have it.
+    pub export: Export,
 }
 
 impl PoolOptions {
     /// The same with a bound.
     #[must_use]
     pub const fn max_size(self, max_size: Bytes) -> Self {
-        Self { max_size }
+        Self { max_size, ..self }
+    }
+
+    /// The same, for other processes too.
+    #[must_use]
+    pub const fn export(self, export: Export) -> Self {
+        Self { export, ..self }
     }
 }
 
@@ -97,6 +98,7 @@ impl Pool {
         let api = context.api();
         let properties = CUmemPoolProps {
             allocType: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
+            handleTypes: options.export.raw(),
             location: location(context),
             maxSize: options.max_size.0,
             ..CUmemPoolProps::default()
@@ -146,7 +148,7 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
+    /// The pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, borrowed from whoever made it current.
     ///
     /// Driver API: `cuDeviceGetMemPool`.
     ///
@@ -211,7 +213,66 @@ impl Pool {
         &self.context
     }
 
-    /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
+    /// A file descriptor by which another process can import the pool, to be given its memory; close it when
+    /// it was sent.
+    ///
+    /// Driver API: `cuMemPoolExportToShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a pool that was not created for [`Export::FileDescriptor`].
+    #[doc(alias = "cuMemPoolExportToShareableHandle")]
+    pub fn export(&self) -> Result<OwnedFd> {
+        let api = self.context.api();
+        let mut descriptor: c_int = -1;
+        let (place, kind) = ((&raw mut descriptor).cast(), Export::FileDescriptor.raw());
+        let entered = self.context.enter()?;
+        // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+        let status = unsafe { api.cuMemPoolExportToShareableHandle(place, self.raw, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemPoolExportToShareableHandle,
+            status,
+            pool = self.raw
+        )?;
+        owned(descriptor, "cuMemPoolExportToShareableHandle")
+    }
+
+    /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
+    /// allocated from it here: [`PooledBuffer::import`](super::PooledBuffer::import) opens what the other process allocated.
+    ///
+    /// Driver API: `cuMemPoolImportFromShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuMemPoolImportFromShareableHandle")]
+    pub fn import(context: &Context, descriptor: BorrowedFd<'_>) -> Result<Self> {
+        let api = context.api();
+        let mut raw = ptr::null_mut();
+        let number = descriptor.as_raw_fd();
+        let handle = ptr::without_provenance_mut(usize::try_from(number).unwrap_or(usize::MAX));
+        let kind = Export::FileDescriptor.raw();
+        let entered = context.enter()?;
+        // SAFETY: a live out parameter and a descriptor that is open for the call.
+        let status =
+            unsafe { api.cuMemPoolImportFromShareableHandle(&raw mut raw, handle, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cuMemPoolImportFromShareableHandle,
+            status,
+            descriptor = number
+        )?;
+        Ok(Self {
+            context: context.clone(),
+            raw,
+            owned: true,
+        })
+    }
+
+    /// Makes this the pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, for the whole process.
     ///
     /// Driver API: `cuDeviceSetMemPool`. Destroying it later makes the default one current again.
     ///
@@ -394,350 +455,5 @@ impl fmt::Debug for Pool {
             .field("raw", &self.raw)
             .field("context", &self.context)
             .finish()
-    }
-}
-
-/// Device memory that is allocated and freed in the order of a stream.
-///
-/// Driver API: `cuMemAllocAsync` or `cuMemAllocFromPoolAsync`, and `cuMemFreeAsync` on drop.
-///
-/// The methods here use the buffer's own stream. Whoever gives it to another stream puts that one in
-/// order first ([`PooledBuffer::lend_to`]), and before the drop puts the buffer's stream behind it
-/// ([`PooledBuffer::await_stream`]); forgetting either gives wrong numbers or a failed context.
-///
-/// # Examples
-///
-/// ```
-/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
-/// use std::sync::Arc;
-///
-/// use cuwhy_driver::pool::PooledBuffer;
-/// use cuwhy_driver::stream::{Stream, StreamOptions};
-///
-/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
-/// let stream = Arc::new(Stream::new(&context, StreamOptions::NON_BLOCKING)?);
-/// let mut buffer = PooledBuffer::<u16>::new(&stream, 100)?;
-/// buffer.fill(3)?;
-/// assert_eq!(buffer.to_vec()?, [3; 100]);
-/// # Ok::<(), cuwhy_driver::error::Error>(())
-/// ```
-#[doc(alias = "cuMemAllocAsync")]
-pub struct PooledBuffer<T> {
-    stream: Arc<Stream>,
-    address: Address,
-    len: usize,
-    location: &'static Location<'static>,
-    marker: PhantomData<T>,
-}
-
-impl<T: Copy> PooledBuffer<T> {
-    /// Allocates from the device's current pool; the contents are whatever was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Capturing`](crate::error::Misuse::Capturing), and what CUDA answers.
-    #[doc(alias = "cuMemAllocAsync")]
-    #[track_caller]
-    pub fn new(stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        Self::allocate(None, stream, len)
-    }
-
-    /// Allocates from this pool.
-    ///
-    /// # Errors
-    ///
-    /// As [`PooledBuffer::new`].
-    #[doc(alias = "cuMemAllocFromPoolAsync")]
-    #[track_caller]
-    pub fn from_pool(pool: &Pool, stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        Self::allocate(Some(pool), stream, len)
-    }
-
-    #[track_caller]
-    fn allocate(pool: Option<&Pool>, stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        let location = Location::caller();
-        let size = Bytes::of::<T>(len)?;
-        let mut address = Address::NULL;
-        if size.0 > 0 {
-            stream.refuse_capture("cuMemAllocAsync")?;
-            let entered = stream.context().enter()?;
-            // SAFETY: allocating needs no promise; what it returns is owned here.
-            address = unsafe { raw::allocate(pool, size, stream) }?;
-            drop(entered);
-        }
-        let buffer = Self {
-            stream: Arc::clone(stream),
-            address,
-            len,
-            location,
-            marker: PhantomData,
-        };
-        if size.0 > 0 {
-            observe::began(|| buffer.event());
-        }
-        Ok(buffer)
-    }
-
-    /// Copies from the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::upload`].
-    pub fn upload(&mut self, elements: &[T]) -> Result<()>
-    where
-        T: NoUninit,
-    {
-        let this = &*self;
-        copy::scope(|scope| scope.upload(&this.stream, this, elements))
-    }
-
-    /// Copies to the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::download`].
-    pub fn download(&self, elements: &mut [T]) -> Result<()>
-    where
-        T: AnyBitPattern,
-    {
-        copy::scope(|scope| scope.download(&self.stream, elements, self))
-    }
-
-    /// Copies everything to the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::download`].
-    pub fn to_vec(&self) -> Result<Vec<T>>
-    where
-        T: AnyBitPattern,
-    {
-        let mut elements = copy::zeroes(self.len)?;
-        self.download(&mut elements)?;
-        Ok(elements)
-    }
-
-    /// Fills it with one value in the order of the stream, and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    pub fn fill(&mut self, value: T) -> Result<()>
-    where
-        T: Fill,
-    {
-        if self.len == 0 {
-            return Ok(());
-        }
-        let entered = self.stream.context().enter()?;
-        // SAFETY: the memory is allocated in the order of this stream, and freed in it.
-        let result =
-            unsafe { copy::raw::fill_async(self.address, value.pattern(), self.len, &self.stream) };
-        drop(entered);
-        result
-    }
-}
-
-impl<T> PooledBuffer<T> {
-    /// Owns stream-ordered memory that something else allocated.
-    ///
-    /// # Safety
-    ///
-    /// `address` was returned by a stream-ordered allocation of at least `len` elements, it may be freed in
-    /// the order of `stream`, and nobody else frees it; or `len` times the size of `T` is zero.
-    #[track_caller]
-    #[must_use]
-    pub unsafe fn from_raw_parts(stream: &Arc<Stream>, address: Address, len: usize) -> Self {
-        let location = Location::caller();
-        Self {
-            stream: Arc::clone(stream),
-            address,
-            len,
-            location,
-            marker: PhantomData,
-        }
-    }
-
-    /// Gives the memory away: the caller frees it.
-    #[must_use = "nobody else frees the memory"]
-    pub fn into_raw(self) -> Address {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped nor used again, so the stream is dropped once.
-        unsafe { ptr::drop_in_place(&raw mut this.stream) };
-        this.address
-    }
-
-    /// The stream in whose order the buffer lives.
-    #[must_use]
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    /// Makes later work of another stream wait until the buffer is there and what its stream did so far is
-    /// done.
-    ///
-    /// Driver API: `cuEventRecord`, `cuStreamWaitEvent`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cuEventRecord")]
-    pub fn lend_to(&self, other: &Stream) -> Result<()> {
-        let event = Event::new(self.stream.context(), EventOptions::WITHOUT_TIMING)?;
-        event.record(&self.stream)?;
-        other.wait(&event)
-    }
-
-    /// Makes later work of the buffer's stream, freeing it included, wait for what another stream did so
-    /// far.
-    ///
-    /// Driver API: `cuEventRecord`, `cuStreamWaitEvent`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cuEventRecord")]
-    pub fn await_stream(&self, other: &Stream) -> Result<()> {
-        let event = Event::new(other.context(), EventOptions::WITHOUT_TIMING)?;
-        event.record(other)?;
-        self.stream.wait(&event)
-    }
-
-    /// Frees now, in the order of the stream, and says what a drop could only report to the hook.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers; the memory is then lost.
-    pub fn free(self) -> Result<()> {
-        let mut this = ManuallyDrop::new(self);
-        let result = this.release();
-        // SAFETY: `this` is never dropped nor used again, so the stream is dropped once.
-        unsafe { ptr::drop_in_place(&raw mut this.stream) };
-        result
-    }
-
-    fn release(&mut self) -> Result<()> {
-        if self.size().0 == 0 {
-            return Ok(());
-        }
-        let entered = self.stream.context().enter()?;
-        let result = observe::end(
-            || self.event(),
-            // SAFETY: allocated once, freed once, in the order of the stream.
-            || unsafe { raw::free(self.address, &self.stream) },
-        );
-        drop(entered);
-        result
-    }
-
-    fn event(&self) -> MemoryEvent {
-        let context = self.stream.context();
-        MemoryEvent {
-            kind: Kind::Pool,
-            address: self.address,
-            size: self.size(),
-            device: Some(context.device().ordinal()),
-            context: Some(context.id_for_observers()),
-            stream: Some(self.stream.id_for_observers()),
-            location: Some(self.location),
-        }
-    }
-}
-
-// SAFETY: the memory is allocated until the buffer is dropped, in the order of its stream, and nothing
-// hands out references to it.
-unsafe impl<T> DeviceMemory for PooledBuffer<T> {
-    type Element = T;
-
-    fn context(&self) -> &Context {
-        self.stream.context()
-    }
-
-    fn address(&self) -> Address {
-        self.address
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-}
-
-impl<T> Drop for PooledBuffer<T> {
-    fn drop(&mut self) {
-        report_drop(self.release());
-    }
-}
-
-impl<T> fmt::Debug for PooledBuffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledBuffer")
-            .field("address", &self.address)
-            .field("len", &self.len)
-            .field("stream", &self.stream)
-            .finish()
-    }
-}
-
-/// The C calls, with errors: no owner, no context switch, no observer.
-pub mod raw {
-    use super::{Address, Bytes, Pool, Result, Stream, check};
-    use crate::api::api;
-
-    /// Allocates in the order of the stream, from this pool or the device's current one.
-    ///
-    /// Driver API: `cuMemAllocAsync`, `cuMemAllocFromPoolAsync`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// In a stream that captures, the memory belongs to the graph.
-    #[doc(alias = "cuMemAllocAsync")]
-    #[doc(alias = "cuMemAllocFromPoolAsync")]
-    pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Result<Address> {
-        let api = api()?;
-        let mut address = 0;
-        let handle = stream.as_raw();
-        if let Some(pool) = pool {
-            // SAFETY: `address` is a live out parameter; pool and stream are alive.
-            let status = unsafe {
-                api.cuMemAllocFromPoolAsync(&raw mut address, size.0, pool.as_raw(), handle)
-            };
-            check!(
-                api,
-                cuMemAllocFromPoolAsync,
-                status,
-                size,
-                pool = pool.as_raw(),
-                stream = handle
-            )?;
-        } else {
-            // SAFETY: `address` is a live out parameter; the stream is alive.
-            let status = unsafe { api.cuMemAllocAsync(&raw mut address, size.0, handle) };
-            check!(api, cuMemAllocAsync, status, size, stream = handle)?;
-        }
-        Ok(Address(address))
-    }
-
-    /// Frees in the order of the stream.
-    ///
-    /// Driver API: `cuMemFreeAsync`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses the memory behind this point of the stream.
-    #[doc(alias = "cuMemFreeAsync")]
-    pub unsafe fn free(address: Address, stream: &Stream) -> Result<()> {
-        let api = api()?;
-        let handle = stream.as_raw();
-        // SAFETY: the caller promises that nobody uses the memory behind this point of the stream.
-        let status = unsafe { api.cuMemFreeAsync(address.0, handle) };
-        check!(api, cuMemFreeAsync, status, address, stream = handle)
     }
 }

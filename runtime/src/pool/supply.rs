@@ -1,26 +1,19 @@
-//! Stream-ordered memory: pools, and buffers that are allocated and freed in the order of a stream.
-
+use core::ffi::c_int;
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::panic::Location;
 use core::ptr;
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use bytemuck::{AnyBitPattern, NoUninit};
 use cuda_sys::runtime::{
-    cudaError, cudaMemAccessFlags, cudaMemAllocationType, cudaMemLocationType, cudaMemPool_t,
-    cudaMemPoolAttr, v11, v12, v13,
+    cudaError, cudaMemAccessFlags, cudaMemAllocationHandleType, cudaMemAllocationType,
+    cudaMemLocationType, cudaMemPool_t, cudaMemPoolAttr, v11, v12, v13,
 };
 
-use crate::copy::{self, Fill};
 use crate::device::Device;
 use crate::error::{Result, check, report_drop};
-use crate::event::{Event, EventOptions};
-use crate::memory::observe::{self, Event as MemoryEvent, Kind};
-use crate::memory::{Bytes, DeviceMemory};
-use crate::pointer::{Access, Address};
-use crate::stream::Stream;
+use crate::memory::Bytes;
+use crate::pointer::Access;
+use crate::virtual_memory::{Export, owned};
 
 /// A pool that stream-ordered memory is taken from, owned or borrowed.
 pub struct Pool {
@@ -40,13 +33,21 @@ unsafe impl Sync for Pool {}
 pub struct PoolOptions {
     /// The most that it may hold; zero for a default of the driver's (12.2 and later).
     pub max_size: Bytes,
+    /// How other processes can have it.
+    pub export: Export,
 }
 
 impl PoolOptions {
     /// The same with a bound.
     #[must_use]
     pub const fn max_size(self, max_size: Bytes) -> Self {
-        Self { max_size }
+        Self { max_size, ..self }
+    }
+
+    /// The same, for other processes too.
+    #[must_use]
+    pub const fn export(self, export: Export) -> Self {
+        Self { export, ..self }
     }
 }
 
@@ -61,6 +62,15 @@ pub struct PoolUsage {
     pub used: Bytes,
     /// The most that ever was.
     pub used_high: Bytes,
+}
+
+/// The kind of handle that is a file descriptor.
+const FILE_DESCRIPTOR: cudaMemAllocationHandleType =
+    cudaMemAllocationHandleType::cudaMemHandleTypePosixFileDescriptor;
+
+/// The runtime's word for a kind of handle; both APIs count alike.
+fn handle_types(export: Export) -> cudaMemAllocationHandleType {
+    cudaMemAllocationHandleType(export.raw().0)
 }
 
 /// What a device may do, as C says it.
@@ -107,6 +117,7 @@ impl Pool {
         let status = if let Some(table) = api.v13() {
             let properties = v13::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v13, device),
                 maxSize: options.max_size.0,
                 ..v13::cudaMemPoolProps::default()
@@ -116,6 +127,7 @@ impl Pool {
         } else if let Some(table) = api.v12() {
             let properties = v12::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v12, device),
                 maxSize: options.max_size.0,
                 ..v12::cudaMemPoolProps::default()
@@ -125,6 +137,7 @@ impl Pool {
         } else if let Some(table) = api.v11() {
             let properties = v11::cudaMemPoolProps {
                 allocType: cudaMemAllocationType::cudaMemAllocationTypePinned,
+                handleTypes: handle_types(options.export),
                 location: location!(v11, device),
                 ..v11::cudaMemPoolProps::default()
             };
@@ -168,7 +181,7 @@ impl Pool {
         })
     }
 
-    /// The pool that [`PooledBuffer::new`] takes memory from, borrowed from whoever made it current.
+    /// The pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, borrowed from whoever made it current.
     ///
     /// Runtime API: `cudaDeviceGetMemPool`.
     ///
@@ -226,7 +239,66 @@ impl Pool {
         &self.device
     }
 
-    /// Makes this the pool that [`PooledBuffer::new`] takes memory from, for the whole process.
+    /// A file descriptor by which another process can import the pool, to be given its memory; close it when
+    /// it was sent.
+    ///
+    /// Runtime API: `cudaMemPoolExportToShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 1 for a pool that was not created for [`Export::FileDescriptor`].
+    #[doc(alias = "cudaMemPoolExportToShareableHandle")]
+    pub fn export(&self) -> Result<OwnedFd> {
+        let api = self.device.api();
+        let mut descriptor: c_int = -1;
+        let (place, kind) = ((&raw mut descriptor).cast(), FILE_DESCRIPTOR);
+        let entered = self.device.enter()?;
+        // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+        let status = unsafe { api.cudaMemPoolExportToShareableHandle(place, self.raw, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cudaMemPoolExportToShareableHandle,
+            status,
+            pool = self.raw
+        )?;
+        owned(descriptor, "cudaMemPoolExportToShareableHandle")
+    }
+
+    /// The pool that a file descriptor from [`Pool::export`] stands for, of another process. Nothing is
+    /// allocated from it here: [`PooledBuffer::import`](super::PooledBuffer::import) opens what the other process allocated.
+    ///
+    /// Runtime API: `cudaMemPoolImportFromShareableHandle`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaMemPoolImportFromShareableHandle")]
+    pub fn import(device: &Device, descriptor: BorrowedFd<'_>) -> Result<Self> {
+        let api = device.api();
+        let mut raw = ptr::null_mut();
+        let number = descriptor.as_raw_fd();
+        let handle = ptr::without_provenance_mut(usize::try_from(number).unwrap_or(usize::MAX));
+        let kind = FILE_DESCRIPTOR;
+        let entered = device.enter()?;
+        // SAFETY: a live out parameter and a descriptor that is open for the call.
+        let status =
+            unsafe { api.cudaMemPoolImportFromShareableHandle(&raw mut raw, handle, kind, 0) };
+        drop(entered);
+        check!(
+            api,
+            cudaMemPoolImportFromShareableHandle,
+            status,
+            descriptor = number
+        )?;
+        Ok(Self {
+            device: *device,
+            raw,
+            owned: true,
+        })
+    }
+
+    /// Makes this the pool that [`PooledBuffer::new`](super::PooledBuffer::new) takes memory from, for the whole process.
     ///
     /// Runtime API: `cudaDeviceSetMemPool`. Destroying it later makes the default one current again.
     ///
@@ -440,351 +512,5 @@ impl fmt::Debug for Pool {
             .field("raw", &self.raw)
             .field("device", &self.device)
             .finish()
-    }
-}
-
-/// Device memory that is allocated and freed in the order of a stream.
-///
-/// Runtime API: `cudaMallocAsync` or `cudaMallocFromPoolAsync`, and `cudaFreeAsync` on drop.
-///
-/// The methods here use the buffer's own stream. Whoever gives it to another stream puts that one in
-/// order first ([`PooledBuffer::lend_to`]), and before the drop puts the buffer's stream behind it
-/// ([`PooledBuffer::await_stream`]); forgetting either gives wrong numbers or a failed device.
-///
-/// # Examples
-///
-/// ```
-/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
-/// use std::sync::Arc;
-///
-/// use cuwhy_runtime::pool::PooledBuffer;
-/// use cuwhy_runtime::stream::{Stream, StreamOptions};
-///
-/// let device = cuwhy_runtime::device::Device::new(0)?;
-/// let stream = Arc::new(Stream::new(&device, StreamOptions::NON_BLOCKING)?);
-/// let mut buffer = PooledBuffer::<u16>::new(&stream, 100)?;
-/// buffer.fill(3)?;
-/// assert_eq!(buffer.to_vec()?, [3; 100]);
-/// # Ok::<(), cuwhy_runtime::error::Error>(())
-/// ```
-#[doc(alias = "cudaMallocAsync")]
-pub struct PooledBuffer<T> {
-    stream: Arc<Stream>,
-    address: Address,
-    len: usize,
-    location: &'static Location<'static>,
-    marker: PhantomData<T>,
-}
-
-impl<T: Copy> PooledBuffer<T> {
-    /// Allocates from the device's current pool; the contents are whatever was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Misuse::Capturing`](crate::error::Misuse::Capturing), and what CUDA answers.
-    #[doc(alias = "cudaMallocAsync")]
-    #[track_caller]
-    pub fn new(stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        Self::allocate(None, stream, len)
-    }
-
-    /// Allocates from this pool.
-    ///
-    /// # Errors
-    ///
-    /// As [`PooledBuffer::new`].
-    #[doc(alias = "cudaMallocFromPoolAsync")]
-    #[track_caller]
-    pub fn from_pool(pool: &Pool, stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        Self::allocate(Some(pool), stream, len)
-    }
-
-    #[track_caller]
-    fn allocate(pool: Option<&Pool>, stream: &Arc<Stream>, len: usize) -> Result<Self> {
-        let location = Location::caller();
-        let size = Bytes::of::<T>(len)?;
-        let mut address = Address::NULL;
-        if size.0 > 0 {
-            stream.refuse_capture("cudaMallocAsync")?;
-            let entered = stream.device().enter()?;
-            // SAFETY: allocating needs no promise; what it returns is owned here.
-            address = unsafe { raw::allocate(pool, size, stream) }?;
-            drop(entered);
-        }
-        let buffer = Self {
-            stream: Arc::clone(stream),
-            address,
-            len,
-            location,
-            marker: PhantomData,
-        };
-        if size.0 > 0 {
-            observe::began(|| buffer.event());
-        }
-        Ok(buffer)
-    }
-
-    /// Copies from the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::upload`].
-    pub fn upload(&mut self, elements: &[T]) -> Result<()>
-    where
-        T: NoUninit,
-    {
-        let this = &*self;
-        copy::scope(|scope| scope.upload(&this.stream, this, elements))
-    }
-
-    /// Copies to the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::download`].
-    pub fn download(&self, elements: &mut [T]) -> Result<()>
-    where
-        T: AnyBitPattern,
-    {
-        copy::scope(|scope| scope.download(&self.stream, elements, self))
-    }
-
-    /// Copies everything to the host in the order of the stream, and waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy::download`].
-    pub fn to_vec(&self) -> Result<Vec<T>>
-    where
-        T: AnyBitPattern,
-    {
-        let mut elements = copy::zeroes(self.len)?;
-        self.download(&mut elements)?;
-        Ok(elements)
-    }
-
-    /// Fills it with one value in the order of the stream, and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    pub fn fill(&mut self, value: T) -> Result<()>
-    where
-        T: Fill,
-    {
-        if self.len == 0 {
-            return Ok(());
-        }
-        let entered = self.stream.device().enter()?;
-        // SAFETY: the memory is allocated in the order of this stream, and freed in it.
-        let result =
-            unsafe { copy::raw::fill_async(self.address, value.pattern(), self.len, &self.stream) };
-        drop(entered);
-        result
-    }
-}
-
-impl<T> PooledBuffer<T> {
-    /// Owns stream-ordered memory that something else allocated.
-    ///
-    /// # Safety
-    ///
-    /// `address` was returned by a stream-ordered allocation of at least `len` elements, it may be freed in
-    /// the order of `stream`, and nobody else frees it; or `len` times the size of `T` is zero.
-    #[track_caller]
-    #[must_use]
-    pub unsafe fn from_raw_parts(stream: &Arc<Stream>, address: Address, len: usize) -> Self {
-        let location = Location::caller();
-        Self {
-            stream: Arc::clone(stream),
-            address,
-            len,
-            location,
-            marker: PhantomData,
-        }
-    }
-
-    /// Gives the memory away: the caller frees it.
-    #[must_use = "nobody else frees the memory"]
-    pub fn into_raw(self) -> Address {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped nor used again, so the stream is dropped once.
-        unsafe { ptr::drop_in_place(&raw mut this.stream) };
-        this.address
-    }
-
-    /// The stream in whose order the buffer lives.
-    #[must_use]
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    /// Makes later work of another stream wait until the buffer is there and what its stream did so far is
-    /// done.
-    ///
-    /// Runtime API: `cudaEventRecord`, `cudaStreamWaitEvent`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cudaEventRecord")]
-    pub fn lend_to(&self, other: &Stream) -> Result<()> {
-        let event = Event::new(self.stream.device(), EventOptions::WITHOUT_TIMING)?;
-        event.record(&self.stream)?;
-        other.wait(&event)
-    }
-
-    /// Makes later work of the buffer's stream, freeing it included, wait for what another stream did so
-    /// far.
-    ///
-    /// Runtime API: `cudaEventRecord`, `cudaStreamWaitEvent`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cudaEventRecord")]
-    pub fn await_stream(&self, other: &Stream) -> Result<()> {
-        let event = Event::new(other.device(), EventOptions::WITHOUT_TIMING)?;
-        event.record(other)?;
-        self.stream.wait(&event)
-    }
-
-    /// Frees now, in the order of the stream, and says what a drop could only report to the hook.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers; the memory is then lost.
-    pub fn free(self) -> Result<()> {
-        let mut this = ManuallyDrop::new(self);
-        let result = this.release();
-        // SAFETY: `this` is never dropped nor used again, so the stream is dropped once.
-        unsafe { ptr::drop_in_place(&raw mut this.stream) };
-        result
-    }
-
-    fn release(&mut self) -> Result<()> {
-        if self.size().0 == 0 {
-            return Ok(());
-        }
-        let entered = self.stream.device().enter()?;
-        let result = observe::end(
-            || self.event(),
-            // SAFETY: allocated once, freed once, in the order of the stream.
-            || unsafe { raw::free(self.address, &self.stream) },
-        );
-        drop(entered);
-        result
-    }
-
-    fn event(&self) -> MemoryEvent {
-        MemoryEvent {
-            kind: Kind::Pool,
-            address: self.address,
-            size: self.size(),
-            device: Some(self.stream.device().ordinal()),
-            context: None,
-            stream: Some(self.stream.id_for_observers()),
-            location: Some(self.location),
-        }
-    }
-}
-
-// SAFETY: the memory is allocated until the buffer is dropped, in the order of its stream, and nothing
-// hands out references to it.
-unsafe impl<T> DeviceMemory for PooledBuffer<T> {
-    type Element = T;
-
-    fn device(&self) -> &Device {
-        self.stream.device()
-    }
-
-    fn address(&self) -> Address {
-        self.address
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-}
-
-impl<T> Drop for PooledBuffer<T> {
-    fn drop(&mut self) {
-        report_drop(self.release());
-    }
-}
-
-impl<T> fmt::Debug for PooledBuffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledBuffer")
-            .field("address", &self.address)
-            .field("len", &self.len)
-            .field("stream", &self.stream)
-            .finish()
-    }
-}
-
-/// The C calls, with errors: no owner, no device switch, no observer.
-pub mod raw {
-    use super::{Address, Bytes, Pool, Result, Stream, check};
-    use core::ptr;
-
-    use crate::api::api;
-
-    /// Allocates in the order of the stream, from this pool or the device's current one.
-    ///
-    /// Runtime API: `cudaMallocAsync`, `cudaMallocFromPoolAsync`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// In a stream that captures, the memory belongs to the graph.
-    #[doc(alias = "cudaMallocAsync")]
-    #[doc(alias = "cudaMallocFromPoolAsync")]
-    pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Result<Address> {
-        let api = api()?;
-        let mut pointer = ptr::null_mut();
-        let handle = stream.as_raw();
-        if let Some(pool) = pool {
-            // SAFETY: `pointer` is a live out parameter; pool and stream are alive.
-            let status = unsafe {
-                api.cudaMallocFromPoolAsync(&raw mut pointer, size.0, pool.as_raw(), handle)
-            };
-            check!(
-                api,
-                cudaMallocFromPoolAsync,
-                status,
-                size,
-                pool = pool.as_raw(),
-                stream = handle
-            )?;
-        } else {
-            // SAFETY: `pointer` is a live out parameter; the stream is alive.
-            let status = unsafe { api.cudaMallocAsync(&raw mut pointer, size.0, handle) };
-            check!(api, cudaMallocAsync, status, size, stream = handle)?;
-        }
-        Ok(Address::from(pointer))
-    }
-
-    /// Frees in the order of the stream.
-    ///
-    /// Runtime API: `cudaFreeAsync`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses the memory behind this point of the stream.
-    #[doc(alias = "cudaFreeAsync")]
-    pub unsafe fn free(address: Address, stream: &Stream) -> Result<()> {
-        let api = api()?;
-        let handle = stream.as_raw();
-        // SAFETY: the caller promises that nobody uses the memory behind this point of the stream.
-        let status = unsafe { api.cudaFreeAsync(address.as_mut_ptr(), handle) };
-        check!(api, cudaFreeAsync, status, address, stream = handle)
     }
 }

@@ -1,0 +1,184 @@
+//! Copies and fills that pass the driver's check although something of them lies elsewhere: an extent that
+//! wraps around 2^64, rows that run backwards, offsets that are not looked at.
+//!
+//! Measured (H100 and H200, driver 580): what becomes of them depends on who does the work. A kernel of the
+//! driver's does fills, copies between places on devices and everything with managed memory, and dies with
+//! 700; a copy engine moves bytes between host and device, and dies with 719; the processor moves what lies
+//! on the host on both sides, and dies by a signal.
+
+use super::touch::{PAGE, distance, host};
+use super::{Prediction, codes};
+use crate::call::Action;
+use crate::facts::{Class, Facts};
+use crate::{Call, OperandFacts, Role, Span};
+use smallvec::SmallVec;
+
+/// A row so long runs through the whole address space.
+const ENDLESS: u64 = 1 << 46;
+/// Rows that are looked at one by one.
+const MOST_ROWS: u64 = 4096;
+/// Device memory is mapped in pieces of this size, and so are small allocations together.
+const DEVICE_BLOCK: u64 = 2 << 20;
+/// The memory of a pool.
+const POOL_CHUNK: u64 = 32 << 20;
+/// Bits of an address that a copy engine looks at.
+const ENGINE_ADDRESS: u64 = (1 << 49) - 1;
+/// A device reads so much at once before the host writes the first byte (between 600 KiB and 2 MiB).
+const CHUNK: u64 = 1 << 20;
+/// So far the host reads ahead of a device that writes (between 1.5 and 2.4 MiB).
+const AHEAD: u64 = 2 << 20;
+
+/// Whose work a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    /// A kernel of the driver's.
+    Kernel,
+    /// A copy engine, between host and device.
+    Link,
+    /// The calling thread.
+    Processor,
+}
+
+/// Whether an operand that passes the check touches anything outside of what is mapped for it.
+pub(super) fn strays(facts: &OperandFacts) -> bool {
+    if facts.operand.shape.width >= ENDLESS {
+        return true;
+    }
+    !rows_inside(facts, u64::MAX)
+}
+
+/// Whether all rows lie in memory that is mapped for the operand, where addresses have these bits.
+fn rows_inside(facts: &OperandFacts, mask: u64) -> bool {
+    let shape = &facts.operand.shape;
+    let inside = |start: u64, bytes: u64| {
+        let start = start & mask;
+        [facts.found(), facts]
+            .into_iter()
+            .filter_map(mapped)
+            .any(|part| {
+                part.contains(start) && start.checked_add(bytes).is_some_and(|end| end <= part.end)
+            })
+    };
+    if let Some(extent) = shape.extent()
+        && inside(facts.operand.address, extent)
+    {
+        return true;
+    }
+    let rows = (0..shape.slices.min(MOST_ROWS))
+        .flat_map(|slice| (0..shape.rows.min(MOST_ROWS)).map(move |row| (slice, row)));
+    rows.take(1 << 16).all(|(slice, row)| {
+        let offset = slice
+            .wrapping_mul(shape.slice_pitch)
+            .wrapping_add(row.wrapping_mul(shape.pitch));
+        inside(facts.operand.address.wrapping_add(offset), shape.width)
+    })
+}
+
+/// The memory around an operand's owner that the hardware can reach.
+fn mapped(facts: &OperandFacts) -> Option<Span> {
+    let range = facts.usable()?;
+    let around = |block: u64| {
+        let end = range.end.checked_next_multiple_of(block)?;
+        Some(Span::new(range.start - range.start % block, end))
+    };
+    match facts.class() {
+        Class::Device | Class::Symbol | Class::Managed => around(DEVICE_BLOCK),
+        Class::Pool => around(POOL_CHUNK),
+        Class::Pinned | Class::Registered => around(PAGE),
+        class if class.is_cuda() => Some(range),
+        _ => None,
+    }
+}
+
+fn is_locked(facts: &OperandFacts) -> bool {
+    matches!(facts.found().class(), Class::Pinned | Class::Registered)
+}
+
+fn engine(call: &Call, facts: &Facts) -> Engine {
+    let managed = |operand: &OperandFacts| operand.found().class() == Class::Managed;
+    if matches!(call.action, Action::Fill(_)) || facts.operands.iter().any(managed) {
+        return Engine::Kernel;
+    }
+    let on_host =
+        |operand: &&OperandFacts| is_locked(operand) || !operand.found().class().is_cuda();
+    match facts.operands.iter().filter(on_host).count() {
+        0 => Engine::Kernel,
+        1 => Engine::Link,
+        _ => Engine::Processor,
+    }
+}
+
+/// What becomes of a call that is accepted; `touched` are its pageable sides.
+pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> Prediction {
+    let runs = facts
+        .operands
+        .iter()
+        .any(|operand| operand.operand.shape.width >= ENDLESS);
+    match engine(call, facts) {
+        Engine::Kernel => {
+            // Measured: rows a power of two apart that add up to 2^64 do no harm, as long as the distance
+            // counts as a positive number.
+            let positive = |operand: &OperandFacts| operand.operand.shape.pitch < 1 << 63;
+            let stays = !runs
+                && !matches!(call.action, Action::Fill(_))
+                && facts.operands.iter().all(|operand| {
+                    !strays(operand) || positive(operand) && rows_inside(operand, ENGINE_ADDRESS)
+                });
+            if stays {
+                return host(call, facts, touched);
+            }
+            first_of(call, facts, touched, codes::ILLEGAL_ADDRESS)
+        }
+        Engine::Link if runs && touched.is_empty() => Prediction::Crash,
+        Engine::Link => {
+            let on_device =
+                |operand: &&OperandFacts| operand.found().class().is_cuda() && !is_locked(operand);
+            let stays = facts
+                .operands
+                .iter()
+                .filter(on_device)
+                .all(|operand| rows_inside(operand, ENGINE_ADDRESS));
+            if stays && !runs {
+                host(call, facts, touched)
+            } else {
+                first_of(call, facts, touched, codes::LAUNCH_FAILED)
+            }
+        }
+        Engine::Processor => {
+            let both: SmallVec<[&OperandFacts; 2]> = facts.operands.iter().collect();
+            match host(call, facts, &both) {
+                fault @ Prediction::Fault { .. } => fault,
+                _ => Prediction::Crash,
+            }
+        }
+    }
+}
+
+/// A pageable side and the device move along together: whoever meets the end of its memory first dies.
+fn first_of(call: &Call, facts: &Facts, touched: &[&OperandFacts], code: u32) -> Prediction {
+    let dies = Prediction::ContextDies(code);
+    let Some(&pageable) = touched.first() else {
+        return dies;
+    };
+    let fault = host(call, facts, touched);
+    let (Prediction::Fault { .. }, Some(until)) = (fault, distance(pageable)) else {
+        return dies;
+    };
+    let other = facts
+        .operands
+        .iter()
+        .find(|operand| operand.operand.role != pageable.operand.role);
+    let left = other.map_or(0, |other| {
+        mapped(other)
+            .filter(|part| part.contains(other.operand.address))
+            .map_or(0, |part| part.end - other.operand.address)
+    });
+    // What goes to the device is read first, and what comes from it is read there first.
+    let runs = pageable.operand.shape.width >= ENDLESS;
+    let host_first = if pageable.operand.role == Role::Source {
+        !runs || until < left.saturating_add(AHEAD)
+    } else {
+        runs && left >= CHUNK && until < left
+    };
+    if host_first { fault } else { dies }
+}
