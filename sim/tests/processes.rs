@@ -324,10 +324,8 @@ fn without_a_file_for_it_memory_is_this_process_alone() {
             rlim_max: 0,
         };
         // SAFETY: the child needs no file any more.
-        assert_eq!(
-            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) },
-            0
-        );
+        let status = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) };
+        assert_eq!(status, 0);
         let (_, _) = support::ready();
         assert_eq!(round_trip(driver), 801);
     });
@@ -341,7 +339,8 @@ fn a_program_may_close_files_that_it_does_not_know() {
         assert_eq!(cu!(driver.cuMemsetD8_v2(early, 1, 64)), 0);
         assert_eq!(round_trip(driver), 0);
         // SAFETY: nothing of this child needs them.
-        assert_eq!(unsafe { libc::close_range(3, u32::MAX, 0) }, 0);
+        let status = unsafe { libc::close_range(3, u32::MAX, 0) };
+        assert_eq!(status, 0);
         assert_eq!(round_trip(driver), 801);
         // Files of the program get the numbers, and must not be taken for ours.
         let files: Vec<_> = (0..300)
