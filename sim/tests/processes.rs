@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use cuda_sys::driver::*;
 use support::{End, cu, device_memory, in_child};
 
@@ -86,6 +88,77 @@ fn a_child_of_a_program_that_uses_cuda_gets_errors() {
         assert_eq!(read(managed), End::Signal(libc::SIGSEGV));
         assert_eq!(read(pinned.cast()), End::Exit(0));
         assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
+        0
+    });
+    assert_eq!(end, End::Exit(0));
+}
+
+/// Takes every lock there is, again and again.
+fn keep_busy(driver: &Driver, context: usize, until: Instant) {
+    let context = core::ptr::with_exposed_provenance_mut(context);
+    assert_eq!(cu!(driver.cuCtxSetCurrent(context)), 0);
+    while Instant::now() < until {
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        let mut ordered = 0;
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 0)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        let memory = device_memory(driver, 100);
+        assert_eq!(cu!(driver.cuMemAllocAsync(&raw mut ordered, 64, stream)), 0);
+        assert_eq!(cu!(driver.cuMemsetD8Async(memory, 1, 100, stream)), 0);
+        assert_eq!(cu!(driver.cuMemFreeAsync(ordered, stream)), 0);
+        assert_eq!(cu!(driver.cuEventRecord(event, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
+        assert_eq!(cu!(driver.cuEventDestroy_v2(event)), 0);
+        assert_eq!(cu!(driver.cuStreamDestroy_v2(stream)), 0);
+    }
+}
+
+/// What a child can be answered that was forked at any moment: every way through the simulator that a child has.
+fn ask_in_a_child(driver: &Driver, stream: CUstream, event: CUevent) -> i32 {
+    // SAFETY: a call that waits for a thread that does not exist here ends the child by a signal.
+    unsafe { libc::alarm(10) };
+    let (mut address, mut graph, mut id, mut version) = (0, core::ptr::null_mut(), 0, 0);
+    let mut status = CUstreamCaptureStatus_enum::CU_STREAM_CAPTURE_STATUS_NONE;
+    let (mut milliseconds, mut device) = (0.0, 0);
+    let answers = [
+        cu!(driver.cuInit(0)),
+        cu!(driver.cuMemAlloc_v2(&raw mut address, 64)),
+        cu!(driver.cuStreamSynchronize(core::ptr::null_mut())),
+        cu!(driver.cuDriverGetVersion(&raw mut version)),
+        cu!(driver.cuStreamSynchronize(stream)),
+        cu!(driver.cuStreamGetId(stream, &raw mut id)),
+        cu!(driver.cuStreamGetDevice(stream, &raw mut device)),
+        cu!(driver.cuStreamIsCapturing(stream, &raw mut status)),
+        cu!(driver.cuStreamEndCapture(stream, &raw mut graph)),
+        cu!(driver.cuEventRecord(event, stream)),
+        cu!(driver.cuEventSynchronize(event)),
+        cu!(driver.cuEventElapsedTime(&raw mut milliseconds, event, event)),
+        cu!(driver.cuMemAllocAsync(&raw mut address, 64, stream)),
+    ];
+    i32::from(answers != [3, 3, 3, 0, 0, 0, 0, 0, 401, 0, 0, 0, 0])
+}
+
+#[test]
+fn children_of_a_busy_program_wait_for_nobody() {
+    let end = in_child(|| {
+        let (driver, context) = support::ready();
+        let context = context.expose_provenance();
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 0)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        assert_eq!(cu!(driver.cuEventRecord(event, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        let until = Instant::now() + Duration::from_secs(2);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(move || keep_busy(driver, context, until));
+            }
+            while Instant::now() < until {
+                let end = in_child(|| ask_in_a_child(driver, stream, event));
+                assert_eq!(end, End::Exit(0));
+            }
+        });
         0
     });
     assert_eq!(end, End::Exit(0));
@@ -298,7 +371,10 @@ fn a_registration_that_was_unmapped_is_found_by_the_stream() {
             cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
             0
         );
-        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 700);
+        // The code of a copy engine that failed. Hardware has the page pinned and would not notice.
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 719);
+        let mut more = 0;
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut more, 64)), 719);
     });
 }
 
