@@ -193,3 +193,18 @@ fn an_answer_that_was_not_predicted_sets_the_exit_code() {
         ))
         .stderr(contains("please report it"));
 }
+
+#[test]
+fn findings_are_coloured_where_that_is_wanted() {
+    let shown = |how: &[&str]| {
+        let output = demo()
+            .args(["--sim", "range.past-end"])
+            .args(how)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!shown(&[]).contains('\u{1b}'), "a pipe");
+    assert!(!shown(&["--color", "never"]).contains('\u{1b}'));
+    assert!(shown(&["--color", "always"]).contains("\u{1b}[1m\u{1b}[31merror[range.past-end]"));
+}

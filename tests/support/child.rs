@@ -89,7 +89,8 @@ impl Child {
     }
 
     /// The part of `test` that this process was started for, when it is such a child.
-    pub(crate) fn part_of(test: &str) -> Option<String> {
+    #[must_use]
+    pub fn part_of(test: &str) -> Option<String> {
         let own = env::var(PART).ok()?;
         let (of, part) = own.split_once('#')?;
         (of == test).then(|| part.to_owned())

@@ -2,7 +2,7 @@
 //! explained, what is deadly is not made. On the simulator with the runtime of each major, and with
 //! `CUWHY_TEST_GPU=require` on the machine's device with the runtime that `CUWHY_LIBCUDART` names.
 
-use cuwhy_tests::{Child, Wanted, here, shared_library, wanted};
+use cuwhy_tests::{Child, Wanted, here, simulated, wanted};
 
 /// The layer of a test, and the runtime library under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,30 +19,21 @@ const HOUSES: [House; 4] = [
 ];
 
 /// A child that finds the simulator with these options, or the machine's CUDA where a device is
-/// required; there one runtime is enough, and the options say what cannot be had.
+/// required; there one runtime is enough, and no call can be told to fail.
 fn child(test: &str, house: House, options: &str) -> Option<Child> {
     let child = Child::new(test, &format!("{house:?}"));
     if wanted() == Wanted::Require {
-        let there = options.is_empty() && !matches!(house, House::Runtime(11 | 12));
+        let there = !options.contains("fail") && !matches!(house, House::Runtime(11 | 12));
         if !there {
             cuwhy_tests::skip("it needs the simulator, and the machine's device is required");
         }
         return there.then_some(child);
     }
-    let child = child
-        .env("CUWHY_SIM", format!("quiet=on,{options}"))
-        .env(
-            "CUWHY_LIBCUDA",
-            shared_library("cuwhy-sim", "libcuwhy_sim.so"),
-        )
-        .without("CUDA_VISIBLE_DEVICES");
     let major = match house {
         House::Driver => 13,
         House::Runtime(major) => major,
     };
-    let package = format!("cuwhy-sim-cudart{major}");
-    let file = format!("libcuwhy_sim_cudart{major}.so");
-    Some(child.env("CUWHY_LIBCUDART", shared_library(&package, &file)))
+    Some(simulated(child, Some(major)).env("CUWHY_SIM", format!("quiet=on,{options}")))
 }
 
 /// The bodies, for one layer: its crate, and how a place to work in is had there.
@@ -447,6 +438,45 @@ macro_rules! bodies {
                 zero(&checker, &mut two).expect("it is right");
             }
 
+            pub(super) fn two_devices_are_checked() {
+                if Device::count().expect("it can be asked") < 2 {
+                    cuwhy_tests::skip("needs two devices");
+                    return;
+                }
+                let (near, checker) = (place(), checker());
+                let far = Device::new(1).expect("there are two");
+                let far: Place = ($place)(far).expect("it has a context");
+                let here = DeviceBuffer::<u8>::from_slice(&near, &[7; 40]).expect("40 bytes");
+                let mut there = DeviceBuffer::<u8>::new(&far, 40).expect("40 bytes");
+                device_to_device(&checker, &mut there, &here).expect("it is right");
+                // Copies between devices come back before they are done.
+                near.synchronize().expect("it is done");
+                far.synchronize().expect("it is done");
+                assert_eq!(there.to_vec().expect("it is there"), [7; 40]);
+                zero(&checker, &mut there).expect("the device of the memory does it");
+                far.synchronize().expect("it is done");
+                let (to, from) = (there.address(), here.address());
+                let current = near.enter().expect("it is there");
+                let [peer, _] = super::names::$layer::PEERS;
+                let copied = |bytes| {
+                    // SAFETY: both are alive; CUDA checks how far they go.
+                    unsafe { raw::peer(&checker, to, &far, from, &near, Bytes(bytes)) }
+                };
+                copied(40).expect("it is right");
+                refused(copied(41), 1, "range.past-end", peer);
+                // A copy is staged where no peer access is; a fill is not.
+                let way = Direction::DeviceToDevice;
+                // SAFETY: as above.
+                unsafe { raw::copy(&checker, to, from, Bytes(40), way) }.expect("it is right");
+                // SAFETY: as above.
+                let filled = unsafe { raw::fill(&checker, to, Pattern::Bits8(1), 40) };
+                let functions = super::names::FILLS[0].2[super::names::fills(stringify!($layer))];
+                refused(filled, 1, "peer.memset-other-device", functions[0]);
+                drop(current);
+                near.synchronize().expect("it is done");
+                assert_eq!(there.to_vec().expect("it is there"), [7; 40]);
+            }
+
             pub(super) fn what_is_deadly_is_not_made() {
                 let (place, checker) = (place(), checker());
                 let one = DeviceBuffer::<u8>::from_slice(&place, &[7; 4096]).expect("4 KiB");
@@ -667,6 +697,7 @@ in_every_house! {
     lines_and_fills_are_refused_with_a_reason: "",
     rows_planes_and_arrays_are_checked: "",
     peers_and_batches_are_checked: "",
+    two_devices_are_checked: "devices=2",
     what_is_deadly_is_not_made: "",
     a_failure_that_was_not_predicted_asks_for_a_report: "fail=cuMemcpyHtoD_v2:*:1",
     the_runtime_can_classify: "",

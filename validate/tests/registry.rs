@@ -52,7 +52,7 @@ fn every_size_and_place_is_found_to_the_byte() {
         assert_eq!(registry.freed(span.start, &free()), Known::Live);
         assert_eq!(registry.freed(span.start, &free()), Known::Dead);
         let hit = registry.lookup(span.start).expect("a tombstone");
-        assert!(!hit.live);
+        assert!(!hit.is_live());
     }
     assert_eq!(registry.live(), 0);
 }
@@ -77,7 +77,11 @@ fn reuse_is_noticed_and_what_is_left_of_the_dead_stays() {
         &Freed::in_order("cudaFreeAsync", Site::Unknown, 7),
     );
     registry.allocated(owner(0x10_1000, 0x1000));
-    let hit = |address| registry.lookup(address).map(|hit| (hit.live, hit.pending));
+    let hit = |address| {
+        registry
+            .lookup(address)
+            .map(|hit| (hit.is_live(), hit.is_pending()))
+    };
     assert_eq!(hit(0x10_0000), Some((false, true)));
     assert_eq!(hit(0x10_1000), Some((true, false)));
     assert_eq!(hit(0x10_2fff), Some((false, true)));
@@ -190,9 +194,9 @@ proptest! {
             let live = list.iter().find(|(span, live)| *live && span.contains(address));
             let dead = list.iter().any(|(span, live)| !live && span.contains(address));
             match (live, registry.lookup(address)) {
-                (Some((span, _)), Some(hit)) => prop_assert!(hit.live && hit.range == *span),
+                (Some((span, _)), Some(hit)) => prop_assert!(hit.is_live() && hit.range == *span),
                 (Some(_), None) => prop_assert!(false, "a live one is missing"),
-                (None, Some(hit)) => prop_assert!(!hit.live && dead),
+                (None, Some(hit)) => prop_assert!(!hit.is_live() && dead),
                 (None, None) => prop_assert!(!dead, "a dead one is missing"),
             }
         }
@@ -235,16 +239,16 @@ fn readers_see_whole_records_while_writers_work() {
                     let address = BASE + index * 0x2000 + (seed >> 50 & 0xfff);
                     let hit = registry.lookup(address).expect("it is alive");
                     assert_eq!(hit.range, Span::sized(BASE + index * 0x2000, 0x1000));
-                    assert!(hit.live);
+                    assert!(hit.is_live());
                     let other = address + 0x1000;
                     if let Some(hit) = registry.lookup(other) {
                         assert!(hit.range.contains(other));
                         // Of the dead, what a later allocation left uncovered may begin anywhere.
-                        assert!(!hit.live || hit.range.start & 0xfff == 0);
+                        assert!(!hit.is_live() || hit.range.start & 0xfff == 0);
                     }
                     let big = BASE + (1 << 40) + (seed >> 40 & 0x3f_ffff);
                     if let Some(hit) = registry.lookup(big) {
-                        assert!(!hit.live || hit.range.bytes() == 5 << 20);
+                        assert!(!hit.is_live() || hit.range.bytes() == 5 << 20);
                     }
                 }
             });
@@ -275,7 +279,10 @@ fn what_is_alive_is_found_while_its_slots_become_finer() {
                     for address in [span.start, span.end - 1] {
                         let hit = registry.lookup(address);
                         let hit = hit.unwrap_or_else(|| panic!("home {number} is alive"));
-                        assert!(hit.live && hit.range == span, "{hit:?} is not {span:?}");
+                        assert!(
+                            hit.is_live() && hit.range == span,
+                            "{hit:?} is not {span:?}"
+                        );
                     }
                     let behind = registry.lookup(span.end).map(|hit| hit.range);
                     assert_ne!(behind, Some(span));
@@ -346,7 +353,7 @@ fn a_child_reads_and_writes_on_whatever_its_parent_was_doing() {
         let mut forgot = 0;
         for _ in 0..200 {
             let code = in_child(|| {
-                let live = |address| registry.lookup(address).is_some_and(|hit| hit.live);
+                let live = |address| registry.lookup(address).is_some_and(|hit| hit.is_live());
                 if !live(KEPT) {
                     return 10;
                 }

@@ -127,6 +127,22 @@ fn width(output: &Output) -> usize {
     output.columns().map_or(Style::default().width, usize::from)
 }
 
+/// What the terminal is likely to show: the first of the three variables that says anything decides.
+pub(crate) fn glyphs() -> Glyphs {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let unicode = said.is_some_and(|value| {
+        let value = value.to_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    });
+    if unicode {
+        Glyphs::Unicode
+    } else {
+        Glyphs::Ascii
+    }
+}
+
 /// Shows rules; says for how many something is not as it should be.
 fn show_rules(
     mut scenes: Scenes,
@@ -163,7 +179,7 @@ fn show_cases(
     };
     let style = Style {
         width: width(output),
-        glyphs: Glyphs::Unicode,
+        glyphs: glyphs(),
         colour: true,
     };
     let mut surprises = 0;

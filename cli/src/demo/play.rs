@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _};
 
 use cuda_sys::driver::Driver;
 use cuda_sys::runtime::Runtime;
+use cuwhy_validate::device_state::describe;
 use cuwhy_validate::finding::{Outcome, Style};
 use cuwhy_validate::repro::{Answer, Place, Reproducer, Stage, Which, reproducers};
 use cuwhy_validate::{Api, Prediction};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::last_words;
+use crate::commands::demo::glyphs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -131,10 +133,13 @@ fn one_call(
     }
     let style = Style {
         width,
+        glyphs: glyphs(),
         colour: true,
-        ..Style::default()
     };
     let mut verdict = stage.check(&call);
+    for finding in &mut verdict.findings {
+        finding.device_state = describe(finding);
+    }
     let predicted = Outcome::predicted(call.api, verdict.prediction);
     let judged = Judged {
         call: call.text(),

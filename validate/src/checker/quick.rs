@@ -32,14 +32,14 @@ pub(super) fn passes(call: &Call, registry: &Registry, one_device: bool) -> bool
 /// Whether an operand lies in live memory that every direction allows.
 #[inline]
 fn good(registry: &Registry, address: u64, bytes: u64, one_device: bool, written: bool) -> bool {
-    let Some(found) = registry.look(address) else {
+    let Some(hit) = registry.lookup(address) else {
         return false;
     };
     // It begins within the range.
-    found.is_live()
-        && bytes <= found.range.end - address
-        && !(written && found.is_read_only())
-        && everywhere(found.class(), one_device)
+    hit.is_live()
+        && bytes <= hit.range.end - address
+        && !(written && hit.is_read_only())
+        && everywhere(hit.class(), one_device)
 }
 
 /// Whether memory of this class can be used from any device.

@@ -2,8 +2,9 @@
 
 use super::numbers::Numbers;
 use super::tree::{Place, Tree};
-use super::{Freed, Hit, Known};
-use crate::facts::{Access, Owner};
+use super::word::Hit;
+use super::{Freed, Known};
+use crate::facts::Owner;
 use crate::{Class, Span};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -79,7 +80,7 @@ impl Book {
 
     /// Puts an owner into the tree; its range must be free.
     fn add(&mut self, tree: &Tree, owner: Owner, order: Option<u64>) -> Option<(u32, u64)> {
-        let hit = hit(&owner)?;
+        let hit = Hit::of(&owner)?;
         let place = tree.insert(&mut self.records, &hit)?;
         let number = self.numbers.take(u32::MAX)?;
         self.serial += 1;
@@ -191,7 +192,7 @@ impl Book {
         page.owner.class = Class::Freed;
         page.order = how.in_order_of;
         let key = (number, page.serial);
-        if let Some(hit) = hit(&page.owner) {
+        if let Some(hit) = Hit::of(&page.owner) {
             tree.change(&mut page.place, &hit);
         }
         if how.in_order_of.is_some() {
@@ -265,7 +266,7 @@ impl Book {
             if let Some(end) = &mut page.owner.end {
                 end.pending = false;
             }
-            if let Some(hit) = hit(&page.owner) {
+            if let Some(hit) = Hit::of(&page.owner) {
                 tree.change(&mut page.place, &hit);
             }
         }
@@ -317,17 +318,4 @@ impl Book {
     pub(super) const fn live(&self) -> usize {
         self.live
     }
-}
-
-/// What a reader sees of an owner.
-fn hit(owner: &Owner) -> Option<Hit> {
-    let end = owner.end.as_ref();
-    Some(Hit {
-        range: owner.range?,
-        class: end.map_or(owner.class, |end| end.class),
-        device: owner.device,
-        live: end.is_none(),
-        pending: end.is_some_and(|end| end.pending),
-        read_only: owner.access == Access::Read,
-    })
 }

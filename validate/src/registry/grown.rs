@@ -1,5 +1,6 @@
 //! A place that is empty until something is put there, for good.
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -8,7 +9,31 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 ///
 /// `OnceLock<Box<T>>` is the same, but has a moment in which others wait: a fork in that moment
 /// would leave them waiting in the child for ever.
+///
+/// All bytes zero are an empty one.
+#[repr(transparent)]
 pub(super) struct Grown<T>(AtomicPtr<T>);
+
+/// What is empty when all its bytes are zero: it comes from the system so, and the pages of a large
+/// one that nobody touches cost nothing.
+///
+/// # Safety
+///
+/// All bytes zero must be a valid value.
+pub(super) unsafe trait Zeroed: Sized {
+    /// An empty one.
+    fn zeroed() -> Box<Self> {
+        const { assert!(size_of::<Self>() != 0) };
+        let layout = Layout::new::<Self>();
+        // SAFETY: the layout has a size.
+        let place = unsafe { alloc_zeroed(layout) }.cast::<Self>();
+        if place.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: it was allocated with the layout of the type, and its bytes are a value.
+        unsafe { Box::from_raw(place) }
+    }
+}
 
 impl<T> Grown<T> {
     pub(super) const fn new() -> Self {
@@ -25,11 +50,11 @@ impl<T> Grown<T> {
     }
 
     /// What is there, after putting it there if nothing was.
-    pub(super) fn grow(&self, make: impl FnOnce() -> T) -> &T {
+    pub(super) fn grow(&self, make: impl FnOnce() -> Box<T>) -> &T {
         if let Some(there) = self.get() {
             return there;
         }
-        let made = Box::into_raw(Box::new(make()));
+        let made = Box::into_raw(make());
         let won =
             self.0
                 .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
@@ -79,8 +104,19 @@ impl<T> fmt::Debug for Grown<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Grown;
+    use super::{Grown, Zeroed};
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn all_bytes_zero_are_an_empty_one() {
+        struct Many([Grown<u32>; 1000]);
+        // SAFETY: it has nothing but places, which are empty then.
+        unsafe impl Zeroed for Many {}
+        let many = Many::zeroed();
+        assert!(many.0.iter().all(|place| place.get().is_none()));
+        assert_eq!(*many.0[999].grow(|| Box::new(5)), 5);
+        assert_eq!(many.0[999].get(), Some(&5));
+    }
 
     #[test]
     fn all_who_grow_it_at_once_get_the_same_thing() {
@@ -100,7 +136,7 @@ mod tests {
                     scope.spawn(|| {
                         let one = place.grow(|| {
                             made.fetch_add(1, Ordering::Relaxed);
-                            Counted
+                            Box::new(Counted)
                         });
                         std::ptr::from_ref(one).addr()
                     })

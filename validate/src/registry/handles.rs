@@ -76,7 +76,7 @@ impl Handles {
             if let Some(room) = words.find(|room| room.load(Ordering::Relaxed) == 0) {
                 return room.store(word, Ordering::Release);
             }
-            bucket = bucket.next.grow(Bucket::default);
+            bucket = bucket.next.grow(Box::default);
         }
     }
 

@@ -55,7 +55,7 @@ impl<T> Lock<T> {
             match free.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(holder) if holder == me => wait(&mut waited),
-                Err(_) => lock = lock.next.grow(|| Self::new(renew())),
+                Err(_) => lock = lock.next.grow(|| Box::new(Self::new(renew()))),
             }
         }
         let _held = Held(&lock.holder);

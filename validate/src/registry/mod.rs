@@ -14,9 +14,12 @@ mod grown;
 mod handles;
 mod lock;
 mod numbers;
+mod page;
 mod record;
 mod tree;
 mod word;
+
+pub use word::Hit;
 
 use crate::facts::{End, Owner};
 use crate::{Class, Site, Span};
@@ -25,24 +28,6 @@ use handles::{Ends, Handles};
 use lock::Lock;
 use std::sync::LazyLock;
 use tree::Tree;
-use word::Found;
-
-/// What a look-up without a lock tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hit {
-    /// The whole range.
-    pub range: Span,
-    /// What it is, or was.
-    pub class: Class,
-    /// The device that it lives on.
-    pub device: Option<i32>,
-    /// Whether it is alive.
-    pub live: bool,
-    /// Whether it was freed in stream order and no synchronisation has been seen since.
-    pub pending: bool,
-    /// Whether the current device may only read it.
-    pub read_only: bool,
-}
 
 /// What the registry knows of an address.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,15 +110,9 @@ impl Registry {
     }
 
     /// What lies at an address, alive or dead. No lock is taken.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn lookup(&self, address: u64) -> Option<Hit> {
-        self.tree.find(address).map(Found::unpack)
-    }
-
-    /// The same, as it is stored.
-    #[inline(always)]
-    pub(crate) fn look(&self, address: u64) -> Option<Found> {
         self.tree.find(address)
     }
 

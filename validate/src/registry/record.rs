@@ -1,10 +1,8 @@
 //! Records that are too large for a word, as a reader sees them without a lock.
 
-use super::grown::Grown;
-use super::word::Found;
-use super::{Hit, word};
+use super::grown::{Grown, Zeroed};
+use super::word::Hit;
 use crate::Span;
-use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// A seqlock over a range and what it is: the upper half of `head` counts the writes and is odd
@@ -30,22 +28,22 @@ impl Record {
         self.start.store(hit.range.start, Ordering::Relaxed);
         self.end.store(hit.range.end, Ordering::Relaxed);
         let after = during.wrapping_add(ONE_WRITE);
-        self.head.store(after | word::pack(hit), Ordering::Release);
+        self.head.store(after | hit.meta, Ordering::Release);
     }
 
     /// The record, unless a writer was at work meanwhile.
     #[inline]
-    fn read(&self) -> Option<Found> {
+    fn read(&self) -> Option<Hit> {
         let before = self.head.load(Ordering::Acquire);
         let start = self.start.load(Ordering::Relaxed);
         let end = self.end.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         let after = self.head.load(Ordering::Relaxed);
-        let found = Found {
+        let hit = Hit {
             range: Span { start, end },
             meta: before & META,
         };
-        (before & ONE_WRITE == 0 && before == after).then_some(found)
+        (before & ONE_WRITE == 0 && before == after).then_some(hit)
     }
 }
 
@@ -54,6 +52,9 @@ const CHUNKS: usize = Records::MOST as usize / CHUNK;
 
 #[derive(Debug)]
 struct Chunk([Record; CHUNK]);
+
+// SAFETY: it has nothing but numbers.
+unsafe impl Zeroed for Chunk {}
 
 /// Records by number. They stay where they are, and a number that is free is used again: a reader
 /// that comes too late finds a whole record of another range, and sees that by its range.
@@ -75,14 +76,14 @@ impl Records {
 
     /// The record of a number, unless a writer was at work meanwhile.
     #[inline]
-    pub(super) fn read(&self, number: u32) -> Option<Found> {
+    pub(super) fn read(&self, number: u32) -> Option<Hit> {
         self.chunk(number)?.get()?.0[number as usize % CHUNK].read()
     }
 
     /// Only one writer at a time may do this.
     pub(super) fn write(&self, number: u32, hit: &Hit) {
         if let Some(chunk) = self.chunk(number) {
-            let chunk = chunk.grow(|| Chunk(array::from_fn(|_| Record::default())));
+            let chunk = chunk.grow(Chunk::zeroed);
             chunk.0[number as usize % CHUNK].write(hit);
         }
     }
@@ -92,17 +93,14 @@ impl Records {
 mod tests {
     use super::*;
     use crate::Class;
+    use crate::facts::Owner;
     use std::sync::atomic::AtomicBool;
 
     fn hit(start: u64, bytes: u64) -> Hit {
-        Hit {
-            range: Span::sized(start, bytes),
-            class: Class::Managed,
-            device: Some(7),
-            live: true,
-            pending: false,
-            read_only: true,
-        }
+        let mut owner = Owner::of(Class::Managed);
+        owner.range = Some(Span::sized(start, bytes));
+        owner.device = Some(7);
+        Hit::of(&owner).expect("it has a range")
     }
 
     #[test]
@@ -112,7 +110,7 @@ mod tests {
         for number in [0, 1023, 1024, Records::MOST - 1] {
             let hit = hit(u64::from(number) << 21, 5 << 21);
             records.write(number, &hit);
-            assert_eq!(records.read(number).map(Found::unpack), Some(hit));
+            assert_eq!(records.read(number), Some(hit));
         }
         records.write(Records::MOST, &hit(0, 1));
         assert_eq!(records.read(Records::MOST), None);
@@ -125,7 +123,7 @@ mod tests {
         record.head.fetch_add(ONE_WRITE, Ordering::Relaxed);
         assert_eq!(record.read(), None);
         record.write(&hit(2, 6));
-        assert_eq!(record.read().map(Found::unpack), Some(hit(2, 6)));
+        assert_eq!(record.read(), Some(hit(2, 6)));
     }
 
     #[test]

@@ -18,13 +18,12 @@
 //!
 //! Writers are serialised by their caller.
 
-use super::Hit;
-use super::grown::Grown;
+use super::grown::{Grown, Zeroed};
 use super::numbers::Numbers;
+use super::page::{PAGE_BITS, Page};
 use super::record::Records;
-use super::word::{self, BLOCK_BITS, CROWDED, EMPTY, Found, Word};
+use super::word::{self, BLOCK_BITS, EMPTY, Hit, Word};
 use crate::Span;
-use std::array;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,34 +33,21 @@ const LIMIT: u64 = 1 << 48;
 /// for a writer that sleeps, and what it misses is asked of the driver instead.
 const MOST_TRIES: u32 = 2000;
 
-/// 512 bytes, as `cudaMalloc` places small allocations.
-const PIECE_BITS: u32 = 9;
-const PIECE_BYTES: u64 = 1 << PIECE_BITS;
-/// 64 KiB.
-const PAGE_BITS: u32 = 16;
-const PIECES: usize = 1 << (PAGE_BITS - PIECE_BITS);
-/// Words of a bucket; with the way to the next they fill a cache line.
-const BUCKET: usize = 7;
-
 /// Slots of 64 KiB.
 type Block = Level<Page, 32, PAGE_BITS>;
-/// Slots of 2 MiB.
-type Region = Level<Block, 512, BLOCK_BITS>;
-/// Slots of 1 GiB.
-type Zone = Level<Region, 512, 30>;
-/// Slots of 512 GiB.
-type Root = Level<Zone, 512, 39>;
+/// Slots of 2 MiB: 128 KiB of them, of which a page of memory is touched for each 512 MiB in use.
+type Zone = Level<Block, 8192, BLOCK_BITS>;
+/// Slots of 16 GiB.
+type Root = Level<Zone, 16384, 34>;
 
 /// Which of `slots` slots an address is in.
 #[inline]
-fn index(address: u64, shift: u32, slots: usize) -> usize {
+pub(super) fn index(address: u64, shift: u32, slots: usize) -> usize {
     usize::try_from(address >> shift).unwrap_or(0) % slots
 }
 
 /// Slots of any size.
-trait Slots {
-    fn new() -> Self;
-
+pub(super) trait Slots: Zeroed {
     /// The word of the record that touches the smallest slot of an address.
     fn find(&self, address: u64, records: &Records) -> u64;
 
@@ -84,6 +70,9 @@ struct Slot<Finer> {
     finer: Grown<Finer>,
 }
 
+// SAFETY: it has nothing but words, which are empty then, and places, which are so, too.
+unsafe impl<Finer, const FAN: usize, const SHIFT: u32> Zeroed for Level<Finer, FAN, SHIFT> {}
+
 impl<Finer, const FAN: usize, const SHIFT: u32> Level<Finer, FAN, SHIFT> {
     /// Whether a record that is alone in a slot, but does not fill it, is kept there: a small one's
     /// word means nothing without its block.
@@ -102,13 +91,6 @@ impl<Finer, const FAN: usize, const SHIFT: u32> Level<Finer, FAN, SHIFT> {
 }
 
 impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FAN, SHIFT> {
-    fn new() -> Self {
-        Self(array::from_fn(|_| Slot {
-            word: AtomicU64::new(EMPTY),
-            finer: Grown::new(),
-        }))
-    }
-
     #[inline]
     fn find(&self, address: u64, records: &Records) -> u64 {
         let slot = &self.0[index(address, SHIFT, FAN)];
@@ -129,7 +111,7 @@ impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FA
                 slot.word.store(word, Ordering::Release);
                 continue;
             }
-            let finer = slot.finer.grow(Finer::new);
+            let finer = slot.finer.grow(Finer::zeroed);
             if other != EMPTY {
                 let known = span(other, part.start, records);
                 let slots = Span::sized(part.start >> SHIFT << SHIFT, 1 << SHIFT);
@@ -158,141 +140,6 @@ impl<Finer: Slots, const FAN: usize, const SHIFT: u32> Slots for Level<Finer, FA
             }
         }
     }
-}
-
-/// 64 KiB in pieces of 512 bytes.
-struct Page {
-    words: [AtomicU64; PIECES],
-    /// Buckets of the pieces that more than one record touches.
-    crowds: Grown<[Grown<Bucket>; PIECES]>,
-}
-
-/// The words of one piece.
-#[derive(Default)]
-#[repr(align(64))]
-struct Bucket {
-    words: [AtomicU64; BUCKET],
-    next: Grown<Self>,
-}
-
-impl Page {
-    fn bucket(&self, piece: usize) -> Option<&Bucket> {
-        self.crowds.get()?.get(piece)?.get()
-    }
-
-    fn grow(&self, piece: usize) -> &Bucket {
-        let crowds = self.crowds.grow(|| [const { Grown::new() }; PIECES]);
-        crowds[piece].grow(Bucket::default)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn crowd(&self, piece: usize, address: u64, records: &Records) -> u64 {
-        let words = self.bucket(piece).into_iter().flat_map(Bucket::all);
-        let mut words = words.map(|word| word.load(Ordering::Acquire));
-        let found = words.find(|&word| match word::read(word, address) {
-            Word::Empty => false,
-            Word::Small(hit) => hit.range.contains(address),
-            // Of one that is being written the caller will find out.
-            Word::Large(number) => records
-                .read(number)
-                .is_none_or(|hit| hit.range.contains(address)),
-        });
-        found.unwrap_or(EMPTY)
-    }
-}
-
-impl Bucket {
-    /// All words of this bucket and of those behind it.
-    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
-        let chain = std::iter::successors(Some(self), |bucket| bucket.next.get());
-        chain.flat_map(|bucket| &bucket.words)
-    }
-
-    fn add(&self, word: u64) {
-        let mut bucket = self;
-        loop {
-            let mut words = bucket.words.iter();
-            if let Some(room) = words.find(|room| room.load(Ordering::Relaxed) == EMPTY) {
-                return room.store(word, Ordering::Release);
-            }
-            bucket = bucket.next.grow(Self::default);
-        }
-    }
-}
-
-impl Slots for Page {
-    fn new() -> Self {
-        Self {
-            words: [const { AtomicU64::new(EMPTY) }; PIECES],
-            crowds: Grown::new(),
-        }
-    }
-
-    #[inline]
-    fn find(&self, address: u64, records: &Records) -> u64 {
-        let piece = index(address, PIECE_BITS, PIECES);
-        let word = self.words[piece].load(Ordering::Acquire);
-        if word == CROWDED {
-            return self.crowd(piece, address, records);
-        }
-        word
-    }
-
-    fn put(&self, range: Span, word: u64, _: &Records) {
-        for piece in pieces(range) {
-            let place = &self.words[piece];
-            match place.load(Ordering::Relaxed) {
-                EMPTY => place.store(word, Ordering::Release),
-                CROWDED => self.grow(piece).add(word),
-                other => {
-                    let bucket = self.grow(piece);
-                    bucket.add(other);
-                    bucket.add(word);
-                    place.store(CROWDED, Ordering::Release);
-                }
-            }
-        }
-    }
-
-    fn replace(&self, range: Span, old: u64, new: u64) {
-        for piece in pieces(range) {
-            let place = &self.words[piece];
-            let word = place.load(Ordering::Relaxed);
-            if word == old {
-                place.store(new, Ordering::Release);
-            }
-            let Some(bucket) = self.bucket(piece).filter(|_| word == CROWDED) else {
-                continue;
-            };
-            let mut left = false;
-            for word in bucket.all() {
-                if word.load(Ordering::Relaxed) == old {
-                    word.store(new, Ordering::Release);
-                }
-                left |= word.load(Ordering::Relaxed) != EMPTY;
-            }
-            if !left {
-                place.store(EMPTY, Ordering::Release);
-            }
-        }
-    }
-
-    fn clear(&self) {
-        for (piece, word) in self.words.iter().enumerate() {
-            word.store(EMPTY, Ordering::Release);
-            for word in self.bucket(piece).into_iter().flat_map(Bucket::all) {
-                word.store(EMPTY, Ordering::Release);
-            }
-        }
-    }
-}
-
-/// The pieces of a page that a range touches.
-fn pieces(range: Span) -> impl Iterator<Item = usize> {
-    let first = range.start >> PIECE_BITS;
-    let last = range.end.saturating_sub(1) >> PIECE_BITS;
-    (first..=last).map(|piece| index(piece * PIECE_BYTES, PIECE_BITS, PIECES))
 }
 
 /// The range of the record that a word means, for the writer.
@@ -330,14 +177,14 @@ pub(super) struct Place {
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
-            root: Box::new(Root::new()),
+            root: Root::zeroed(),
             records: Records::new(),
         }
     }
 
     /// The record that holds an address.
     #[inline(always)]
-    pub(super) fn find(&self, address: u64) -> Option<Found> {
+    pub(super) fn find(&self, address: u64) -> Option<Hit> {
         match self.look(address) {
             Ok(found) => found,
             Err(Torn) => self.look_again(address),
@@ -345,7 +192,7 @@ impl Tree {
     }
 
     #[inline(always)]
-    fn look(&self, address: u64) -> Result<Option<Found>, Torn> {
+    fn look(&self, address: u64) -> Result<Option<Hit>, Torn> {
         if address >= LIMIT {
             return Ok(None);
         }
@@ -360,7 +207,7 @@ impl Tree {
 
     #[cold]
     #[inline(never)]
-    fn look_again(&self, address: u64) -> Option<Found> {
+    fn look_again(&self, address: u64) -> Option<Hit> {
         for _ in 0..MOST_TRIES {
             if let Ok(found) = self.look(address) {
                 return found;

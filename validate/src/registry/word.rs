@@ -4,8 +4,9 @@
 //! memory. The word is relative to the block, and a slot never changes the block that it belongs
 //! to, so that a word which was read means the same for ever, even when it has been replaced.
 
-use super::Hit;
+use crate::facts::{Access, Owner};
 use crate::{Class, Span};
+use std::fmt;
 
 /// No record touches the slot, or it has finer ones.
 pub(super) const EMPTY: u64 = 0;
@@ -36,45 +37,85 @@ const HAS_DEVICE: u64 = 1 << 7;
 const DEVICE_AT: u32 = 8;
 const DEVICES: u64 = 1 << (META_BITS - DEVICE_AT);
 
-/// A record as it is stored: what a check looks at can be had without unpacking the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) range: Span,
+/// What a look-up without a lock tells. It is as it is stored: a check that asks for little does not
+/// pay for the rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// The whole range.
+    pub range: Span,
     pub(super) meta: u64,
 }
 
-impl Found {
+impl Hit {
+    /// What it is, or was.
     #[inline]
-    pub(crate) const fn class(self) -> Class {
+    #[must_use]
+    pub const fn class(self) -> Class {
         class(self.meta & CLASS)
     }
 
+    /// The device that it lives on.
     #[inline]
-    pub(crate) const fn is_live(self) -> bool {
+    #[must_use]
+    pub const fn device(self) -> Option<i32> {
+        let device = (self.meta >> DEVICE_AT & (DEVICES - 1)) as u32;
+        if self.meta & HAS_DEVICE == 0 {
+            None
+        } else {
+            Some(device.cast_signed())
+        }
+    }
+
+    /// Whether it is alive.
+    #[inline]
+    #[must_use]
+    pub const fn is_live(self) -> bool {
         self.meta & LIVE != 0
     }
 
+    /// Whether it was freed in stream order and no synchronisation has been seen since.
     #[inline]
-    pub(crate) const fn is_read_only(self) -> bool {
+    #[must_use]
+    pub const fn is_pending(self) -> bool {
+        self.meta & PENDING != 0
+    }
+
+    /// Whether the current device may only read it.
+    #[inline]
+    #[must_use]
+    pub const fn is_read_only(self) -> bool {
         self.meta & READ_ONLY != 0
     }
 
-    /// The reverse of [`pack`].
-    #[inline]
-    pub(super) const fn unpack(self) -> Hit {
-        let device = (self.meta >> DEVICE_AT & (DEVICES - 1)) as u32;
-        Hit {
-            range: self.range,
-            class: self.class(),
-            device: if self.meta & HAS_DEVICE == 0 {
-                None
-            } else {
-                Some(device.cast_signed())
-            },
-            live: self.is_live(),
-            pending: self.meta & PENDING != 0,
-            read_only: self.is_read_only(),
-        }
+    /// What a reader sees of an owner whose range is known.
+    pub(super) fn of(owner: &Owner) -> Option<Self> {
+        let end = owner.end.as_ref();
+        let flag = |set, bit| if set { bit } else { 0 };
+        let device = owner.device.and_then(|device| u64::try_from(device).ok());
+        // No machine has so many devices; of one that does not fit, the device is not known.
+        let device = device.filter(|device| *device < DEVICES);
+        let meta = code(end.map_or(owner.class, |end| end.class))
+            | flag(end.is_none(), LIVE)
+            | flag(end.is_some_and(|end| end.pending), PENDING)
+            | flag(owner.access == Access::Read, READ_ONLY)
+            | device.map_or(0, |device| HAS_DEVICE | device << DEVICE_AT);
+        Some(Self {
+            range: owner.range?,
+            meta,
+        })
+    }
+}
+
+impl fmt::Debug for Hit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Hit")
+            .field("range", &self.range)
+            .field("class", &self.class())
+            .field("device", &self.device())
+            .field("live", &self.is_live())
+            .field("pending", &self.is_pending())
+            .field("read_only", &self.is_read_only())
+            .finish()
     }
 }
 
@@ -84,7 +125,7 @@ pub(super) enum Word {
     /// Nothing.
     Empty,
     /// The record itself, which may or may not hold the address that was asked for.
-    Small(Found),
+    Small(Hit),
     /// The number of a record.
     Large(u32),
 }
@@ -102,7 +143,7 @@ pub(super) fn read(word: u64, address: u64) -> Word {
                 end: base + last + 1,
             };
             let meta = word >> META_AT & META;
-            Word::Small(Found { range, meta })
+            Word::Small(Hit { range, meta })
         }
         LARGE => Word::Large((word >> META_AT & 0xffff_ffff) as u32),
         _ => Word::Empty,
@@ -113,30 +154,16 @@ pub(super) fn read(word: u64, address: u64) -> Word {
 pub(super) fn small(hit: &Hit) -> Option<u64> {
     let Span { start, end } = hit.range;
     let last = end.checked_sub(1).filter(|last| *last >= start)?;
-    (start >> BLOCK_BITS == last >> BLOCK_BITS).then(|| {
-        (start & (BLOCK - 1)) << FIRST_AT
-            | (last & (BLOCK - 1)) << LAST_AT
-            | pack(hit) << META_AT
-            | SMALL
-    })
+    let word = (start & (BLOCK - 1)) << FIRST_AT
+        | (last & (BLOCK - 1)) << LAST_AT
+        | hit.meta << META_AT
+        | SMALL;
+    (start >> BLOCK_BITS == last >> BLOCK_BITS).then_some(word)
 }
 
 /// The word that names a record by its number.
 pub(super) const fn large(number: u32) -> u64 {
     (number as u64) << META_AT | LARGE
-}
-
-/// What a record is, in 20 bits.
-pub(super) fn pack(hit: &Hit) -> u64 {
-    let flag = |set, bit| if set { bit } else { 0 };
-    let device = hit.device.and_then(|device| u64::try_from(device).ok());
-    // No machine has so many devices; of one that does not fit, the device is not known.
-    let device = device.filter(|device| *device < DEVICES);
-    code(hit.class)
-        | flag(hit.live, LIVE)
-        | flag(hit.pending, PENDING)
-        | flag(hit.read_only, READ_ONLY)
-        | device.map_or(0, |device| HAS_DEVICE | device << DEVICE_AT)
 }
 
 const fn code(class: Class) -> u64 {
@@ -168,6 +195,8 @@ const fn class(code: u64) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Site;
+    use crate::facts::End;
 
     const CLASSES: [Class; 15] = [
         Class::Null,
@@ -188,21 +217,23 @@ mod tests {
     ];
 
     fn hit(class: Class, flags: u32, device: Option<i32>, range: Span) -> Hit {
-        Hit {
-            range,
-            class,
-            device,
-            live: flags & 1 != 0,
-            pending: flags & 2 != 0,
-            read_only: flags & 4 != 0,
+        let mut owner = Owner::of(class);
+        owner.range = Some(range);
+        owner.device = device;
+        if flags & 1 == 0 {
+            owner.class = Class::Freed;
+            owner.end = Some(End {
+                call: "cudaFreeAsync",
+                site: Site::Unknown,
+                class,
+                pending: flags & 2 != 0,
+                context_gone: false,
+            });
         }
-    }
-
-    fn unpacked(word: u64, address: u64) -> Option<Hit> {
-        match read(word, address) {
-            Word::Small(found) => Some(found.unpack()),
-            _ => None,
+        if flags & 4 != 0 {
+            owner.access = Access::Read;
         }
+        Hit::of(&owner).expect("it has a range")
     }
 
     #[test]
@@ -218,9 +249,14 @@ mod tests {
                         Span::new(BASE, BASE + BLOCK),
                     ] {
                         let hit = hit(class, flags, device, range);
+                        assert_eq!(hit.class(), class);
+                        assert_eq!(hit.device(), device);
+                        assert_eq!(hit.is_live(), flags & 1 != 0);
+                        assert_eq!(hit.is_pending(), flags & 3 == 2);
+                        assert_eq!(hit.is_read_only(), flags & 4 != 0);
                         let word = small(&hit).expect("it is within a block");
                         for address in [range.start, range.end - 1, BASE] {
-                            assert_eq!(unpacked(word, address), Some(hit));
+                            assert_eq!(read(word, address), Word::Small(hit));
                         }
                     }
                 }
@@ -241,7 +277,7 @@ mod tests {
         for device in [-1, 4096] {
             let word = small(&hit(Class::Device, 1, Some(device), range)).expect("a small one");
             let known = hit(Class::Device, 1, None, range);
-            assert_eq!(unpacked(word, 5), Some(known));
+            assert_eq!(read(word, 5), Word::Small(known));
         }
     }
 }

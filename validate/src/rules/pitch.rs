@@ -235,7 +235,8 @@ fn linear(case: &Case<'_>, out: &mut Vec<Found>) {
                 copy.bytes
             ))
             .fix(format!(
-                "cudaMemcpy2D with the pitch {pitch} on this side, width {row} and height {height}"
+                "{} with the pitch {pitch} on this side, width {row} and height {height}",
+                words::named(case.call, "cudaMemcpy2D", "cuMemcpy2D")
             )),
         );
     }
