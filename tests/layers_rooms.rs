@@ -24,6 +24,7 @@ macro_rules! bodies {
             use $krate::ipc::{EventHandle, MemoryHandle, OpenedMemory};
             use $krate::memory::observe::{self, Event as MemoryEvent, Observer};
             use $krate::memory::{
+                self,
                 Bytes, DeviceBuffer, DeviceMemory, Home, HostFlags, ManagedBuffer, ManagedVisibility,
                 MemoryKind, PinnedBuffer, Pitch, PitchedBuffer, RegisterFlags, Registered,
             };
@@ -609,15 +610,21 @@ macro_rules! bodies {
                 let page = virtual_memory::granularity(&place)?.minimum;
                 let physical = Physical::new(&place, page, Export::None)?;
                 let mapping = Reservation::new(&place, page)?.map(Bytes(0), &physical)?;
+                let pool = Pool::new(&place, PoolOptions::default())?;
+                let from_pool = PooledBuffer::<u8>::from_pool(&pool, &stream, 10)?;
                 let entered = place.enter()?;
-                let raw = $krate::memory::raw::allocate(Bytes(10))?;
-                let kinds: Vec<_> = ledger
-                    .live
-                    .lock()
-                    .unwrap()
-                    .iter()
-                    .map(|(_, kind)| *kind)
-                    .collect();
+                let mut page = vec![0_u8; 1 << 16];
+                let first: *mut core::ffi::c_void = page.as_mut_ptr().cast();
+                let raw = memory::raw::allocate(Bytes(10))?;
+                let raw_host = memory::raw::allocate_host(Bytes(10), HostFlags::PLAIN)?;
+                let raw_managed = memory::raw::allocate_managed(Bytes(10), ManagedVisibility::Global)?;
+                // SAFETY: the page lives until it is unregistered below.
+                unsafe { memory::raw::register(first, Bytes(page.len()), RegisterFlags::PLAIN) }?;
+                // SAFETY: the stream does not capture.
+                let raw_pooled = unsafe { $krate::pool::raw::allocate(None, Bytes(10), &stream) }?;
+                stream.synchronize()?;
+                let live = || ledger.live.lock().unwrap().clone();
+                let kinds: Vec<_> = live().iter().map(|(_, kind)| *kind).collect();
                 let expected = [
                     MemoryKind::Device,
                     MemoryKind::Pinned,
@@ -626,19 +633,46 @@ macro_rules! bodies {
                     MemoryKind::Registered,
                     MemoryKind::Pool,
                     MemoryKind::Virtual,
+                    MemoryKind::Pool,
                     MemoryKind::Device,
+                    MemoryKind::Pinned,
+                    MemoryKind::Managed,
+                    MemoryKind::Registered,
+                    MemoryKind::Pool,
                 ];
                 assert_eq!(kinds, expected);
-                // SAFETY: allocated just now.
-                unsafe { $krate::memory::raw::free(raw) }?;
+                // CUDA knows all that was heard of, and the other way round when it has ended.
+                let known = |address: u64| {
+                    let of = pointer::attributes(Address(address)).map(|all| all.memory_type);
+                    of.is_ok_and(|of| of != MemoryType::Unregistered)
+                };
+                let heard = live();
+                for (address, kind) in &heard {
+                    assert!(known(*address), "{kind:?}");
+                }
+                // SAFETY: all of it was allocated or registered above, and is used by nobody.
+                unsafe { memory::raw::free(raw) }?;
+                // SAFETY: as above.
+                unsafe { memory::raw::free(raw_managed) }?;
+                // SAFETY: as above.
+                unsafe { memory::raw::free_host(raw_host) }?;
+                // SAFETY: as above.
+                unsafe { memory::raw::unregister(first) }?;
+                // SAFETY: as above.
+                unsafe { $krate::pool::raw::free(raw_pooled, &stream) }?;
                 drop(entered);
                 drop((
-                    device, pinned, managed, pitched, registered, pooled, mapping,
+                    device, pinned, managed, pitched, registered, pooled, from_pool, mapping,
                 ));
-                assert!(ledger.live.lock().unwrap().is_empty());
+                stream.synchronize()?;
+                assert!(live().is_empty());
+                for (address, kind) in heard {
+                    // Of stream-ordered memory that was freed nothing may be asked.
+                    assert!(kind == MemoryKind::Pool || !known(address), "{kind:?}");
+                }
                 observe::set_observer(None);
                 drop(DeviceBuffer::<u8>::new(&place, 10)?);
-                assert_eq!(ledger.heard.load(Ordering::Relaxed), 8);
+                assert_eq!(ledger.heard.load(Ordering::Relaxed), 13);
                 Ok(())
             }
 

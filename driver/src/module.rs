@@ -363,8 +363,8 @@ impl Function<'_> {
     /// # Safety
     ///
     /// The arguments have the number and the types of the kernel's parameters, and whatever the kernel
-    /// does with them is allowed: what it reads and writes is alive until the stream has done it, and no
-    /// reference of Rust's forbids it.
+    /// does with them is allowed: what it reads and writes is alive until the stream has done it, the module
+    /// included, and no reference of Rust's forbids it.
     #[doc(alias = "cuLaunchKernel")]
     pub unsafe fn launch(
         &self,

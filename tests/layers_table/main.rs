@@ -232,9 +232,7 @@ fn every_function_that_calls_c_is_found_by_a_c_name() {
 }
 
 /// What the simulator has none of: it answers "not supported" (801) there.
-const NOT_SIMULATED: [&str; 11] = [
-    "ipc EventHandle::of",
-    "ipc EventHandle::open",
+const NOT_SIMULATED: [&str; 9] = [
     "ipc dma_buf",
     "module Function::attribute",
     "module Function::launch",
@@ -322,7 +320,7 @@ const DIES: [&str; 4] = [
 
 /// What a place's end under it does not concern: questions of devices, arithmetic, and what has its own
 /// place.
-const OF_NO_PLACE: [&str; 68] = [
+const OF_NO_PLACE: [&str; 70] = [
     "copy Batch::device_to_device",
     "copy Batch::download",
     "copy Batch::upload",
@@ -352,6 +350,8 @@ const OF_NO_PLACE: [&str; 68] = [
     "graph Graph::kind",
     "graph Graph::new",
     "graph Graph::nodes",
+    "ipc EventHandle::of",
+    "ipc EventHandle::open",
     "ipc OpenedMemory::open",
     "memory Bytes::of",
     "memory DeviceMemory::slice",
@@ -424,7 +424,7 @@ fn a_place_that_is_destroyed_is_an_error() {
 }
 
 /// Right calls of functions whose documentation names a C function that the call does not come to, and why.
-const NOT_REACHED: [(&str, &str, &str); 17] = [
+const NOT_REACHED: [(&str, &str, &str); 18] = [
     ("copy Scope::batch", "cuMemcpyBatchAsync", "older"),
     (
         "copy raw::copy_3d_batch_async",
@@ -440,7 +440,7 @@ const NOT_REACHED: [(&str, &str, &str); 17] = [
     (
         "ipc EventHandle::open",
         "cuIpcOpenEventHandle",
-        "not simulated",
+        "refused in one process, whatever the answer",
     ),
     (
         "ipc OpenedMemory::open",
@@ -461,6 +461,11 @@ const NOT_REACHED: [(&str, &str, &str); 17] = [
     (
         "pool Pool::import",
         "cuMemPoolImportFromShareableHandle",
+        "not simulated",
+    ),
+    (
+        "pool PooledBuffer::export",
+        "cuMemPoolExportPointer",
         "not simulated",
     ),
     (

@@ -1143,6 +1143,7 @@ fn pools() -> Vec<Entry> {
         row("pool PooledBuffer::export", |p, now| {
             let pool = exportable(p)?;
             let buffer = PooledBuffer::<u8>::from_pool(&pool, &shared(p)?, 64)?;
+            let _descriptor = pool.export()?;
             now();
             buffer.export().map(drop)
         })

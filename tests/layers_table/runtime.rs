@@ -42,14 +42,19 @@ pub(crate) fn more() -> Vec<rows::Entry> {
     use house::stream::{Stream, StreamOptions};
     use rows::{refused_at_all, row};
 
-    const SHADOW: *const core::ffi::c_void = ptr::without_provenance(0x1000);
+    /// Nothing here was compiled by nvcc, so that there is no symbol; another address than null is followed by
+    /// the runtimes of CUDA 11 and 12.
+    const NONE: *const core::ffi::c_void = ptr::null();
     const UP: Direction = Direction::HostToDevice;
     const DOWN: Direction = Direction::DeviceToHost;
 
-    /// Nothing here was compiled by nvcc, so that no symbol is one.
+    fn range(symbol: *const core::ffi::c_void) -> house::Result<house::pointer::AddressRange> {
+        // SAFETY: CUDA refuses null.
+        unsafe { symbol_range(symbol) }
+    }
     fn to(symbol: *const core::ffi::c_void, size: usize) -> house::Result<()> {
         let bytes = [0_u8; 8];
-        // SAFETY: CUDA refuses an address that is no symbol.
+        // SAFETY: CUDA refuses null, which is no symbol.
         unsafe {
             raw::to_symbol(
                 symbol,
@@ -63,19 +68,19 @@ pub(crate) fn more() -> Vec<rows::Entry> {
     fn from(symbol: *const core::ffi::c_void, size: usize) -> house::Result<()> {
         let mut bytes = [0_u8; 8];
         let to = Address::from(bytes.as_mut_ptr());
-        // SAFETY: CUDA refuses an address that is no symbol.
+        // SAFETY: CUDA refuses null, which is no symbol.
         unsafe { raw::from_symbol(to, symbol, Bytes(0), Bytes(size), DOWN) }
     }
     fn to_async(symbol: *const core::ffi::c_void, size: usize) -> house::Result<()> {
         let stream = Stream::new(&place()?, StreamOptions::NON_BLOCKING)?;
         let from = Address(0x1000);
-        // SAFETY: CUDA refuses an address that is no symbol.
+        // SAFETY: CUDA refuses null, which is no symbol.
         unsafe { raw::to_symbol_async(symbol, Bytes(0), from, Bytes(size), UP, &stream) }
     }
     fn from_async(symbol: *const core::ffi::c_void, size: usize) -> house::Result<()> {
         let stream = Stream::new(&place()?, StreamOptions::NON_BLOCKING)?;
         let to = Address(0x1000);
-        // SAFETY: CUDA refuses an address that is no symbol.
+        // SAFETY: CUDA refuses null, which is no symbol.
         unsafe { raw::from_symbol_async(to, symbol, Bytes(0), Bytes(size), DOWN, &stream) }
     }
     vec![
@@ -89,42 +94,42 @@ pub(crate) fn more() -> Vec<rows::Entry> {
         }),
         row("pointer symbol_range", |_, now| {
             now();
-            refused_at_all(symbol_range(Address(0x1000)))
+            refused_at_all(range(NONE))
         })
-        .null(|_| symbol_range(Address::NULL).map(drop))
-        .dangling(|_| symbol_range(Address(0x1000)).map(drop)),
+        .null(|_| range(NONE).map(drop))
+        .dangling_crashes(),
         row("copy raw::to_symbol", |_, now| {
             now();
-            refused_at_all(to(SHADOW, 8))
+            refused_at_all(to(NONE, 8))
         })
-        .null(|_| to(ptr::null(), 8))
-        .dangling(|_| to(SHADOW, 8))
-        .either(|_| to(SHADOW, 0))
-        .beyond(|_| to(SHADOW, usize::MAX)),
+        .null(|_| to(NONE, 8))
+        .dangling_crashes()
+        .either(|_| to(NONE, 0))
+        .beyond(|_| to(NONE, usize::MAX)),
         row("copy raw::from_symbol", |_, now| {
             now();
-            refused_at_all(from(SHADOW, 8))
+            refused_at_all(from(NONE, 8))
         })
-        .null(|_| from(ptr::null(), 8))
-        .dangling(|_| from(SHADOW, 8))
-        .either(|_| from(SHADOW, 0))
-        .beyond(|_| from(SHADOW, usize::MAX)),
+        .null(|_| from(NONE, 8))
+        .dangling_crashes()
+        .either(|_| from(NONE, 0))
+        .beyond(|_| from(NONE, usize::MAX)),
         row("copy raw::to_symbol_async", |_, now| {
             now();
-            refused_at_all(to_async(SHADOW, 8))
+            refused_at_all(to_async(NONE, 8))
         })
-        .null(|_| to_async(ptr::null(), 8))
-        .dangling(|_| to_async(SHADOW, 8))
-        .either(|_| to_async(SHADOW, 0))
-        .beyond(|_| to_async(SHADOW, usize::MAX)),
+        .null(|_| to_async(NONE, 8))
+        .dangling_crashes()
+        .either(|_| to_async(NONE, 0))
+        .beyond(|_| to_async(NONE, usize::MAX)),
         row("copy raw::from_symbol_async", |_, now| {
             now();
-            refused_at_all(from_async(SHADOW, 8))
+            refused_at_all(from_async(NONE, 8))
         })
-        .null(|_| from_async(ptr::null(), 8))
-        .dangling(|_| from_async(SHADOW, 8))
-        .either(|_| from_async(SHADOW, 0))
-        .beyond(|_| from_async(SHADOW, usize::MAX)),
+        .null(|_| from_async(NONE, 8))
+        .dangling_crashes()
+        .either(|_| from_async(NONE, 0))
+        .beyond(|_| from_async(NONE, usize::MAX)),
     ]
 }
 

@@ -93,7 +93,7 @@ impl<T: Copy> PooledBuffer<T> {
             stream.refuse_capture("cuMemAllocAsync")?;
             let entered = stream.context().enter()?;
             // SAFETY: allocating needs no promise; what it returns is owned here.
-            address = unsafe { raw::allocate(pool, size, stream) }?;
+            address = unsafe { raw::allocate_unobserved(pool, size, stream) }?;
             drop(entered);
         }
         let buffer = Self {
@@ -196,7 +196,8 @@ impl<T> PooledBuffer<T> {
     ///
     /// # Errors
     ///
-    /// What CUDA answers: 1 for memory of a pool that cannot be exported.
+    /// What CUDA answers: 1 for memory of a pool that cannot be exported, or never was (measured: H100, driver
+    /// 580).
     #[doc(alias = "cuMemPoolExportPointer")]
     pub fn export(&self) -> Result<PointerHandle> {
         let context = self.stream.context();
@@ -320,7 +321,7 @@ impl<T> PooledBuffer<T> {
         let result = observe::end(
             || self.event(),
             // SAFETY: allocated once, freed once, in the order of the stream.
-            || unsafe { raw::free(self.address, &self.stream) },
+            || unsafe { raw::free_unobserved(self.address, &self.stream) },
         );
         drop(entered);
         result

@@ -1,11 +1,32 @@
-//! The C calls, with errors: no owner, no context switch, no observer.
+//! The C calls, with errors: no owner, no context switch. Observers hear of them.
+
+use core::panic::Location;
 
 use super::Pool;
 use crate::api::api;
 use crate::error::{Result, check};
 use crate::memory::Bytes;
+use crate::memory::observe::{self, Event, Kind};
 use crate::pointer::Address;
 use crate::stream::Stream;
+
+/// An event of stream-ordered memory; nothing says how much is freed.
+fn event(
+    address: Address,
+    size: Bytes,
+    stream: &Stream,
+    location: Option<&'static Location<'static>>,
+) -> Event {
+    Event {
+        kind: Kind::Pool,
+        address,
+        size,
+        device: Some(stream.context().device().ordinal()),
+        context: Some(stream.context().id_for_observers()),
+        stream: Some(stream.id_for_observers()),
+        location,
+    }
+}
 
 /// Allocates in the order of the stream, from this pool or the device's current one.
 ///
@@ -20,7 +41,27 @@ use crate::stream::Stream;
 /// In a stream that captures, the memory belongs to the graph.
 #[doc(alias = "cuMemAllocAsync")]
 #[doc(alias = "cuMemAllocFromPoolAsync")]
+#[track_caller]
 pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Result<Address> {
+    let location = Location::caller();
+    // SAFETY: the caller's promise is the same.
+    let address = unsafe { allocate_unobserved(pool, size, stream) }?;
+    if size.0 > 0 {
+        observe::began(|| event(address, size, stream, Some(location)));
+    }
+    Ok(address)
+}
+
+/// As [`allocate`].
+///
+/// # Safety
+///
+/// As [`allocate`].
+pub(super) unsafe fn allocate_unobserved(
+    pool: Option<&Pool>,
+    size: Bytes,
+    stream: &Stream,
+) -> Result<Address> {
     let api = api()?;
     let mut address = 0;
     let handle = stream.as_raw();
@@ -57,6 +98,19 @@ pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Res
 /// Nobody uses the memory behind this point of the stream.
 #[doc(alias = "cuMemFreeAsync")]
 pub unsafe fn free(address: Address, stream: &Stream) -> Result<()> {
+    observe::end(
+        || event(address, Bytes(0), stream, None),
+        // SAFETY: the caller's promise is the same.
+        || unsafe { free_unobserved(address, stream) },
+    )
+}
+
+/// As [`free`].
+///
+/// # Safety
+///
+/// As [`free`].
+pub(super) unsafe fn free_unobserved(address: Address, stream: &Stream) -> Result<()> {
     let api = api()?;
     let handle = stream.as_raw();
     // SAFETY: the caller promises that nobody uses the memory behind this point of the stream.

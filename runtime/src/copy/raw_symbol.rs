@@ -15,11 +15,12 @@ use crate::stream::Stream;
 ///
 /// # Errors
 ///
-/// What CUDA answers: 13 for an address that is no such shadow, 1 where the range leaves the variable.
+/// What CUDA answers: 13 for null, and from 13.0 on for every address that is no such shadow; 1 where the
+/// range leaves the variable.
 ///
 /// # Safety
 ///
-/// As for [`copy`](super::raw::copy); `symbol` is looked up and not followed.
+/// As for [`copy`](super::raw::copy), and `symbol` is such a shadow or null: the runtimes of CUDA 11 and 12 follow it.
 #[doc(alias = "cudaMemcpyToSymbol")]
 pub unsafe fn to_symbol(
     symbol: *const c_void,
@@ -30,7 +31,7 @@ pub unsafe fn to_symbol(
 ) -> Result<()> {
     let api = api()?;
     let (from, kind) = (source.as_ptr(), direction.raw());
-    // SAFETY: the caller answers for the source, and CUDA for the variable.
+    // SAFETY: the caller answers for source and symbol.
     let status = unsafe { api.cudaMemcpyToSymbol(symbol, from, size.0, offset.0, kind) };
     check!(
         api,
@@ -53,7 +54,7 @@ pub unsafe fn to_symbol(
 ///
 /// # Safety
 ///
-/// As for [`copy_async`](super::raw::copy_async); `symbol` is looked up and not followed.
+/// As for [`copy_async`](super::raw::copy_async), and `symbol` is such a shadow or null: the runtimes of CUDA 11 and 12 follow it.
 #[doc(alias = "cudaMemcpyToSymbolAsync")]
 pub unsafe fn to_symbol_async(
     symbol: *const c_void,
@@ -65,7 +66,7 @@ pub unsafe fn to_symbol_async(
 ) -> Result<()> {
     let api = api()?;
     let (from, kind, handle) = (source.as_ptr(), direction.raw(), stream.as_raw());
-    // SAFETY: the caller answers for the source, and CUDA for the variable.
+    // SAFETY: the caller answers for source and symbol.
     let status =
         unsafe { api.cudaMemcpyToSymbolAsync(symbol, from, size.0, offset.0, kind, handle) };
     check!(
@@ -90,7 +91,7 @@ pub unsafe fn to_symbol_async(
 ///
 /// # Safety
 ///
-/// As for [`copy`](super::raw::copy); `symbol` is looked up and not followed.
+/// As for [`copy`](super::raw::copy), and `symbol` is such a shadow or null: the runtimes of CUDA 11 and 12 follow it.
 #[doc(alias = "cudaMemcpyFromSymbol")]
 pub unsafe fn from_symbol(
     destination: Address,
@@ -101,7 +102,7 @@ pub unsafe fn from_symbol(
 ) -> Result<()> {
     let api = api()?;
     let (to, kind) = (destination.as_mut_ptr(), direction.raw());
-    // SAFETY: the caller answers for the destination, and CUDA for the variable.
+    // SAFETY: the caller answers for destination and symbol.
     let status = unsafe { api.cudaMemcpyFromSymbol(to, symbol, size.0, offset.0, kind) };
     check!(
         api,
@@ -124,7 +125,7 @@ pub unsafe fn from_symbol(
 ///
 /// # Safety
 ///
-/// As for [`copy_async`](super::raw::copy_async); `symbol` is looked up and not followed.
+/// As for [`copy_async`](super::raw::copy_async), and `symbol` is such a shadow or null: the runtimes of CUDA 11 and 12 follow it.
 #[doc(alias = "cudaMemcpyFromSymbolAsync")]
 pub unsafe fn from_symbol_async(
     destination: Address,
@@ -136,7 +137,7 @@ pub unsafe fn from_symbol_async(
 ) -> Result<()> {
     let api = api()?;
     let (to, kind, handle) = (destination.as_mut_ptr(), direction.raw(), stream.as_raw());
-    // SAFETY: the caller answers for the destination, and CUDA for the variable.
+    // SAFETY: the caller answers for destination and symbol.
     let status =
         unsafe { api.cudaMemcpyFromSymbolAsync(to, symbol, size.0, offset.0, kind, handle) };
     check!(

@@ -1,13 +1,33 @@
-//! The C calls, with errors: no owner, no device switch, no observer.
+//! The C calls, with errors: no owner, no device switch. Observers hear of them.
 
 use super::Pool;
+use core::panic::Location;
 use core::ptr;
 
 use crate::api::api;
 use crate::error::{Result, check};
 use crate::memory::Bytes;
+use crate::memory::observe::{self, Event, Kind};
 use crate::pointer::Address;
 use crate::stream::Stream;
+
+/// An event of stream-ordered memory; nothing says how much is freed.
+fn event(
+    address: Address,
+    size: Bytes,
+    stream: &Stream,
+    location: Option<&'static Location<'static>>,
+) -> Event {
+    Event {
+        kind: Kind::Pool,
+        address,
+        size,
+        device: Some(stream.device().ordinal()),
+        context: None,
+        stream: Some(stream.id_for_observers()),
+        location,
+    }
+}
 
 /// Allocates in the order of the stream, from this pool or the device's current one.
 ///
@@ -22,7 +42,27 @@ use crate::stream::Stream;
 /// In a stream that captures, the memory belongs to the graph.
 #[doc(alias = "cudaMallocAsync")]
 #[doc(alias = "cudaMallocFromPoolAsync")]
+#[track_caller]
 pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Result<Address> {
+    let location = Location::caller();
+    // SAFETY: the caller's promise is the same.
+    let address = unsafe { allocate_unobserved(pool, size, stream) }?;
+    if size.0 > 0 {
+        observe::began(|| event(address, size, stream, Some(location)));
+    }
+    Ok(address)
+}
+
+/// As [`allocate`].
+///
+/// # Safety
+///
+/// As [`allocate`].
+pub(super) unsafe fn allocate_unobserved(
+    pool: Option<&Pool>,
+    size: Bytes,
+    stream: &Stream,
+) -> Result<Address> {
     let api = api()?;
     let mut pointer = ptr::null_mut();
     let handle = stream.as_raw();
@@ -59,6 +99,19 @@ pub unsafe fn allocate(pool: Option<&Pool>, size: Bytes, stream: &Stream) -> Res
 /// Nobody uses the memory behind this point of the stream.
 #[doc(alias = "cudaFreeAsync")]
 pub unsafe fn free(address: Address, stream: &Stream) -> Result<()> {
+    observe::end(
+        || event(address, Bytes(0), stream, None),
+        // SAFETY: the caller's promise is the same.
+        || unsafe { free_unobserved(address, stream) },
+    )
+}
+
+/// As [`free`].
+///
+/// # Safety
+///
+/// As [`free`].
+pub(super) unsafe fn free_unobserved(address: Address, stream: &Stream) -> Result<()> {
     let api = api()?;
     let handle = stream.as_raw();
     // SAFETY: the caller promises that nobody uses the memory behind this point of the stream.

@@ -75,7 +75,7 @@ impl Physical {
     /// The descriptor may be closed afterwards.
     ///
     /// Driver API: `cuMemImportFromShareableHandle`. The size is not part of the handle; a wrong one is
-    /// refused when the memory is mapped.
+    /// refused when the memory is mapped (801, measured: H100, driver 580).
     ///
     /// # Errors
     ///
