@@ -1,12 +1,13 @@
 //! What processes know together of one event: how often it was recorded, and which of the records have happened.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE};
 use super::store::Lent;
+use super::ticket::lock;
 
 /// Other processes cannot wake this one; whoever waits looks this often.
 const GLANCE: Duration = Duration::from_micros(50);
@@ -23,10 +24,19 @@ impl Crossing {
         Ok(Self { page })
     }
 
-    /// That of another process.
-    pub(crate) fn of(lent: &Lent) -> Option<Self> {
+    /// That of another process. While this process has it, it can be opened again, also after the other's end (measured).
+    pub(crate) fn of(lent: &Lent) -> Option<Arc<Self>> {
+        static OPEN: Mutex<Vec<(Lent, Weak<Crossing>)>> = Mutex::new(Vec::new());
+        let mut open = lock(&OPEN);
+        open.retain(|(_, crossing)| crossing.strong_count() > 0);
+        let known = open.iter().find(|(known, _)| known == lent);
+        if let Some(known) = known.and_then(|(_, crossing)| crossing.upgrade()) {
+            return Some(known);
+        }
         let page = Mapping::lent(lent)?;
-        Some(Self { page })
+        let crossing = Arc::new(Self { page });
+        open.push((*lent, Arc::downgrade(&crossing)));
+        Some(crossing)
     }
 
     pub(crate) fn lend(&self) -> Option<Lent> {
@@ -95,7 +105,9 @@ mod tests {
     fn the_last_record_counts() {
         let event = Arc::new(Crossing::new().unwrap());
         assert_eq!(event.query(), Ok(()));
-        let twin = Arc::new(Crossing::of(&event.lend().unwrap()).unwrap());
+        let lent = event.lend().unwrap();
+        let twin = Crossing::of(&lent).unwrap();
+        assert!(Arc::ptr_eq(&twin, &Crossing::of(&lent).unwrap()));
         let (first, second) = (Arc::clone(&event).record(), twin.record());
         drop(first);
         assert_eq!(event.query(), Err(Code::NOT_READY));

@@ -56,9 +56,9 @@ impl Event {
     }
 
     /// An event that another process has lent.
-    pub(crate) fn of_another_process(context: &Context, crossing: Crossing) -> Self {
+    pub(crate) fn of_another_process(context: &Context, crossing: Arc<Crossing>) -> Self {
         let shared = Shared {
-            crossing: Arc::new(crossing),
+            crossing,
             own: false,
         };
         Self::with(context, INTERPROCESS | DISABLE_TIMING, Some(shared))
