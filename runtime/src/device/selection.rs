@@ -157,31 +157,40 @@ fn in_foreign_context(ordinal: c_int) -> bool {
     if status.0 != 0 || context.is_null() {
         return false;
     }
-    let seen = usize::try_from(ordinal).ok();
-    let seen = seen.and_then(|ordinal| PRIMARY.get(ordinal));
-    if seen.is_some_and(|seen| seen.load(Ordering::Relaxed) == context) {
-        return false;
-    }
-    is_foreign(driver, ordinal, context, seen)
+    !is_seen(ordinal, context) && is_foreign(driver, context)
 }
 
+/// The place where a device's primary context is kept.
+fn place(ordinal: c_int) -> Option<&'static AtomicPtr<CUctx_st>> {
+    PRIMARY.get(usize::try_from(ordinal).ok()?)
+}
+
+/// Whether a context was seen to be the primary one of a device.
+#[inline]
+fn is_seen(ordinal: c_int, context: CUcontext) -> bool {
+    place(ordinal).is_some_and(|seen| seen.load(Ordering::Relaxed) == context)
+}
+
+/// Whether the current context is not the primary one of its own device. That need not be the device that
+/// the thread chose: up to 11 the runtime makes that one's context current when it is first needed.
 #[cold]
-fn is_foreign(
-    driver: &Driver,
-    ordinal: c_int,
-    context: CUcontext,
-    seen: Option<&AtomicPtr<CUctx_st>>,
-) -> bool {
-    if is_active(driver, ordinal) == Some(false) {
+fn is_foreign(driver: &Driver, context: CUcontext) -> bool {
+    let mut device = 0;
+    // SAFETY: `device` is a live out parameter, and a context is current.
+    let status = unsafe { driver.cuCtxGetDevice(&raw mut device) };
+    if status.0 != 0 || is_seen(device, context) {
+        return false;
+    }
+    if is_active(driver, device) == Some(false) {
         return true;
     }
     let mut primary = ptr::null_mut();
     // SAFETY: `primary` is a live out parameter. As in `push_beside` the retain is never given back.
-    let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut primary, ordinal) };
+    let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut primary, device) };
     if status.0 != 0 {
         return false;
     }
-    if let Some(seen) = seen {
+    if let Some(seen) = place(device) {
         seen.store(primary, Ordering::Relaxed);
     }
     primary != context
