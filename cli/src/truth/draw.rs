@@ -1665,6 +1665,10 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object) -> bool {
     if shape.width >= ENDLESS && object.class == "heap" {
         return true;
     }
+    // One row at an offset of 2^63: a method of the hardware cuts addresses off at one place or another.
+    if shape.is_line() && operand.address.wrapping_sub(operand.base) == 1 << 63 {
+        return true;
+    }
     // What goes to a device within the driver's commands goes to any place, aligned or not, and this decides
     // which of two closed pages is touched first.
     let known = object.side != Side::Bad
