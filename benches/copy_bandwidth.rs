@@ -13,6 +13,10 @@ use cuwhy_validate::checker::Checker;
 
 const SIZES: [usize; 5] = [64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30];
 
+/// The largest copy of managed memory, unless `CUWHY_BENCH_BYTES` says otherwise: it may have to
+/// move between host and device as a whole, at the cost of whoever else uses the machine.
+const MANAGED: usize = 16 << 20;
+
 /// Source, destination, and whether the copy is put into a stream.
 const PATHS: [(Class, Class, bool); 9] = [
     (Class::Pageable, Class::Device, false),
@@ -41,11 +45,11 @@ fn main() {
 
 fn measure(suite: &mut Suite, gpu: Gpu) {
     let stream = gpu.stream().expect("a stream");
-    let most = largest();
     let live = Live::new(gpu.driver);
     for (from, to, enqueued) in PATHS {
         let way = if enqueued { "async" } else { "sync" };
         let path = format!("bandwidth-{way}-{}-to-{}", from.name(), to.name());
+        let most = largest(from);
         let blocks = gpu
             .block(from, most)
             .and_then(|src| Ok((src, gpu.block(to, most)?)));
@@ -69,7 +73,11 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
             }
             for bytes in SIZES {
                 if bytes > most {
-                    group.skip(&format!("{bytes} bytes"), "CUWHY_BENCH_BYTES is less", 1);
+                    group.skip(
+                        &format!("{bytes} bytes"),
+                        "CUWHY_BENCH_BYTES, or what is set for managed memory, is less",
+                        1,
+                    );
                     continue;
                 }
                 group.bytes(bytes as u64);
@@ -100,9 +108,12 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
     }
 }
 
-/// The largest copy to make: `CUWHY_BENCH_BYTES`, or 1 GiB.
-fn largest() -> usize {
+/// The largest copy to make: what `CUWHY_BENCH_BYTES` says, or 1 GiB, but less of managed memory.
+fn largest(from: Class) -> usize {
     let told = std::env::var("CUWHY_BENCH_BYTES").ok();
-    told.and_then(|bytes| bytes.parse().ok())
-        .unwrap_or(SIZES[SIZES.len() - 1])
+    let told = told.and_then(|bytes| bytes.parse().ok());
+    told.unwrap_or(match from {
+        Class::Managed => MANAGED,
+        _ => SIZES[SIZES.len() - 1],
+    })
 }

@@ -11,7 +11,7 @@ use core::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use cuda_sys::driver::{CUdeviceptr, CUpointer_attribute, CUresult, Table, pfn};
-use cuwhy_benches::{Bound, Class, Copy, Gpu, Layer, Stream, Suite, in_turns};
+use cuwhy_benches::{Bound, Class, Compared, Copy, Gpu, Layer, Stream, Suite, in_turns};
 use cuwhy_validate::ask::Live;
 use cuwhy_validate::checker::Checker;
 use cuwhy_validate::{Call, Kind, Registry};
@@ -22,6 +22,15 @@ const IN_FLIGHT: u64 = 64;
 
 /// The sizes for every class.
 const SIZES: [usize; 4] = [4, 4 << 10, 64 << 10, 1 << 20];
+
+/// The sizes at which checked copies are compared with bare ones, in turns.
+const COMPARED: [usize; 6] = [4, 4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20];
+
+/// Bare and checked, of either API.
+const LAYERS: [(Layer, Layer); 2] = [
+    (Layer::Driver, Layer::CheckedDriver),
+    (Layer::Runtime, Layer::CheckedRuntime),
+];
 
 /// Source and destination of each path.
 const PATHS: [(Class, Class); 7] = [
@@ -51,6 +60,7 @@ fn measure(suite: &mut Suite, gpu: Gpu) {
     let stream = gpu.stream().expect("a stream");
     if suite.takes_bounds() {
         bounds(suite, gpu, stream);
+        compare(suite, gpu, stream);
     }
     let live = Live::new(gpu.driver);
     for (from, to) in PATHS {
@@ -121,18 +131,8 @@ fn bounds(suite: &mut Suite, gpu: Gpu, stream: Stream) {
         bytes: BYTES,
         checker: &checker,
     };
-    let sync = |copy: &Copy<'_>, layer| {
-        let start = Instant::now();
-        for _ in 0..IN_FLIGHT {
-            copy.wait(layer);
-        }
-        per_copy(start.elapsed(), IN_FLIGHT)
-    };
-    let put = |copy: &Copy<'_>, layer| {
-        let copies = 4 * IN_FLIGHT;
-        let time = batches(copy, stream, copies, || copy.enqueue(layer, stream));
-        per_copy(time, copies)
-    };
+    let sync = |copy: &Copy<'_>, layer| made(copy, layer, IN_FLIGHT);
+    let put = |copy: &Copy<'_>, layer| put(copy, layer, stream, 4 * IN_FLIGHT);
     let known = "checked synchronous 4 KiB copy against the bare call, registry knows both";
     let foreign = "checked synchronous 4 KiB copy against the bare call, one operand pageable";
     let async_ = "checked asynchronous enqueue of 4 KiB against the bare call, registry knows both";
@@ -142,12 +142,8 @@ fn bounds(suite: &mut Suite, gpu: Gpu, stream: Stream) {
         (foreign, &of(&pageable), &sync, 1.05),
         (async_, &of(&pinned), &put, 1.05),
     ];
-    let layers = [
-        (Layer::Driver, Layer::CheckedDriver),
-        (Layer::Runtime, Layer::CheckedRuntime),
-    ];
     for (what, copy, take, limit) in rows {
-        for (bare, checked) in layers {
+        for (bare, checked) in LAYERS {
             if !bare.works(&gpu) {
                 suite.skip(what, format!("the {} does not work here", bare.name()));
                 continue;
@@ -174,6 +170,68 @@ fn bounds(suite: &mut Suite, gpu: Gpu, stream: Stream) {
         }
     }
     queries(suite, gpu, pageable.address(), device.address());
+}
+
+/// What checking adds to a copy of any size from pinned memory, in turns.
+fn compare(suite: &mut Suite, gpu: Gpu, stream: Stream) {
+    let most = COMPARED[COMPARED.len() - 1];
+    let blocks = [Class::Device, Class::Pinned].map(|class| gpu.block(class, most));
+    let [Ok(device), Ok(pinned)] = blocks else {
+        return suite.skip("the comparison", "there is no memory for it");
+    };
+    let registry = Registry::default();
+    device.tell(&registry);
+    pinned.tell(&registry);
+    let live = Live::new(gpu.driver);
+    let checker = Checker::new(&live).with_registry(&registry);
+    for way in ["synchronous copy", "putting a copy into a stream"] {
+        for (bare, checked) in LAYERS {
+            for bytes in COMPARED {
+                if !bare.works(&gpu) {
+                    continue;
+                }
+                let copy = Copy {
+                    gpu,
+                    dst: &device,
+                    src: &pinned,
+                    bytes,
+                    checker: &checker,
+                };
+                // A turn of large copies would take as long as all turns may.
+                let copies = if bytes > 1 << 20 { 4 } else { IN_FLIGHT };
+                let take = |layer| match way {
+                    "synchronous copy" => made(&copy, layer, copies),
+                    _ => put(&copy, layer, stream, copies),
+                };
+                let limit = Duration::from_millis(400);
+                let both = in_turns(limit, || take(bare), || take(checked));
+                suite.compare(Compared {
+                    what: format!("{way}, {}", bare.name()),
+                    bytes: bytes as u64,
+                    base: both.base.median,
+                    other: both.other.median,
+                    ratio: both.ratio.median,
+                    low: both.ratio.low,
+                    high: both.ratio.high,
+                });
+            }
+        }
+    }
+}
+
+/// Nanoseconds of one of so many copies that return when they are made.
+fn made(copy: &Copy<'_>, layer: Layer, copies: u64) -> f64 {
+    let start = Instant::now();
+    for _ in 0..copies {
+        copy.wait(layer);
+    }
+    per_copy(start.elapsed(), copies)
+}
+
+/// Nanoseconds of putting one of so many copies into a stream.
+fn put(copy: &Copy<'_>, layer: Layer, stream: Stream, copies: u64) -> f64 {
+    let time = batches(copy, stream, copies, || copy.enqueue(layer, stream));
+    per_copy(time, copies)
 }
 
 /// How often the driver is asked about each operand, where the registry knows neither.

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use cuda_sys::driver::{CUresult, Table, pfn};
 use cuwhy_benches::recorded::{self, Case};
+use cuwhy_validate::Stream;
 use cuwhy_validate::ask::Recorded;
 use cuwhy_validate::checker::Checker;
 use cuwhy_validate::facts::{Depth, collect};
@@ -28,6 +29,7 @@ const PATHS: &[Path] = &[
     ("call through the table", table),
     ("registry look-up of 10,000", look_up),
     ("check of a copy that the registry knows", check_known),
+    ("check of a copy into a stream, all known", check_enqueue),
     ("check of a copy that the driver is asked of", check_asking),
     ("judging a passing copy", judge),
 ];
@@ -99,8 +101,11 @@ fn look_up() -> Box<dyn FnMut()> {
 }
 
 /// A checked copy as `check` is by default, but for the copy itself.
-fn checked(registry: Option<&'static Registry>) -> Box<dyn FnMut()> {
-    let Case { call, ask, .. } = recorded::passing();
+fn checked(registry: Option<&'static Registry>, into: Option<u64>) -> Box<dyn FnMut()> {
+    let Case { mut call, ask, .. } = recorded::passing();
+    if let Some(stream) = into {
+        call = call.on_stream("cudaMemcpyAsync", Stream::Handle(stream));
+    }
     let ask: &'static Recorded = Box::leak(Box::new(ask));
     let mut checker = Checker::new(ask);
     if let Some(registry) = registry {
@@ -115,11 +120,19 @@ fn checked(registry: Option<&'static Registry>) -> Box<dyn FnMut()> {
 fn check_known() -> Box<dyn FnMut()> {
     let registry = Registry::default();
     recorded::tell(&registry);
-    checked(Some(Box::leak(Box::new(registry))))
+    checked(Some(Box::leak(Box::new(registry))), None)
+}
+
+fn check_enqueue() -> Box<dyn FnMut()> {
+    const STREAM: u64 = 0x5555_5571_2340;
+    let registry = Registry::default();
+    recorded::tell(&registry);
+    registry.stream_created(STREAM);
+    checked(Some(Box::leak(Box::new(registry))), Some(STREAM))
 }
 
 fn check_asking() -> Box<dyn FnMut()> {
-    checked(None)
+    checked(None, None)
 }
 
 fn judge() -> Box<dyn FnMut()> {

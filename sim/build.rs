@@ -36,6 +36,7 @@ fn written(folder: &Path) -> io::Result<BTreeSet<String>> {
             let Some(rest) = line
                 .strip_prefix("ready fn ")
                 .or_else(|| line.strip_prefix("open fn "))
+                .or_else(|| line.strip_prefix("held fn "))
             else {
                 continue;
             };
@@ -49,7 +50,7 @@ fn written(folder: &Path) -> io::Result<BTreeSet<String>> {
 fn exports(table: &str, written: &BTreeSet<String>) -> String {
     let mut stubs = String::from("super::gate::stub! {\n");
     let mut names = String::new();
-    let mut list = String::new();
+    let mut list = Vec::new();
     for line in table.lines() {
         let Some((name, arguments, versions)) = declaration(line) else {
             continue;
@@ -60,19 +61,35 @@ fn exports(table: &str, written: &BTreeSet<String>) -> String {
         // A driver keeps what newer headers dropped, so only the first version counts.
         let since = versions.split(',').next().unwrap_or(versions);
         let _ = writeln!(names, "fn {name}();");
-        let _ = writeln!(
-            list,
-            "Export {{ name: \"{name}\", since: {since}, function: {name} }},"
+        let (base, version, per_thread) = parts(name);
+        let entry = format!(
+            "Export {{ base: \"{base}\", version: {version}, per_thread: {per_thread}, since: {since}, function: {name} }},\n"
         );
+        list.push(((base, version, per_thread), entry));
     }
+    list.sort();
+    let list: String = list.into_iter().map(|(_, entry)| entry).collect();
     let mut text = stubs;
     let _ = write!(
         text,
         "}}\n\nunsafe extern \"C\" {{\n{names}}}\n\n\
-         /// Every exported function, in the order of names.\n\
+         /// Every exported function; the best of a name is the last.\n\
          pub(super) static EXPORTS: &[Export] = &[\n{list}];\n"
     );
     text
+}
+
+/// A name without its version and its kind of default stream.
+fn parts(name: &str) -> (&str, u32, bool) {
+    let plain = name
+        .strip_suffix("_ptsz")
+        .or_else(|| name.strip_suffix("_ptds"));
+    let (name, per_thread) = (plain.unwrap_or(name), plain.is_some());
+    let versioned = name
+        .rsplit_once("_v")
+        .and_then(|(base, version)| Some((base, version.parse().ok()?)));
+    let (base, version) = versioned.unwrap_or((name, 1));
+    (base, version, per_thread)
 }
 
 /// `    fn cuFoo(a: T, b: U) -> CUresult = 2000;` or `= 2000, 12000;`

@@ -15,7 +15,7 @@ use cuda_sys::runtime::{
     cudaMemAllocationHandleType, cudaMemAllocationType, cudaMemLocationType, cudaMemcpyKind,
     cudaMemsetParams, cudaResourceType, cudaTextureReadMode,
 };
-use cuwhy_tests::{Child, Wanted, device_or_why, here, shared_library, skip, toolkits, wanted};
+use cuwhy_tests::{Child, Wanted, device_or_why, here, simulated, skip, toolkits, wanted};
 
 const CANARY: u8 = 0xa5;
 
@@ -472,15 +472,8 @@ fn no_real_library_writes_past_our_buffers() {
 #[test]
 fn no_simulated_library_writes_past_our_buffers() {
     for major in Major::ALL {
-        let package = format!("cuwhy-sim-cudart{major}");
-        let file = format!("libcuwhy_sim_cudart{major}.so");
-        let child = Child::new(here!(), &file)
-            .env("CUWHY_SIM", "quiet=on")
-            .env(
-                "CUWHY_LIBCUDA",
-                shared_library("cuwhy-sim", "libcuwhy_sim.so"),
-            )
-            .env("CUWHY_LIBCUDART", shared_library(&package, &file));
+        let child = Child::new(here!(), &format!("CUDA {major}"));
+        let child = simulated(child, Some(major.version().major()));
         let outcome = child.run(|| {
             // Once it is mapped, the runtime finds it under its name.
             Driver::get().unwrap();

@@ -1,7 +1,7 @@
 //! A finding about a lost context says how its device is: on the simulator, and with
 //! `CUWHY_TEST_GPU=require` on the machine's device.
 
-use cuwhy_tests::{Child, Wanted, here, shared_library, wanted};
+use cuwhy_tests::{Child, Wanted, device, here, shared_library, simulated, wanted};
 use cuwhy_validate::Severity;
 use cuwhy_validate::device_state::describe;
 use cuwhy_validate::finding::{CallText, Finding, OperandText, Outcome, SegmentText};
@@ -33,6 +33,7 @@ fn finding(rule: &'static str) -> Finding {
             bytes: Some(4),
             segments: vec![segment],
         }],
+        role: None,
         first_bad: None,
         why: String::new(),
         fix: String::new(),
@@ -57,6 +58,7 @@ fn compare() {
 fn a_lost_context_tells_how_its_device_is() {
     let child = Child::new(here!(), "one device");
     if wanted() == Wanted::Require {
+        assert!(device().is_some());
         child.run(compare).must_succeed();
         return;
     }
@@ -66,12 +68,10 @@ fn a_lost_context_tells_how_its_device_is() {
     let driver = folder.path().join("libcuda.so.1");
     let core = shared_library("cuwhy-sim", "libcuwhy_sim.so");
     std::os::unix::fs::symlink(core, &driver).expect("a link");
-    child
-        .env("CUWHY_SIM", "quiet=on")
+    simulated(child, None)
         .env("CUWHY_LIBCUDA", &driver)
         .env("CUWHY_LIBNVML", nvml)
         .env("LD_LIBRARY_PATH", folder.path())
-        .without("CUDA_VISIBLE_DEVICES")
         .run(compare)
         .must_succeed();
 }

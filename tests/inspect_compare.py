@@ -240,6 +240,37 @@ def compare_topology(report, tally):
             tally.add("topo", f"{row} -> {column}", ours, theirs, ours == theirs)
 
 
+def matrix(*command):
+    """The rows and cells of a matrix of nvidia-smi: {(row, column): word}."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", run("nvidia-smi", *command).stdout).splitlines()
+    found = {}
+    for line in lines:
+        row = re.match(r"\s*GPU(\d+)\s+(?!GPU)(.*)", line)
+        if row:
+            found.update({(int(row.group(1)), column): word for column, word in enumerate(row.group(2).split())})
+    return found
+
+
+def compare_peers(report, tally):
+    """The P2P matrices, which are NVML's, and the links that are up."""
+    words = {"ok": "OK", "chipset_not_supported": "CNS", "gpu_not_supported": "GNS", "topology_not_supported": "TNS",
+             "disabled_by_registry": "DR", "not_supported": "NS", "unknown": "U"}
+    whole = sorted((device for device in report["devices"] if device["kind"] == "gpu"), key=lambda device: device["nvml_index"])
+    for letter, key in (("r", "nvml_read"), ("w", "nvml_write"), ("n", "nvml_nvlink"), ("a", "nvml_atomics")):
+        theirs = matrix("topo", "-p2p", letter) if len(whole) > 1 else {}
+        for link in report["links"]:
+            row, column = (next(place for place, device in enumerate(whole) if device["uuid"] == link[end]) for end in ("from", "to"))
+            ours = words.get(link[key], link[key])
+            tally.add("p2p", f"{key} {row} -> {column}", ours, theirs.get((row, column)), ours == theirs.get((row, column)))
+    # One block for each GPU, and in it one line with a speed for each link that is up.
+    blocks = re.split(r"^GPU \d+: ", run("nvidia-smi", "nvlink", "-s").stdout, flags=re.MULTILINE)[1:]
+    for device in whole:
+        block = next((block for block in blocks if device["uuid"] in block), "")
+        theirs = len(re.findall(r"Link \d+: [\d.]+ GB/s", block))
+        ours = len([link for link in device["nvlinks"] or [] if link["active"]])
+        tally.add("nvlink", f"{device['nvml_index']} links that are up", ours, theirs, ours == theirs)
+
+
 def compare_torch(report, tally):
     try:
         import torch
@@ -375,6 +406,7 @@ def main():
     report = json.loads(inspected.stdout)
     compared = compare_smi(report, before, after, tally)
     compare_topology(report, tally)
+    compare_peers(report, tally)
     compare_torch(report, tally)
     check_nulls(report, "report", tally)
     check_schema(report, "report-1.json", tally)

@@ -559,6 +559,12 @@ fn a_function_that_an_older_driver_lacks_is_named_with_its_version() {
                 device::Device, error::Error, pool::PooledBuffer, stream::*, version,
             };
             let device = Device::new(0).expect("a device");
+            // This library has no words for a status: ours stand in.
+            let error = Device::new(1).expect_err("there is one");
+            assert_eq!(
+                error.to_string(),
+                "cuDeviceGet(ordinal = 1) failed: CUDA_ERROR_INVALID_DEVICE (101), there is no such device"
+            );
             let context = device.context().expect("a context");
             assert!(!version::supports_pools(&device).expect("a question"));
             assert!(!version::supports_batch_copies().expect("a question"));

@@ -27,6 +27,9 @@ pub(crate) fn child(test: &str, house: House, part: &str, options: &str) -> Opti
     let child = Child::new(test, &format!("{house:?} {part}"));
     if wanted() == Wanted::Require {
         let there = options.is_empty() && !matches!(house, House::Runtime(11 | 12));
+        if !there {
+            cuwhy_tests::skip("it needs the simulator, and the machine's device is required");
+        }
         return there.then_some(child);
     }
     let child = child

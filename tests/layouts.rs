@@ -421,6 +421,7 @@ fn every_common_type_is_in_some_major() {
             return;
         };
         if !toolkit.include.is_dir() {
+            cuwhy_tests::skip("an archive carries no headers");
             return;
         }
         let known = Headers::new(&compiler, &toolkit, "common").spellings(&left);
@@ -444,6 +445,7 @@ fn no_release_of_a_major_has_a_larger_type() {
     let mut larger = Vec::new();
     for toolkit in toolkits() {
         if !toolkit.include.is_dir() {
+            cuwhy_tests::skip("an archive carries no headers");
             return;
         }
         let own = match toolkit.version.major() {

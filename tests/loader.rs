@@ -726,3 +726,70 @@ fn many_threads_get_the_same_instance() {
     });
     outcome.must_succeed();
 }
+
+/// The first call of a function looks it up: threads that do so at once find the same one.
+#[test]
+fn many_threads_make_the_first_call_at_once() {
+    let Some(bench) = Bench::new() else { return };
+    for round in 0..20 {
+        let file = bench.driver(&format!("{round}.so"), 12080);
+        let driver = Driver::open(&file).unwrap();
+        let start = std::sync::Barrier::new(8);
+        let call = || {
+            start.wait();
+            let mut count = 0;
+            // SAFETY: this libcuda takes any number.
+            let first = unsafe { driver.cuInit(0) };
+            // SAFETY: `count` is a live `c_int`.
+            let second = unsafe { driver.cuDeviceGetCount(&raw mut count) };
+            // SAFETY: the function is absent, so that nothing is called.
+            let absent = unsafe { driver.cuCtxSynchronize() };
+            (first.0, second.0, count, absent.0)
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(call)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), (0, 0, 3, 302));
+            }
+        });
+    }
+}
+
+/// A fork may happen while another thread looks a function up; the child's first calls still come back.
+#[test]
+fn a_forked_child_makes_first_calls_of_its_own() {
+    let Some(bench) = Bench::new() else { return };
+    let busy = Driver::open(&bench.driver("busy.so", 12080)).unwrap();
+    let fresh: Vec<&Driver> = (0..20)
+        .map(|round| Driver::open(&bench.driver(&format!("{round}.so"), 12080)).unwrap())
+        .collect();
+    let done = core::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(core::sync::atomic::Ordering::Relaxed) {
+                // Opening a file takes the system loader's lock, as looking a function up does.
+                assert!(Driver::open(busy.file().path()).is_ok());
+            }
+        });
+        let mut ended = Vec::new();
+        for driver in fresh {
+            // SAFETY: the child makes one call on the one thread that it has, and leaves.
+            let child = unsafe { libc::fork() };
+            assert!(child >= 0, "fork failed");
+            if child == 0 {
+                // SAFETY: a child that hangs is ended by this.
+                unsafe { libc::alarm(10) };
+                // SAFETY: this libcuda takes any number.
+                let status = unsafe { driver.cuInit(0) };
+                // SAFETY: ends this process at once.
+                unsafe { libc::_exit(i32::from(status.0 != 0)) };
+            }
+            let mut status = -1;
+            // SAFETY: our own child and a live place.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            ended.push(status);
+        }
+        done.store(true, core::sync::atomic::Ordering::Relaxed);
+        assert!(ended.iter().all(|status| *status == 0), "{ended:?}");
+    });
+}

@@ -26,3 +26,22 @@ impl Bound {
         self.measured <= self.limit
     }
 }
+
+/// How two ways compare at one point, where the design promises nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// What was done, and through what: the same words at every size.
+    pub what: String,
+    /// At how many bytes.
+    pub bytes: u64,
+    /// Nanoseconds of the first way.
+    pub base: f64,
+    /// Nanoseconds of the second way.
+    pub other: f64,
+    /// The second over the first, turn by turn: the median.
+    pub ratio: f64,
+    /// The lower quartile.
+    pub low: f64,
+    /// The upper quartile.
+    pub high: f64,
+}

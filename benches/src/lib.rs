@@ -16,7 +16,7 @@ pub mod recorded;
 #[cfg(feature = "timing")]
 mod suite;
 
-pub use bound::Bound;
+pub use bound::{Bound, Compared};
 pub use copy::{Copy, Direction, Layer};
 pub use gpu::{Block, Class, Gpu, Stream};
 pub use machine::Machine;

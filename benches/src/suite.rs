@@ -9,7 +9,7 @@ use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 use serde::Serialize;
 
-use crate::{Bound, Machine, date};
+use crate::{Bound, Compared, Machine, date};
 
 /// How many samples criterion takes of a point: enough for a median, few enough for two minutes.
 const SAMPLES: usize = 10;
@@ -29,6 +29,7 @@ pub struct Suite {
     limit: Duration,
     points: usize,
     bounds: Vec<Bound>,
+    compared: Vec<Compared>,
     /// Whether this is a run for numbers, and not for trying whether the bench works.
     measures: bool,
     filtered: bool,
@@ -43,6 +44,7 @@ struct Record<'a> {
     seconds: f64,
     machine: Machine,
     bounds: &'a [Bound],
+    compared: &'a [Compared],
 }
 
 /// A group of criterion whose points take their share of the suite's time.
@@ -78,6 +80,7 @@ impl Suite {
             limit: told.map_or(limit, Duration::from_secs),
             points,
             bounds: Vec::new(),
+            compared: Vec::new(),
             measures: env::args().any(|argument| argument == "--bench")
                 && !env::args().any(|argument| argument == "--test" || argument == "--list"),
             filtered: env::args()
@@ -121,6 +124,22 @@ impl Suite {
         self.bounds.push(bound);
     }
 
+    /// Keeps how two ways compare.
+    pub fn compare(&mut self, compared: Compared) {
+        let Compared {
+            what,
+            bytes,
+            ratio,
+            low,
+            high,
+            ..
+        } = &compared;
+        say(&format!(
+            "{what}, {bytes} bytes: {ratio:.3} x [{low:.3}, {high:.3}]"
+        ));
+        self.compared.push(compared);
+    }
+
     /// Begins a group of points.
     pub fn group(&mut self, name: &str) -> Group<'_> {
         Group {
@@ -153,6 +172,7 @@ impl Suite {
             seconds,
             machine: Machine::ask(),
             bounds: &self.bounds,
+            compared: &self.compared,
         };
         let folder = folder().join("cuwhy");
         let path = folder.join(format!("{}.json", self.name));

@@ -77,12 +77,21 @@ impl Output {
         io::stdout().is_terminal()
     }
 
-    /// The columns that the terminal has, if there is a terminal that says so.
+    /// The columns that the terminal has, if there is a terminal that says so: `COLUMNS`, or the
+    /// terminal itself.
     pub fn columns(&self) -> Option<u16> {
         if !self.is_terminal() {
             return None;
         }
-        std::env::var("COLUMNS").ok()?.parse().ok()
+        let named = std::env::var("COLUMNS").ok();
+        if let Some(columns) = named.and_then(|text| text.parse().ok()) {
+            return Some(columns);
+        }
+        // SAFETY: all zero is a size.
+        let mut size: libc::winsize = unsafe { core::mem::zeroed() };
+        // SAFETY: `size` is alive and of the type that this request writes.
+        let status = unsafe { libc::ioctl(1, libc::TIOCGWINSZ, &raw mut size) };
+        (status == 0 && size.ws_col > 0).then_some(size.ws_col)
     }
 
     fn unwritable(cause: io::Error) -> Failure {

@@ -65,6 +65,23 @@ fn who_wants_a_gpu_gets_no_simulator() {
 }
 
 #[test]
+fn a_driver_that_lists_no_device_is_an_error_with_a_next_step() {
+    let library = |package: &str, file: &str| cuwhy_tests::shared_library(package, file);
+    demo()
+        .arg("--gpu")
+        .env("CUWHY_LIBCUDA", library("cuwhy-sim", "libcuwhy_sim.so"))
+        .env(
+            "CUWHY_LIBCUDART",
+            library("cuwhy-sim-cudart13", "libcuwhy_sim_cudart13.so"),
+        )
+        .env("CUDA_VISIBLE_DEVICES", "")
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(contains("CUDA_ERROR_NO_DEVICE (100)").and(contains("`cuwhy doctor`")));
+}
+
+#[test]
 fn json_is_one_object_a_copy() {
     let output = demo().args(["--sim", "--format", "json"]).output().unwrap();
     let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
@@ -95,4 +112,116 @@ fn what_the_runtime_cannot_know_is_not_called_right() {
         .code(0)
         .stdout(contains("predicted: cannot tell"))
         .stdout(contains("range.past-end").not());
+}
+
+#[test]
+fn every_rule_fires_on_a_simulated_device_and_no_twin_does() {
+    let output = demo()
+        .args(["--sim", "--all", "--verify", "--format", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut rules = std::collections::BTreeSet::new();
+    let mut bytes = 0;
+    for line in &lines {
+        let rule = line["rule"].as_str().unwrap();
+        rules.insert(rule);
+        if rule == "host.pointer-not-device-pointer" {
+            assert!(line["skipped"].is_string(), "{line}");
+            continue;
+        }
+        assert_eq!(line["good"], true, "{line}");
+        assert_eq!(line["wrong"]["findings"][0]["rule"], rule, "{line}");
+        assert_eq!(line["wrong"]["agrees"], true, "{line}");
+        assert_eq!(line["right"]["findings"], serde_json::json!([]), "{line}");
+        assert_eq!(line["right"]["answered"]["code"], 0, "{line}");
+        bytes += usize::from(!line["wrong"]["findings"][0]["first_bad"].is_null());
+    }
+    assert_eq!(rules.len(), 59);
+    assert!(bytes > 30, "{bytes}");
+    let deaths = lines
+        .iter()
+        .filter(|line| line["wrong"]["answered"]["outcome"] == "died");
+    let deaths: Vec<_> = deaths.map(|line| &line["wrong"]).collect();
+    assert!(deaths.len() >= 5);
+    for death in deaths {
+        assert_eq!(death["answered"]["signal"], 11, "{death}");
+        assert!(death["answered"]["address"].is_string(), "{death}");
+    }
+}
+
+#[test]
+fn a_rule_is_shown_with_its_twin_and_counted_at_the_end() {
+    demo()
+        .args(["--sim", "range.past-end", "context.forked", "--verify"])
+        .assert()
+        .code(0)
+        .stdout(contains("error[range.past-end]: the copy runs 360 bytes"))
+        .stdout(contains("nothing is found"))
+        .stdout(contains("this process was forked from process"))
+        .stdout(contains("byte 40 of dst"))
+        .stdout(contains("2 as they should be, 0 not, 0 not shown"));
+    demo()
+        .args(["--sim", "memset", "--verify", "--quiet"])
+        .assert()
+        .code(0)
+        .stdout(contains("error[").not())
+        .stdout(contains("memset.misaligned"));
+}
+
+#[test]
+fn devices_that_cannot_reach_each_other_show_what_can_be_shown() {
+    demo()
+        .args(["--sim", "peer", "--verify"])
+        .env("CUWHY_SIM", "peers=none")
+        .assert()
+        .code(0)
+        .stdout(contains(
+            "not shown: peer.virtual-without-access: cuMemSetAccess failed: 101",
+        ))
+        .stdout(contains("3 as they should be, 0 not, 1 not shown"));
+}
+
+#[test]
+fn an_unknown_rule_is_refused_with_what_is_like_it() {
+    demo()
+        .args(["--sim", "range.pastend"])
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("no rule is called range.pastend").and(contains("range.past-end")));
+}
+
+#[test]
+fn an_answer_that_was_not_predicted_sets_the_exit_code() {
+    demo()
+        .args(["--sim", "pitch.width-exceeds-pitch", "--verify"])
+        .env("CUWHY_SIM", "fail=cuMemcpy2DUnaligned_v2:*:2")
+        .assert()
+        .code(1)
+        .stdout(contains("BAD"))
+        .stdout(contains(
+            "CUDA answered 2 CUDA_ERROR_OUT_OF_MEMORY, and 1 CUDA_ERROR_INVALID_VALUE was predicted",
+        ))
+        .stderr(contains("please report it"));
+}
+
+#[test]
+fn findings_are_coloured_where_that_is_wanted() {
+    let shown = |how: &[&str]| {
+        let output = demo()
+            .args(["--sim", "range.past-end"])
+            .args(how)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!shown(&[]).contains('\u{1b}'), "a pipe");
+    assert!(!shown(&["--color", "never"]).contains('\u{1b}'));
+    assert!(shown(&["--color", "always"]).contains("\u{1b}[1m\u{1b}[31merror[range.past-end]"));
 }

@@ -192,7 +192,17 @@ fn doctor_answers_1_and_the_first_failure_is_the_cause() {
             .unwrap()
             .clone()
     };
-    assert_eq!(check("library.driver.found")["result"], "fail");
+    let found = check("library.driver.found");
+    assert_eq!(found["result"], "fail");
+    let next = found["next"].as_str().unwrap();
+    assert!(next.contains("correct CUWHY_LIBCUDA"), "{next}");
+    let says = found["says"].as_str().unwrap();
+    assert!(!says.contains("next:"), "one next step is enough: {says}");
+    let next = check("library.nvml.found")["next"].clone();
+    assert!(
+        next.as_str().unwrap().contains("correct CUWHY_LIBNVML"),
+        "{next}"
+    );
     assert_eq!(check("cuda.init")["result"], "skip");
     assert_eq!(check("cuda.init")["because"], "library.driver.found");
     assert_eq!(check("peer.access")["because"], "library.driver.found");

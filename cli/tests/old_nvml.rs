@@ -136,5 +136,17 @@ fn a_lost_device_is_a_problem_and_the_other_one_is_there() {
 fn functions_that_an_old_nvml_lacks_are_named() {
     let output = cuwhy(&["inspect", "libraries"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("nvmlSystemGetNVMLVersion"), "{text}");
+    assert!(text.contains("nvmlSystemGetNVMLVersion (11.7)"), "{text}");
+    let output = cuwhy(&["inspect", "all", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let libraries = report["libraries"].as_array().unwrap();
+    let nvml = libraries
+        .iter()
+        .find(|library| library["name"] == "libnvidia-ml" && library["chosen"] == true)
+        .unwrap();
+    let absent = nvml["functions_absent"].as_array().unwrap();
+    assert!(absent.len() > 40, "{absent:?}");
+    for function in absent {
+        assert!(function["since"].is_string(), "{function}");
+    }
 }

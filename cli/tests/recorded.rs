@@ -4,17 +4,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 use std::{env, fs};
 
 use cuwhy_cli::doctor::{Choice, examine, render};
 use cuwhy_cli::inspect::{prometheus, sheet, tables};
-use cuwhy_device_state::{CudaPart, Depth, Host, Library, NvmlPart, Report, Stamp, Tool, join};
+use cuwhy_device_state::{
+    Capability, CudaPart, Depth, Host, Library, NvmlPart, Origin, Report, Stamp, Tool, join,
+};
+use cuwhy_tests::{fixture, workspace};
 use serde::Deserialize;
 use serde_json::Value;
 
-const MACHINES: [&str; 9] = [
-    "none", "h200", "eight", "mig", "unified", "wsl", "sandbox", "stub", "mismatch",
+const MACHINES: [&str; 10] = [
+    "none", "h200", "two", "eight", "mig", "unified", "wsl", "sandbox", "stub", "mismatch",
 ];
 
 #[derive(Deserialize)]
@@ -32,12 +35,8 @@ fn tool() -> Tool {
     }
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines")
-}
-
 fn report(machine: &str) -> Report {
-    let text = fs::read_to_string(folder().join(format!("{machine}.json"))).unwrap();
+    let text = fs::read_to_string(fixture(&format!("machines/{machine}.json"))).unwrap();
     let recording: Recording = serde_json::from_str(&text).unwrap();
     join(
         recording.nvml,
@@ -153,6 +152,28 @@ fn diagnosis_of_every_machine() {
     }
 }
 
+/// What came of trying on the first device of the machine `two`, and that machine with it on both.
+#[test]
+fn a_machine_on_which_everything_was_tried() {
+    let text = fs::read_to_string(fixture("machines/two-probed.json")).unwrap();
+    let tried: BTreeMap<String, Capability> = serde_json::from_str(&text).unwrap();
+    let mut report = report("two");
+    for device in &mut report.devices {
+        let claims = device.cuda.capabilities.as_ref().unwrap();
+        for (key, capability) in &tried {
+            assert_eq!(capability.claimed, claims[key].claimed, "{key}");
+            assert!(
+                capability.probed.is_none() || capability.probed == capability.claimed,
+                "{key}"
+            );
+        }
+        device.cuda.capabilities = Some(tried.clone());
+    }
+    insta::assert_snapshot!("two-probed.memory", plain(&tables::memory(&report)));
+    let diagnosis = examine(report, &Choice::default(), tool());
+    insta::assert_snapshot!("two-probed.doctor", plain(&render::table(&diagnosis)));
+}
+
 #[test]
 fn a_claim_that_behaviour_contradicts_is_a_warning() {
     let mut report = report("sandbox");
@@ -166,6 +187,43 @@ fn a_claim_that_behaviour_contradicts_is_a_warning() {
     };
     let diagnosis = examine(report, &choice, tool());
     insta::assert_snapshot!("probed.doctor", plain(&render::table(&diagnosis)));
+}
+
+/// Seen on an H100 with the toolkit's stubs in front: our loader goes on to the driver, libcudart does not.
+#[test]
+fn a_stub_that_was_passed_over_is_what_programs_get() {
+    let mut report = report("h200");
+    let stub = "/usr/local/cuda-13.0/targets/x86_64-linux/lib/stubs/libcuda.so";
+    let mut library = report
+        .libraries
+        .iter()
+        .find(|library| library.name == "libcuda")
+        .unwrap()
+        .clone();
+    library.chosen = false;
+    library.origin = Origin::Stub;
+    library.loaded_from = Some("/usr/local/cuda/lib64/stubs/libcuda.so".into());
+    library.real_path = Some(stub.into());
+    report.libraries.push(library);
+    let word = |report: &Report| {
+        let choice = Choice {
+            only: vec!["library.driver.stub".into()],
+            ..Choice::default()
+        };
+        let diagnosis = examine(report.clone(), &choice, tool());
+        plain(&render::table(&diagnosis))
+    };
+    assert!(
+        word(&report).contains("pass  library.driver.stub"),
+        "it only lies on the disk"
+    );
+    report.driver.libcuda_mapped.push(stub.into());
+    let said = word(&report);
+    assert!(
+        said.contains("FAIL  library.driver.stub")
+            && said.contains("comes first in the search path"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -213,13 +271,14 @@ fn nulls(value: &Value, place: &str) {
 /// The committed schema is the one of the code, and every report keeps to it.
 #[test]
 fn schemas_are_committed_and_kept_to() {
+    let Some(folder) = workspace("docs/schema") else {
+        return;
+    };
     let report_schema = serde_json::to_value(schemars::schema_for!(Report)).unwrap();
     let doctor_schema =
         serde_json::to_value(schemars::schema_for!(cuwhy_cli::doctor::Diagnosis)).unwrap();
     for (name, schema) in [("report-1", &report_schema), ("doctor-1", &doctor_schema)] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../docs/schema")
-            .join(format!("{name}.json"));
+        let path = folder.join(format!("{name}.json"));
         let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
         if env::var_os("CUWHY_WRITE_SCHEMA").is_some() {
             fs::write(&path, &text).unwrap();

@@ -1,12 +1,12 @@
 //! `cuwhy sim`: programs in other languages on the simulator.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::process::Command;
 
-use assert_cmd::Command;
+use assert_cmd::prelude::*;
 use predicates::str::contains;
 
 fn cuwhy() -> Command {
-    let mut command = Command::cargo_bin("cuwhy").unwrap();
+    let mut command = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"));
     for name in [
         "CUWHY_LIBCUDA",
         "CUWHY_LIBCUDART",
@@ -74,7 +74,7 @@ fn settings_are_added_to_the_variable() {
 
 #[test]
 fn this_command_itself_runs_on_it() {
-    let program = assert_cmd::cargo::cargo_bin("cuwhy");
+    let program = cuwhy_tests::executable("cuwhy-cli", "cuwhy");
     let run = cuwhy()
         .args(["sim", "--"])
         .arg(program)

@@ -7,9 +7,10 @@ use std::process::{Command, Output};
 use cuwhy_sim_libraries::{Folder, Libraries, Unversioned};
 use serde_json::Value;
 
-/// The simulated libraries that cargo built with this test.
+/// The simulated libraries.
 fn libraries() -> Folder {
-    let libraries = Libraries::find().unwrap();
+    let core = cuwhy_tests::shared_library("cuwhy-sim", "libcuwhy_sim.so");
+    let libraries = Libraries::find_around(&core).unwrap();
     libraries.folder(Unversioned::V13).unwrap()
 }
 
@@ -239,6 +240,48 @@ fn doctor_finds_nothing_wrong_with_a_whole_machine() {
         text(&output.stdout).contains("warn  cuda.visible"),
         "{}",
         text(&output.stdout)
+    );
+}
+
+/// Whatever makes a context fails here, so that whoever needs one is found out.
+#[test]
+fn reading_creates_no_context_and_trying_does() {
+    let calls = [
+        "cuDevicePrimaryCtxRetain",
+        "cuCtxCreate",
+        "cuCtxCreate_v2",
+        "cuCtxCreate_v3",
+        "cuCtxCreate_v4",
+    ];
+    let failing = calls.map(|call| format!("{call}:*:999")).join("+");
+    let setting = format!("quiet=on,fail={failing}");
+    for section in ["overview", "all"] {
+        let output = whole(&["inspect", section, "--format", "json"])
+            .env("CUWHY_SIM", &setting)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let report = json(&output);
+        assert_eq!(report["problems"], Value::Array(Vec::new()));
+        assert_eq!(
+            report["devices"][0]["capabilities"]["managed"]["claimed"],
+            true
+        );
+    }
+    let doctor = |arguments: &[&str]| {
+        let mut all = vec!["doctor", "--deny-warnings"];
+        all.extend(arguments);
+        let output = whole(&all).env("CUWHY_SIM", &setting).output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = doctor(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, said) = doctor(&["--probe", "--only", "memory.pool"]);
+    assert!(
+        said.contains("warn  memory.pool")
+            && said.contains("nothing could be tried")
+            && said.contains("cuDevicePrimaryCtxRetain"),
+        "{said}"
     );
 }
 

@@ -47,7 +47,7 @@ fn allocates_and_copies_with_cudarc() {
 
 #[test]
 fn an_unmodified_cudarc_program_runs_under_sim() {
-    let output = Command::new(assert_cmd::cargo::cargo_bin("cuwhy"))
+    let output = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
         .args(["sim", "--"])
         .arg(std::env::current_exe().unwrap())
         .args([

@@ -10,6 +10,12 @@ pub enum Error {
     /// The compiler's own headers (`stddef.h`) could not be found.
     #[error("gcc does not tell where its headers are: install gcc")]
     CompilerHeaders(#[source] std::io::Error),
+    /// There is no libclang, by which headers are read.
+    #[error(
+        "no libclang was found: install it (Debian's libclang-dev, or the Python package libclang), or name its \
+         folder in LIBCLANG_PATH"
+    )]
+    NoLibclang,
     /// bindgen refused the header.
     #[error("bindgen failed on {}", header.display())]
     Bindgen {

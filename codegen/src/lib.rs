@@ -9,6 +9,8 @@
 //! 3. [`emit`] writes the types as Rust and the functions as tables, one line
 //!    per function.
 //!
+//! [`mod@nvml`] does the little that is wanted of NVML's header: which version brought which function.
+//!
 //! Two programs stand on it: `cargo xtask codegen`, which writes the committed
 //! files from many headers, and the build script of `cuda-sys` with its feature
 //! `bindgen`, which has one local toolkit.
@@ -17,6 +19,7 @@ pub mod committed;
 pub mod emit;
 mod error;
 pub mod history;
+pub mod nvml;
 pub mod typedefs;
 pub mod unit;
 

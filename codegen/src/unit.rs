@@ -129,6 +129,10 @@ pub fn read(api: Api, include: &Path, stand_ins: &Path) -> Result<Unit, Error> {
 }
 
 fn bind(header: &Path, include: &Path, stand_ins: &Path, setting: &str) -> Result<String, Error> {
+    // bindgen would panic.
+    if !libclang_is_there() {
+        return Err(Error::NoLibclang);
+    }
     let builder = bindgen::Builder::default()
         .header(header.to_string_lossy())
         .clang_args(["-x", "c", "-std=c11", "-ffreestanding"])
@@ -372,4 +376,37 @@ pub fn version(include: &Path) -> Result<u32, Error> {
 #[must_use]
 pub fn libclang_is_there() -> bool {
     clang_sys::load().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use cuwhy_tests::{Child, here};
+
+    use super::{Api, read};
+    use crate::Error;
+
+    #[test]
+    fn without_libclang_there_is_an_error_with_a_next_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let child = Child::new(here!(), "no libclang")
+            // Where one is named, no other is looked for.
+            .env("LIBCLANG_PATH", folder.path())
+            .env("LD_LIBRARY_PATH", "")
+            .env("PATH", folder.path());
+        child
+            .run(|| {
+                let include = tempfile::tempdir().unwrap();
+                fs::write(include.path().join("cuda.h"), "").unwrap();
+                match read(Api::Driver, include.path(), include.path()) {
+                    Err(error @ Error::NoLibclang) => {
+                        assert!(error.to_string().contains("LIBCLANG_PATH"));
+                    }
+                    // The system's own folders are looked at whatever the variables say.
+                    other => assert!(super::libclang_is_there(), "{other:?}"),
+                }
+            })
+            .must_succeed();
+    }
 }

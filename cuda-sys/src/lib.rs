@@ -30,8 +30,9 @@
 //! # Threads, fork and unloading
 //!
 //! A table's functions never change, and tables are `Send` and `Sync`. A library that was
-//! opened is never closed: CUDA's libraries do not survive that. Loading takes
-//! no lock of ours that a fork could leave held.
+//! opened is never closed: CUDA's libraries do not survive that. Neither loading
+//! nor the first call of a function takes a lock of ours that a fork could leave
+//! held; that of the system's loader is free again in the child.
 
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 

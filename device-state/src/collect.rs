@@ -493,7 +493,9 @@ fn notes(devices: &[Device], host: &Host, driver: &Driver) -> Vec<String> {
             .iter()
             .filter(|device| device.nvml_index.is_some() && device.cuda_index.is_none())
             .count();
-        if hidden > 0 && driver.cuda_status.answered() {
+        // Where all are hidden, cuInit says that there is none.
+        let none = matches!(&driver.cuda_status, Status::Refused { code: 100, .. });
+        if hidden > 0 && (none || driver.cuda_status.answered()) {
             notes.push(format!(
                 "CUDA_VISIBLE_DEVICES={value} hides devices from CUDA ({hidden} of {})",
                 devices.len()

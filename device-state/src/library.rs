@@ -55,7 +55,8 @@ pub struct Attempt {
 pub struct AbsentFunction {
     /// Its name.
     pub name: String,
-    /// The CUDA version that introduced it, as `major.minor`.
+    /// The CUDA version that introduced it, as `major.minor`. Functions of the runtime and of NVML that are
+    /// older than 11.7 stand as 11.7.
     pub since: Option<String>,
     /// Why values are missing.
     #[serde(default, skip_serializing_if = "Absent::is_empty")]

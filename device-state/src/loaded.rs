@@ -11,6 +11,7 @@ use crate::cupti;
 use crate::elf::{self, Exports};
 use crate::library::{AbsentFunction, Attempt, Library, Origin};
 use crate::machine::Surroundings;
+use crate::nvml;
 use crate::parts::Depth;
 use crate::provenance;
 use crate::search::{self, WantedFunction};
@@ -167,11 +168,11 @@ pub fn wanted_functions(name: &str, version: Option<&str>) -> Vec<WantedFunction
                 functions_of_runtime(major).iter().map(wanted).collect()
             })
         }
-        "libnvidia-ml" => crate::nvml::FUNCTIONS
+        "libnvidia-ml" => nvml::FUNCTIONS
             .iter()
             .map(|name| WantedFunction {
                 name: (*name).to_owned(),
-                since: None,
+                since: nvml::functions::since(name).map(|version| version.to_string()),
             })
             .collect(),
         _ => Vec::new(),

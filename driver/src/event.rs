@@ -4,12 +4,13 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
 use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use cuda_sys::driver::{CUevent, CUevent_flags};
 
 use crate::context::Context;
 use crate::error::{Result, check, report_drop};
-use crate::stream::Stream;
+use crate::stream::{CaptureStatus, Stream};
 
 /// A mark that can be set in a stream.
 ///
@@ -33,6 +34,8 @@ use crate::stream::Stream;
 pub struct Event {
     context: Context,
     raw: CUevent,
+    /// Whether it was last recorded in a stream that captured.
+    captured: Mutex<bool>,
 }
 
 // SAFETY: an event may be used from every thread.
@@ -116,6 +119,7 @@ impl Event {
         Ok(Self {
             context: context.clone(),
             raw,
+            captured: Mutex::new(false),
         })
     }
 
@@ -123,12 +127,14 @@ impl Event {
     ///
     /// # Safety
     ///
-    /// `raw` is a live event of `context` and nobody else destroys it.
+    /// `raw` is a live event of `context`, it was not recorded in a capture, and nobody else records or destroys
+    /// it.
     #[must_use]
     pub unsafe fn from_raw(context: &Context, raw: CUevent) -> Self {
         Self {
             context: context.clone(),
             raw,
+            captured: Mutex::new(false),
         }
     }
 
@@ -163,6 +169,8 @@ impl Event {
     #[doc(alias = "cuEventRecord")]
     pub fn record(&self, stream: &Stream) -> Result<()> {
         let api = self.context.api();
+        let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+        *captured = !matches!(stream.capture_status(), Ok(CaptureStatus::None));
         let entered = stream.context().enter()?;
         // SAFETY: event and stream are alive.
         let status = unsafe { api.cuEventRecord(self.raw, stream.as_raw()) };
@@ -174,6 +182,12 @@ impl Event {
             event = self.raw,
             stream = stream.as_raw()
         )
+    }
+
+    /// Runs with the knowledge whether waiting for the event joins a capture; nobody records it meanwhile.
+    pub(crate) fn with_mark<T>(&self, run: impl FnOnce(bool) -> T) -> T {
+        let captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+        run(*captured)
     }
 
     /// Waits until the stream has passed the mark. An event that was never recorded is passed.

@@ -2,11 +2,13 @@
 //!
 //! Nodes remember addresses, and no lifetime can follow them: putting a graph together is safe - CUDA
 //! looks the addresses up and follows none (measured: H200, driver 580) -, and
-//! [launching](GraphExec::launch) it is not.
+//! [launching](GraphExec::launch) it is not. An array is no address but a handle, which CUDA follows, so
+//! that [adding a copy of one](Graph::add_copy_3d) is not safe either.
 
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use cuda_sys::driver::{
     CUDA_MEMSET_NODE_PARAMS, CUgraph, CUgraphExec, CUgraphNode, CUgraphNodeType,
@@ -14,7 +16,7 @@ use cuda_sys::driver::{
 
 use crate::context::Context;
 use crate::copy::{Copy3d, Direction, Pattern, Side};
-use crate::error::{Result, check, report_drop};
+use crate::error::{Misuse, Result, check, misuse, report_drop};
 use crate::memory::{Bytes, Pitch};
 use crate::pointer::Address;
 use crate::stream::Stream;
@@ -45,15 +47,19 @@ use crate::stream::Stream;
 pub struct Graph {
     context: Context,
     raw: CUgraph,
+    id: u64,
 }
 
 // SAFETY: a graph may be used from every thread, one at a time.
 unsafe impl Send for Graph {}
 
-/// A node of a graph.
+/// A node of a graph. It is a name: another graph than its own does not take it, and when that is gone
+/// none does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(transparent)]
-pub struct Node(CUgraphNode);
+pub struct Node {
+    raw: CUgraphNode,
+    graph: u64,
+}
 
 // SAFETY: a node is a name; using it goes through its graph.
 unsafe impl Send for Node {}
@@ -64,8 +70,14 @@ impl Node {
     /// The raw handle.
     #[must_use]
     pub fn as_raw(self) -> CUgraphNode {
-        self.0
+        self.raw
     }
+}
+
+/// A number that no other graph of this process ever has.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// What a node does.
@@ -106,6 +118,7 @@ impl Graph {
         Ok(Self {
             context: context.clone(),
             raw,
+            id: next_id(),
         })
     }
 
@@ -119,6 +132,7 @@ impl Graph {
         Self {
             context: context.clone(),
             raw,
+            id: next_id(),
         }
     }
 
@@ -137,22 +151,42 @@ impl Graph {
         self.raw
     }
 
+    /// The handles of nodes of this graph; refuses those of another one, which may be gone.
+    fn handles(&self, call: &'static str, nodes: &[Node]) -> Result<Vec<CUgraphNode>> {
+        if nodes.iter().any(|node| node.graph != self.id) {
+            return Err(misuse(call, Misuse::DifferentPlaces));
+        }
+        Ok(nodes.iter().map(|node| node.raw).collect())
+    }
+
+    fn node(&self, raw: CUgraphNode) -> Node {
+        Node {
+            raw,
+            graph: self.id,
+        }
+    }
+
     /// Adds a copy of planes, or of rows, behind other nodes of this graph.
     ///
     /// Driver API: `cuGraphAddMemcpyNode`.
     ///
     /// # Errors
     ///
-    /// What CUDA answers.
+    /// [`Misuse::DifferentPlaces`] for nodes of another graph, and what CUDA answers.
+    ///
+    /// # Safety
+    ///
+    /// Arrays that the copy names are alive: CUDA follows their handles. Addresses may be any.
     #[doc(alias = "cuGraphAddMemcpyNode")]
-    pub fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
+    pub unsafe fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
+        let after = self.handles("cuGraphAddMemcpyNode", after)?;
         let api = self.context.api();
         let raw = copy.raw();
         let mut node = ptr::null_mut();
-        let (first, count, place) = (after.as_ptr().cast(), after.len(), self.context.as_raw());
+        let (first, count, place) = (after.as_ptr(), after.len(), self.context.as_raw());
         let entered = self.context.enter()?;
-        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles; nothing is
-        // copied before a launch.
+        // SAFETY: `after` is a list of `count` nodes of this graph; nothing is copied before a launch, and
+        // the caller answers for arrays.
         let status = unsafe {
             api.cuGraphAddMemcpyNode(&raw mut node, self.raw, first, count, &raw const raw, place)
         };
@@ -165,7 +199,7 @@ impl Graph {
             height = copy.height,
             depth = copy.depth
         )?;
-        Ok(Node(node))
+        Ok(self.node(node))
     }
 
     /// Adds a copy of a range of bytes.
@@ -174,7 +208,7 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// What CUDA answers.
+    /// [`Misuse::DifferentPlaces`] for nodes of another graph, and what CUDA answers.
     #[doc(alias = "cuGraphAddMemcpyNode")]
     pub fn add_copy(
         &mut self,
@@ -202,7 +236,8 @@ impl Graph {
             height: 1,
             depth: 1,
         };
-        self.add_copy_3d(after, &copy)
+        // SAFETY: the copy names no array.
+        unsafe { self.add_copy_3d(after, &copy) }
     }
 
     /// Adds a fill of `height` rows of `width` elements.
@@ -222,6 +257,7 @@ impl Graph {
         width: usize,
         height: usize,
     ) -> Result<Node> {
+        let after = self.handles("cuGraphAddMemsetNode", after)?;
         let api = self.context.api();
         let raw = CUDA_MEMSET_NODE_PARAMS {
             dst: destination.0,
@@ -232,7 +268,7 @@ impl Graph {
             height,
         };
         let mut node = ptr::null_mut();
-        let (first, count, place) = (after.as_ptr().cast(), after.len(), self.context.as_raw());
+        let (first, count, place) = (after.as_ptr(), after.len(), self.context.as_raw());
         let entered = self.context.enter()?;
         // SAFETY: as for a copy; nothing is filled before a launch.
         let status = unsafe {
@@ -248,7 +284,7 @@ impl Graph {
             width,
             height
         )?;
-        Ok(Node(node))
+        Ok(self.node(node))
     }
 
     /// Adds a node that does nothing but order.
@@ -260,15 +296,16 @@ impl Graph {
     /// What CUDA answers.
     #[doc(alias = "cuGraphAddEmptyNode")]
     pub fn add_empty(&mut self, after: &[Node]) -> Result<Node> {
+        let after = self.handles("cuGraphAddEmptyNode", after)?;
         let api = self.context.api();
         let mut node = ptr::null_mut();
-        let (first, count) = (after.as_ptr().cast(), after.len());
+        let (first, count) = (after.as_ptr(), after.len());
         let entered = self.context.enter()?;
-        // SAFETY: `after` is a list of `count` nodes, which have the layout of their handles.
+        // SAFETY: `after` is a list of `count` nodes of this graph.
         let status = unsafe { api.cuGraphAddEmptyNode(&raw mut node, self.raw, first, count) };
         drop(entered);
         check!(api, cuGraphAddEmptyNode, status)?;
-        Ok(Node(node))
+        Ok(self.node(node))
     }
 
     /// All nodes, in no order.
@@ -285,15 +322,15 @@ impl Graph {
         // SAFETY: with a null list the driver only writes the number.
         let status = unsafe { api.cuGraphGetNodes(self.raw, ptr::null_mut(), &raw mut count) };
         check!(api, cuGraphGetNodes, status)?;
-        let mut nodes = vec![Node(ptr::null_mut()); count];
+        let mut nodes = vec![ptr::null_mut(); count];
         if count > 0 {
-            // SAFETY: the list has room for `count` handles, whose layout nodes have.
+            // SAFETY: the list has room for `count` handles.
             let status =
-                unsafe { api.cuGraphGetNodes(self.raw, nodes.as_mut_ptr().cast(), &raw mut count) };
+                unsafe { api.cuGraphGetNodes(self.raw, nodes.as_mut_ptr(), &raw mut count) };
             check!(api, cuGraphGetNodes, status)?;
             nodes.truncate(count);
         }
-        Ok(nodes)
+        Ok(nodes.into_iter().map(|raw| self.node(raw)).collect())
     }
 
     /// What a node of this graph does.
@@ -302,18 +339,17 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// The node belongs to this graph, or to another that is alive.
+    /// [`Misuse::DifferentPlaces`] for a node of another graph, and what CUDA answers.
     #[doc(alias = "cuGraphNodeGetType")]
-    pub unsafe fn kind(&self, node: Node) -> Result<NodeKind> {
+    pub fn kind(&self, node: Node) -> Result<NodeKind> {
+        if node.graph != self.id {
+            return Err(misuse("cuGraphNodeGetType", Misuse::DifferentPlaces));
+        }
         let api = self.context.api();
         let mut kind = CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY;
-        // SAFETY: `kind` is a live out parameter; the caller answers for the node.
-        let status = unsafe { api.cuGraphNodeGetType(node.0, &raw mut kind) };
-        check!(api, cuGraphNodeGetType, status, node = node.0)?;
+        // SAFETY: `kind` is a live out parameter; the node is one of this graph.
+        let status = unsafe { api.cuGraphNodeGetType(node.raw, &raw mut kind) };
+        check!(api, cuGraphNodeGetType, status, node = node.raw)?;
         Ok(match kind {
             CUgraphNodeType::CU_GRAPH_NODE_TYPE_KERNEL => NodeKind::Kernel,
             CUgraphNodeType::CU_GRAPH_NODE_TYPE_MEMCPY => NodeKind::Copy,

@@ -1,14 +1,16 @@
 //! Memory and events of other processes.
 //!
 //! A handle is 64 bytes that one process sends to another, by whatever way. Memory from pools and
-//! virtual memory has no such handles; they have their own.
+//! virtual memory has no such handles; they have their own: [`Pool::export`](crate::pool::Pool::export) and
+//! [`Physical::export`](crate::virtual_memory::Physical::export). [`dma_buf`] is for other devices.
 
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int};
 use core::fmt;
 use core::panic::Location;
 use core::ptr;
+use std::os::fd::OwnedFd;
 
-use cuda_sys::driver::{CUipcEventHandle, CUipcMem_flags, CUipcMemHandle};
+use cuda_sys::driver::{CUipcEventHandle, CUipcMem_flags, CUipcMemHandle, CUmemRangeHandleType};
 
 use crate::context::Context;
 use crate::error::{Result, check, report_drop};
@@ -16,6 +18,7 @@ use crate::event::Event;
 use crate::memory::observe::{self, Event as MemoryEvent, Kind};
 use crate::memory::{Bytes, DeviceMemory, DeviceSlice, DeviceSliceMut};
 use crate::pointer::{Address, address_range};
+use crate::virtual_memory::owned;
 
 /// The name of a process's device memory in other processes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -239,4 +242,31 @@ impl EventHandle {
         // SAFETY: opened just now, for us alone.
         Ok(unsafe { Event::from_raw(context, event) })
     }
+}
+
+/// A file descriptor (dma-buf) by which other devices, a network card for example, reach this memory.
+///
+/// Driver API: `cuMemGetHandleForAddressRange` (11.7 and later).
+///
+/// # Errors
+///
+/// What CUDA answers: 1 where address or size are no multiple of the host's page (measured: H100, driver
+/// 580), 801 where device or kernel cannot.
+///
+/// # Safety
+///
+/// The memory outlives every use of the descriptor and of its copies, in whatever process.
+#[doc(alias = "cuMemGetHandleForAddressRange")]
+pub unsafe fn dma_buf(memory: &impl DeviceMemory) -> Result<OwnedFd> {
+    let api = memory.context().api();
+    let (address, size) = (memory.address(), memory.size());
+    let mut descriptor: c_int = -1;
+    let place = (&raw mut descriptor).cast();
+    let kind = CUmemRangeHandleType::CU_MEM_RANGE_HANDLE_TYPE_DMA_BUF_FD;
+    let entered = memory.context().enter()?;
+    // SAFETY: of this kind, the handle is a descriptor and written to a live number.
+    let status = unsafe { api.cuMemGetHandleForAddressRange(place, address.0, size.0, kind, 0) };
+    drop(entered);
+    check!(api, cuMemGetHandleForAddressRange, status, address, size)?;
+    owned(descriptor, "cuMemGetHandleForAddressRange")
 }

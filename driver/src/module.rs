@@ -9,13 +9,13 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use bytemuck::NoUninit;
+use bytemuck::{AnyBitPattern, NoUninit};
 use cuda_sys::driver::{CUfunction, CUfunction_attribute, CUjit_option, CUmodule};
 
 use crate::context::Context;
 use crate::device::c_text;
 use crate::error::{Misuse, Result, check, misuse, report_drop};
-use crate::memory::Bytes;
+use crate::memory::{Bytes, DeviceSlice, DeviceSliceMut};
 use crate::pointer::{Address, AddressRange};
 use crate::stream::Stream;
 
@@ -182,6 +182,52 @@ impl Module {
         Ok(Function { module: self, raw })
     }
 
+    /// A variable as device memory, to read from: every copy takes it. This is what copies from a symbol are
+    /// without the host's shadow of the variable, which only nvcc makes.
+    ///
+    /// Driver API: `cuModuleGetGlobal_v2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::global`], and [`Misuse::OutOfRange`] for a variable that is no whole number of elements.
+    #[doc(alias = "cuModuleGetGlobal")]
+    #[doc(alias = "cudaMemcpyFromSymbol")]
+    pub fn variable<T: AnyBitPattern>(&self, name: &str) -> Result<DeviceSlice<'_, T>> {
+        let (address, len) = self.elements::<T>(name)?;
+        // SAFETY: the variable lives as long as the module, which is borrowed, and has that many elements.
+        Ok(unsafe { DeviceSlice::from_raw_parts(&self.context, address, len) })
+    }
+
+    /// A variable as device memory, to write to: every copy takes it. This is what copies to a symbol are
+    /// without the host's shadow of the variable, which only nvcc makes.
+    ///
+    /// Driver API: `cuModuleGetGlobal_v2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::variable`].
+    #[doc(alias = "cuModuleGetGlobal")]
+    #[doc(alias = "cudaMemcpyToSymbol")]
+    pub fn variable_mut<T: AnyBitPattern>(&mut self, name: &str) -> Result<DeviceSliceMut<'_, T>> {
+        let (address, len) = self.elements::<T>(name)?;
+        // SAFETY: the variable lives as long as the module, which is borrowed, and has that many elements.
+        Ok(unsafe { DeviceSliceMut::from_raw_parts(&self.context, address, len) })
+    }
+
+    fn elements<T>(&self, name: &str) -> Result<(Address, usize)> {
+        let range = self.global(name)?;
+        let len = range.size.0.checked_div(size_of::<T>()).unwrap_or(0);
+        if len.saturating_mul(size_of::<T>()) != range.size.0 {
+            let misused = Misuse::OutOfRange {
+                start: 0,
+                end: range.size.0,
+                len: len.saturating_mul(size_of::<T>()),
+            };
+            return Err(misuse("cuModuleGetGlobal_v2", misused));
+        }
+        Ok((range.base, len))
+    }
+
     /// Looks a variable up.
     ///
     /// Driver API: `cuModuleGetGlobal_v2`.
@@ -317,8 +363,8 @@ impl Function<'_> {
     /// # Safety
     ///
     /// The arguments have the number and the types of the kernel's parameters, and whatever the kernel
-    /// does with them is allowed: what it reads and writes is alive until the stream has done it, and no
-    /// reference of Rust's forbids it.
+    /// does with them is allowed: what it reads and writes is alive until the stream has done it, the module
+    /// included, and no reference of Rust's forbids it.
     #[doc(alias = "cuLaunchKernel")]
     pub unsafe fn launch(
         &self,

@@ -58,7 +58,7 @@ fn main() -> core::result::Result<(), Box<dyn core::error::Error>> {
         };
         source.fill(number);
         let upload = Transfer::upload(&up, Arc::clone(&buffer), source)?;
-        down.wait(upload.done())?;
+        upload.before(&down)?;
         let download = Transfer::download(&down, result, buffer)?;
         *place = Some(Slot {
             number,

@@ -4,12 +4,13 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
 use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use cuda_sys::runtime::{self, cudaEvent_t};
 
 use crate::device::Device;
 use crate::error::{Result, check, report_drop};
-use crate::stream::Stream;
+use crate::stream::{CaptureStatus, Stream};
 
 /// A mark that can be set in a stream.
 ///
@@ -33,6 +34,8 @@ use crate::stream::Stream;
 pub struct Event {
     device: Device,
     raw: cudaEvent_t,
+    /// Whether it was last recorded in a stream that captured.
+    captured: Mutex<bool>,
 }
 
 // SAFETY: an event may be used from every thread.
@@ -121,6 +124,7 @@ impl Event {
         Ok(Self {
             device: *device,
             raw,
+            captured: Mutex::new(false),
         })
     }
 
@@ -128,12 +132,14 @@ impl Event {
     ///
     /// # Safety
     ///
-    /// `raw` is a live event of `device` and nobody else destroys it.
+    /// `raw` is a live event of `device`, it was not recorded in a capture, and nobody else records or destroys
+    /// it.
     #[must_use]
     pub unsafe fn from_raw(device: &Device, raw: cudaEvent_t) -> Self {
         Self {
             device: *device,
             raw,
+            captured: Mutex::new(false),
         }
     }
 
@@ -166,6 +172,8 @@ impl Event {
     #[doc(alias = "cudaEventRecord")]
     pub fn record(&self, stream: &Stream) -> Result<()> {
         let api = self.device.api();
+        let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+        *captured = !matches!(stream.capture_status(), Ok(CaptureStatus::None));
         let entered = stream.device().enter()?;
         // SAFETY: event and stream are alive.
         let status = unsafe { api.cudaEventRecord(self.raw, stream.as_raw()) };
@@ -177,6 +185,12 @@ impl Event {
             event = self.raw,
             stream = stream.as_raw()
         )
+    }
+
+    /// Runs with the knowledge whether waiting for the event joins a capture; nobody records it meanwhile.
+    pub(crate) fn with_mark<T>(&self, run: impl FnOnce(bool) -> T) -> T {
+        let captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+        run(*captured)
     }
 
     /// Waits until the stream has passed the mark. An event that was never recorded is passed.

@@ -4,13 +4,13 @@ use core::ffi::c_void;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use cuda_sys::runtime::{self, cudaStream_t, cudaStreamCaptureMode, cudaStreamCaptureStatus};
 
 use crate::api::api;
 use crate::device::Device;
-use crate::error::{Misuse, Result, check, misuse, report_drop};
+use crate::error::{Misuse, Result, check, contain, misuse, report_drop};
 use crate::event::Event;
 use crate::graph::Graph;
 
@@ -40,10 +40,27 @@ unsafe impl Send for Stream {}
 // SAFETY: as above; what is enqueued from several threads at once comes in some order.
 unsafe impl Sync for Stream {}
 
+/// The bit of a stream that is independent of the legacy one.
+const NON_BLOCKING: u32 = runtime::cudaStreamNonBlocking;
 /// The handle of the legacy default stream.
 const LEGACY: usize = 1;
 /// The handle of the calling thread's default stream.
 const PER_THREAD: usize = 2;
+
+/// How many scopes have copies under way in a legacy stream. While a blocking stream captures nobody can
+/// wait for them, so that it must not begin to.
+static LEGACY_IN_USE: Mutex<usize> = Mutex::new(0);
+
+/// A scope's claim on its legacy stream.
+#[derive(Debug)]
+pub(crate) struct LegacyInUse(());
+
+impl Drop for LegacyInUse {
+    fn drop(&mut self) {
+        let mut count = LEGACY_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+    }
+}
 
 /// How a stream is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -188,8 +205,9 @@ impl Stream {
     ///
     /// # Safety
     ///
-    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result. No capture
-    /// begins on it while a [`copy::scope`](crate::copy::scope) uses another value of the same stream.
+    /// `raw` is a live stream of `device`, or one of the two default ones, and outlives the result. It neither
+    /// begins a capture nor joins one while a [`copy::scope`](crate::copy::scope) uses another value of the same
+    /// stream.
     #[must_use]
     pub unsafe fn borrow_raw(device: &Device, raw: cudaStream_t) -> Self {
         Self {
@@ -263,9 +281,33 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// What CUDA answers.
+    /// [`Misuse::CapturedEvent`] where that would make the stream join a capture, which
+    /// [`Stream::join_capture`] does, and what CUDA answers.
     #[doc(alias = "cudaStreamWaitEvent")]
     pub fn wait(&self, event: &Event) -> Result<()> {
+        event.with_mark(|captured| {
+            if captured && self.capture_status()? == CaptureStatus::None {
+                return Err(misuse("cudaStreamWaitEvent", Misuse::CapturedEvent));
+            }
+            self.wait_unchecked(event)
+        })
+    }
+
+    /// Makes the stream wait for an event of a capture, and so join the capture: from now on it collects
+    /// what it is given, until the stream that the capture began in ends it.
+    ///
+    /// Runtime API: `cudaStreamWaitEvent`. It takes the stream mutably, so that no copy of a
+    /// [`copy::scope`](crate::copy::scope) can be under way on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::begin_capture`].
+    #[doc(alias = "cudaStreamWaitEvent")]
+    pub fn join_capture(&mut self, event: &Event) -> Result<()> {
+        self.may_capture("cudaStreamWaitEvent", || self.wait_unchecked(event))
+    }
+
+    fn wait_unchecked(&self, event: &Event) -> Result<()> {
         let api = self.device.api();
         let entered = self.device.enter()?;
         // SAFETY: stream and event are alive; the flags are the default ones.
@@ -377,24 +419,52 @@ impl Stream {
     /// # Errors
     ///
     /// What CUDA answers: 900 for the legacy stream; [`Misuse::Unsupported`] for the per-thread stream,
-    /// of which there may be another value with a copy under way.
+    /// of which there may be another value with a copy under way; [`Misuse::LegacyStreamBusy`] for a
+    /// blocking stream while a scope has copies under way in the legacy one.
     #[doc(alias = "cudaStreamBeginCapture")]
     pub fn begin_capture(&mut self, mode: CaptureMode) -> Result<()> {
+        self.may_capture("cudaStreamBeginCapture", || {
+            let api = self.device.api();
+            let entered = self.device.enter()?;
+            // SAFETY: the stream is alive.
+            let status = unsafe { api.cudaStreamBeginCapture(self.raw, mode.raw()) };
+            drop(entered);
+            check!(
+                api,
+                cudaStreamBeginCapture,
+                status,
+                stream = self.raw,
+                mode = mode.raw().0
+            )
+        })
+    }
+
+    /// Lets the stream capture, unless somebody could then not wait for a copy any longer.
+    fn may_capture(&self, call: &'static str, capture: impl FnOnce() -> Result<()>) -> Result<()> {
         if self.raw.addr() == PER_THREAD {
-            return Err(misuse("cudaStreamBeginCapture", Misuse::Unsupported));
+            return Err(misuse(call, Misuse::Unsupported));
         }
-        let api = self.device.api();
-        let entered = self.device.enter()?;
-        // SAFETY: the stream is alive.
-        let status = unsafe { api.cudaStreamBeginCapture(self.raw, mode.raw()) };
-        drop(entered);
-        check!(
-            api,
-            cudaStreamBeginCapture,
-            status,
-            stream = self.raw,
-            mode = mode.raw().0
-        )
+        let in_use = LEGACY_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if *in_use > 0 && !self.is_legacy() && self.flags()? & NON_BLOCKING == 0 {
+            return Err(misuse(call, Misuse::LegacyStreamBusy));
+        }
+        // Under the lock, so that no scope begins to use the legacy stream meanwhile.
+        capture()
+    }
+
+    /// Whether this is the legacy stream, which C also calls by a null handle.
+    fn is_legacy(&self) -> bool {
+        matches!(self.raw.addr(), 0 | LEGACY)
+    }
+
+    /// Keeps blocking streams from capturing while copies are under way in the legacy stream; nothing for
+    /// another stream.
+    pub(crate) fn keep_legacy(&self) -> Option<LegacyInUse> {
+        if !self.is_legacy() {
+            return None;
+        }
+        *LEGACY_IN_USE.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Some(LegacyInUse(()))
     }
 
     /// Ends the capture and returns what was collected.
@@ -468,7 +538,7 @@ unsafe extern "C" fn call(data: *mut c_void) {
     // SAFETY: packed by `host_function`, and called once: the stream was not capturing.
     let function = unsafe { Box::from_raw(function) };
     // A panic must not reach CUDA; there is nobody else to tell.
-    drop(catch_unwind(AssertUnwindSafe(function)));
+    contain(function);
 }
 
 impl Drop for Stream {

@@ -5,7 +5,7 @@
 //!
 //! | key | value | meaning |
 //! | --- | --- | --- |
-//! | `devices` | 1 to 64 (default 1) | how many devices |
+//! | `devices` | 0 to 64 (default 1) | how many devices |
 //! | `profile` | `h200` (default), `gtx980`; `a+b` for one per device | which device they are |
 //! | `memory` | bytes, or with `KiB`, `MiB`, `GiB` | memory of each device (default: the profile's) |
 //! | `peers` | `all` (default), `none`, or pairs `0-1+1-2` | who may reach whom |
@@ -280,6 +280,24 @@ mod tests {
             }
         );
         assert_eq!(config.out_of_memory_at, Some(10 << 20));
+    }
+
+    #[test]
+    fn the_page_about_it_has_every_key_with_an_example_that_is_understood() {
+        const KEYS: [&str; 9] = [
+            "devices", "profile", "memory", "peers", "hmm", "driver", "fail", "oom", "quiet",
+        ];
+        let page = include_str!("../../docs/sim.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let cells: Vec<Vec<&str>> = rows.map(|row| row.split('`').collect()).collect();
+        let keys: Vec<_> = cells.iter().map(|row| row[0]).collect();
+        assert_eq!(keys, KEYS);
+        for row in &cells {
+            let example = row[row.len() - 2];
+            assert!(example.starts_with(row[0]), "{example}");
+            assert_eq!(Config::parse(example).1, Vec::<String>::new());
+            assert_eq!(Config::parse(&format!("{}=nonsense", row[0])).1.len(), 1);
+        }
     }
 
     #[test]

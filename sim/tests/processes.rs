@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use cuda_sys::driver::*;
 use support::{End, cu, device_memory, in_child};
 
@@ -86,6 +88,77 @@ fn a_child_of_a_program_that_uses_cuda_gets_errors() {
         assert_eq!(read(managed), End::Signal(libc::SIGSEGV));
         assert_eq!(read(pinned.cast()), End::Exit(0));
         assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
+        0
+    });
+    assert_eq!(end, End::Exit(0));
+}
+
+/// Takes every lock there is, again and again.
+fn keep_busy(driver: &Driver, context: usize, until: Instant) {
+    let context = core::ptr::with_exposed_provenance_mut(context);
+    assert_eq!(cu!(driver.cuCtxSetCurrent(context)), 0);
+    while Instant::now() < until {
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        let mut ordered = 0;
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 0)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        let memory = device_memory(driver, 100);
+        assert_eq!(cu!(driver.cuMemAllocAsync(&raw mut ordered, 64, stream)), 0);
+        assert_eq!(cu!(driver.cuMemsetD8Async(memory, 1, 100, stream)), 0);
+        assert_eq!(cu!(driver.cuMemFreeAsync(ordered, stream)), 0);
+        assert_eq!(cu!(driver.cuEventRecord(event, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        assert_eq!(cu!(driver.cuMemFree_v2(memory)), 0);
+        assert_eq!(cu!(driver.cuEventDestroy_v2(event)), 0);
+        assert_eq!(cu!(driver.cuStreamDestroy_v2(stream)), 0);
+    }
+}
+
+/// What a child can be answered that was forked at any moment: every way through the simulator that a child has.
+fn ask_in_a_child(driver: &Driver, stream: CUstream, event: CUevent) -> i32 {
+    // SAFETY: a call that waits for a thread that does not exist here ends the child by a signal.
+    unsafe { libc::alarm(10) };
+    let (mut address, mut graph, mut id, mut version) = (0, core::ptr::null_mut(), 0, 0);
+    let mut status = CUstreamCaptureStatus_enum::CU_STREAM_CAPTURE_STATUS_NONE;
+    let (mut milliseconds, mut device) = (0.0, 0);
+    let answers = [
+        cu!(driver.cuInit(0)),
+        cu!(driver.cuMemAlloc_v2(&raw mut address, 64)),
+        cu!(driver.cuStreamSynchronize(core::ptr::null_mut())),
+        cu!(driver.cuDriverGetVersion(&raw mut version)),
+        cu!(driver.cuStreamSynchronize(stream)),
+        cu!(driver.cuStreamGetId(stream, &raw mut id)),
+        cu!(driver.cuStreamGetDevice(stream, &raw mut device)),
+        cu!(driver.cuStreamIsCapturing(stream, &raw mut status)),
+        cu!(driver.cuStreamEndCapture(stream, &raw mut graph)),
+        cu!(driver.cuEventRecord(event, stream)),
+        cu!(driver.cuEventSynchronize(event)),
+        cu!(driver.cuEventElapsedTime(&raw mut milliseconds, event, event)),
+        cu!(driver.cuMemAllocAsync(&raw mut address, 64, stream)),
+    ];
+    i32::from(answers != [3, 3, 3, 0, 0, 0, 0, 0, 401, 0, 0, 0, 0])
+}
+
+#[test]
+fn children_of_a_busy_program_wait_for_nobody() {
+    let end = in_child(|| {
+        let (driver, context) = support::ready();
+        let context = context.expose_provenance();
+        let (mut stream, mut event) = (core::ptr::null_mut(), core::ptr::null_mut());
+        assert_eq!(cu!(driver.cuStreamCreate(&raw mut stream, 0)), 0);
+        assert_eq!(cu!(driver.cuEventCreate(&raw mut event, 0)), 0);
+        assert_eq!(cu!(driver.cuEventRecord(event, stream)), 0);
+        assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 0);
+        let until = Instant::now() + Duration::from_secs(2);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(move || keep_busy(driver, context, until));
+            }
+            while Instant::now() < until {
+                let end = in_child(|| ask_in_a_child(driver, stream, event));
+                assert_eq!(end, End::Exit(0));
+            }
+        });
         0
     });
     assert_eq!(end, End::Exit(0));
@@ -298,8 +371,66 @@ fn a_registration_that_was_unmapped_is_found_by_the_stream() {
             cu!(driver.cuMemcpyHtoDAsync_v2(device, page, 4096, stream)),
             0
         );
-        // What a copy engine leaves behind when it dies between host and device.
+        // The code of a copy engine that failed. Hardware has the page pinned and would not notice.
         assert_eq!(cu!(driver.cuStreamSynchronize(stream)), 719);
+        let mut more = 0;
+        assert_eq!(cu!(driver.cuMemAlloc_v2(&raw mut more, 64)), 719);
+    });
+}
+
+/// Sends bytes to new device memory and gets them back; answers what a handle of it for other processes is refused with.
+fn round_trip(driver: &Driver) -> u32 {
+    let device = device_memory(driver, 3 << 20);
+    let (sent, mut back) = (vec![5_u8; 3 << 20], vec![0_u8; 3 << 20]);
+    let (from, to) = (sent.as_ptr().cast(), back.as_mut_ptr().cast());
+    assert_eq!(cu!(driver.cuMemcpyHtoD_v2(device, from, sent.len())), 0);
+    assert_eq!(cu!(driver.cuMemcpyDtoH_v2(to, device, sent.len())), 0);
+    assert!(sent == back);
+    let mut handle = CUipcMemHandle::default();
+    let status = cu!(driver.cuIpcGetMemHandle(&raw mut handle, device));
+    assert_eq!(cu!(driver.cuMemFree_v2(device)), 0);
+    status
+}
+
+#[test]
+fn without_a_file_for_it_memory_is_this_process_alone() {
+    configured("quiet", |driver| {
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: the child needs no file any more.
+        let status = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) };
+        assert_eq!(status, 0);
+        let (_, _) = support::ready();
+        assert_eq!(round_trip(driver), 801);
+    });
+}
+
+#[test]
+fn a_program_may_close_files_that_it_does_not_know() {
+    configured("quiet", |driver| {
+        let (_, _) = support::ready();
+        let early = device_memory(driver, 64);
+        assert_eq!(cu!(driver.cuMemsetD8_v2(early, 1, 64)), 0);
+        assert_eq!(round_trip(driver), 0);
+        // SAFETY: nothing of this child needs them.
+        let status = unsafe { libc::close_range(3, u32::MAX, 0) };
+        assert_eq!(status, 0);
+        assert_eq!(round_trip(driver), 801);
+        // Files of the program get the numbers, and must not be taken for ours.
+        let files: Vec<_> = (0..300)
+            .map(|_| std::fs::File::open("/dev/zero").unwrap())
+            .collect();
+        assert_eq!(round_trip(driver), 801);
+        drop(files);
+        let mut byte = 0_u8;
+        assert_eq!(
+            cu!(driver.cuMemcpyDtoH_v2((&raw mut byte).cast(), early, 1)),
+            0
+        );
+        assert_eq!(byte, 1);
+        assert_eq!(cu!(driver.cuMemFree_v2(early)), 0);
     });
 }
 

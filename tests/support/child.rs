@@ -88,6 +88,14 @@ impl Child {
         }
     }
 
+    /// The part of `test` that this process was started for, when it is such a child.
+    #[must_use]
+    pub fn part_of(test: &str) -> Option<String> {
+        let own = env::var(PART).ok()?;
+        let (of, part) = own.split_once('#')?;
+        (of == test).then(|| part.to_owned())
+    }
+
     /// Sets a variable of its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use cuda_sys::driver::{CUresult, Driver};
 
-use crate::skip;
+use crate::skip::skip_device_test;
 
 /// What `CUWHY_TEST_GPU` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn device() -> Option<&'static Driver> {
     match device_or_why() {
         Ok(driver) => Some(driver),
         Err(why) => {
-            skip(&why);
+            skip_device_test(&why);
             None
         }
     }

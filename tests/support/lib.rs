@@ -10,6 +10,7 @@
 
 mod child;
 mod compiler;
+mod cuda;
 mod gpu;
 mod place;
 mod skip;
@@ -17,7 +18,8 @@ mod toolkit;
 
 pub use child::{Child, Outcome, test_name};
 pub use compiler::{compiler, refused_lines, run_c, shared_object};
+pub use cuda::{on_cuda, simulated};
 pub use gpu::{Wanted, device, device_or_why, wanted};
-pub use place::{ARCHIVE_MARK, House, executable, fixture, house, shared_library};
+pub use place::{ARCHIVE_MARK, House, executable, fixture, house, shared_library, workspace};
 pub use skip::skip;
 pub use toolkit::{Toolkit, toolkit, toolkits};

@@ -13,6 +13,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
+use crate::skip;
+
 /// The file at the archive's root by which it is recognised.
 pub const ARCHIVE_MARK: &str = "cuwhy-archive.json";
 
@@ -81,6 +83,22 @@ pub fn fixture(name: &str) -> PathBuf {
     match house() {
         House::Workspace(root) => root.join("tests/data").join(name),
         House::Archive(root) => root.join("data").join(name),
+    }
+}
+
+/// A file or folder of the workspace, for a test about what stands there: documents, sources, snapshots.
+///
+/// An archive has none of it: then one line says that the test is skipped, which is to do nothing.
+#[must_use]
+pub fn workspace(part: &str) -> Option<PathBuf> {
+    match house() {
+        House::Workspace(root) => Some(root.join(part)),
+        House::Archive(_) => {
+            skip(&format!(
+                "it is about {part} of the workspace, and this is an archive"
+            ));
+            None
+        }
     }
 }
 

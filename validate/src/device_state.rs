@@ -11,7 +11,7 @@ use crate::Finding;
 /// `cuInit`; no context is created.
 #[must_use]
 pub fn describe(finding: &Finding) -> Option<String> {
-    if !finding.rule.starts_with("context.") {
+    if !matches!(finding.rule, "context.poisoned" | "context.destroyed") {
         return None;
     }
     let mut segments = finding

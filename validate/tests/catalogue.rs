@@ -1,9 +1,8 @@
 //! The catalogue as data: ids, texts, shadows, and the book that is made of it.
 
-use cuwhy_validate::{RULES, book};
+use cuwhy_validate::{RULES, book, finding};
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
 
 #[test]
 fn ids_are_permanent_dotted_and_unique() {
@@ -52,7 +51,9 @@ fn no_two_rules_shadow_each_other() {
 
 #[test]
 fn the_rule_book_is_up_to_date() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules");
+    let Some(folder) = cuwhy_tests::workspace("docs/rules") else {
+        return;
+    };
     let pages = book::pages();
     for page in &pages {
         let written = fs::read_to_string(folder.join(&page.file)).unwrap_or_default();
@@ -70,4 +71,16 @@ fn the_rule_book_is_up_to_date() {
             "docs/rules/{name} belongs to no rule"
         );
     }
+}
+
+#[test]
+fn the_schema_of_a_finding_is_in_the_documents() {
+    let Some(file) = cuwhy_tests::workspace("docs/schema/finding-1.json") else {
+        return;
+    };
+    let written = fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        written == finding::SCHEMA,
+        "docs/schema/finding-1.json differs: cargo run -p cuwhy-validate --example rule_book"
+    );
 }

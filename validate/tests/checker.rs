@@ -6,7 +6,8 @@ use common::world;
 use cuwhy_validate::checker::{Audience, Event, Ignore, Reason};
 use cuwhy_validate::facts::Owner;
 use cuwhy_validate::{Call, Checker, Class, Kind, Policy, Prediction, Registry, Span};
-use std::sync::{Arc, Mutex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock};
 
 #[test]
 fn deadly_calls_are_not_made_and_refused_ones_are() {
@@ -135,4 +136,165 @@ fn nothing_is_asked_before_a_call_that_is_only_explained_on_failure() {
     let error = checker.run(&call, || 1).expect_err("it is refused");
     assert_eq!(error.findings()[0].rule, "range.past-end");
     assert_eq!(error.reason(), Reason::Refused);
+}
+
+#[test]
+fn every_policy_does_what_it_says() {
+    let (world, at) = world();
+    let (heap, low) = (at["pageable_heap"], at["unmapped_low_0x1000"]);
+    let (device, other) = (at["device_40B"], at["device_4MiB"]);
+    let refused = Call::memcpy(device, heap, 400, Kind::HostToDevice);
+    // The process dies, which only the memory map tells.
+    let fault = Call::memcpy(other, low, 4, Kind::HostToDevice);
+    // The context dies, which the allocations tell.
+    let poison = Call::memcpy(
+        device + 4,
+        other + 8,
+        2_u64.wrapping_neg(),
+        Kind::DeviceToDevice,
+    );
+    let warning = Call::memcpy(device, other, 4, Kind::HostToDevice);
+    for (policy, makes_fault, makes_poison, tells_warning) in [
+        (Policy::ExplainOnFailure, true, true, false),
+        (Policy::Check, true, false, false),
+        (Policy::Strict, false, false, true),
+    ] {
+        let heard = Arc::new(Mutex::new(Vec::<&str>::new()));
+        let list = Arc::clone(&heard);
+        let audience = Audience::new(move |event| {
+            if let Event::Finding(finding) = event {
+                list.lock().expect("no panic").push(finding.rule);
+            }
+        });
+        let checker = Checker::new(&world).with_policy(policy).telling(audience);
+        let made = |call: &Call, status| {
+            let mut made = false;
+            let result = checker.run(call, || {
+                made = true;
+                status
+            });
+            (made, result.err().map(|error| error.reason()))
+        };
+        assert_eq!(
+            made(&refused, 1),
+            (true, Some(Reason::Refused)),
+            "{policy:?}"
+        );
+        let not = |makes: bool| (!makes).then_some(Reason::NotExecuted);
+        assert_eq!(
+            made(&fault, 0),
+            (makes_fault, not(makes_fault)),
+            "{policy:?}"
+        );
+        assert_eq!(
+            made(&poison, 0),
+            (makes_poison, not(makes_poison)),
+            "{policy:?}"
+        );
+        heard.lock().expect("no panic").clear();
+        assert_eq!(made(&warning, 0), (true, None), "{policy:?}");
+        let told = heard.lock().expect("no panic").clone();
+        let expected: &[&str] = if tells_warning {
+            &["kind.false-but-accepted"]
+        } else {
+            &[]
+        };
+        assert_eq!(told, expected, "{policy:?}");
+    }
+}
+
+#[test]
+fn a_place_can_be_ignored_and_another_is_not() {
+    let (world, at) = world();
+    let call = || Call::memcpy(at["device_40B"], at["pinned"], 41, Kind::HostToDevice);
+    let (here, there) = (call(), call());
+    let ignore = Ignore::default()
+        .rule_at("range.past-end", &here.site.to_string())
+        .expect("it is a rule");
+    let checker = Checker::new(&world).ignoring(ignore);
+    assert!(checker.check(&here).findings.is_empty());
+    // Both calls stand in the one line of the closure.
+    assert!(checker.check(&there).findings.is_empty());
+    let elsewhere = Call::memcpy(at["device_40B"], at["pinned"], 41, Kind::HostToDevice);
+    assert_eq!(checker.check(&elsewhere).findings.len(), 1);
+    // What is ignored still fails, with CUDA's status and no word more.
+    let error = checker.run(&here, || 1).expect_err("it is refused");
+    assert_eq!((error.status(), error.findings().len()), (Some(1), 0));
+}
+
+#[test]
+fn many_threads_are_heard_and_counted_exactly() {
+    const THREADS: u64 = 8;
+    const CALLS: u64 = 50;
+    let (world, at) = world();
+    let heard = Arc::new(Mutex::new((0_u64, 0_u64)));
+    let count = Arc::clone(&heard);
+    let audience = Audience::new(move |event| {
+        let mut count = count.lock().expect("no panic");
+        match event {
+            Event::Finding(_) => count.0 += 1,
+            Event::LastOfItsKind { .. } => count.1 += 1,
+            _ => {}
+        }
+    });
+    let audience = audience.up_to(20);
+    let checker = Checker::new(&world).telling(audience.clone());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..CALLS {
+                    let call = Call::memcpy(at["device_40B"], at["pinned"], 41, Kind::HostToDevice);
+                    checker.run(&call, || 1).expect_err("it is refused");
+                }
+            });
+        }
+    });
+    assert_eq!(*heard.lock().expect("no panic"), (19, 1));
+    assert_eq!(audience.counts()[0].2, THREADS * CALLS);
+}
+
+#[test]
+fn whoever_hears_may_copy_and_hears_nothing_of_that() {
+    type Run = Box<dyn Fn() + Send + Sync>;
+    static COPY: OnceLock<Run> = OnceLock::new();
+    let (world, at) = world();
+    let heard = Arc::new(Mutex::new(0_u64));
+    let count = Arc::clone(&heard);
+    let audience = Audience::new(move |_| {
+        *count.lock().expect("no panic") += 1;
+        COPY.get().expect("it was set")();
+    });
+    let audience = audience.up_to(u64::MAX);
+    let world: &'static _ = Box::leak(Box::new(world));
+    let checker: &'static Checker<'_> =
+        Box::leak(Box::new(Checker::new(world).telling(audience.clone())));
+    let (device, pinned) = (at["device_40B"], at["pinned"]);
+    let copy = move || {
+        let call = Call::memcpy(device, pinned, 41, Kind::HostToDevice);
+        let error = checker.run(&call, || 1).expect_err("it is refused");
+        assert!(!error.findings().is_empty());
+    };
+    assert!(COPY.set(Box::new(copy)).is_ok());
+    for calls in 1..=3 {
+        copy();
+        assert_eq!(*heard.lock().expect("no panic"), calls);
+        // The copy inside is counted all the same.
+        assert_eq!(audience.counts()[0].2, 2 * calls);
+    }
+}
+
+#[test]
+fn a_panic_of_whoever_hears_travels_up_and_leaves_nothing_locked() {
+    let (world, at) = world();
+    let audience = Audience::new(|_| panic!("these words"));
+    let checker = Checker::new(&world).telling(audience.clone());
+    for calls in 1..=3 {
+        let call = Call::memcpy(at["device_40B"], at["pinned"], 41, Kind::HostToDevice);
+        let panic = catch_unwind(AssertUnwindSafe(|| checker.run(&call, || 1)));
+        let words = panic.expect_err("it panics");
+        assert_eq!(words.downcast_ref::<&str>(), Some(&"these words"));
+        assert_eq!(audience.counts()[0].2, calls);
+    }
+    let good = Call::memcpy(at["device_40B"], at["pinned"], 40, Kind::HostToDevice);
+    checker.run(&good, || 0).expect("it is right");
 }

@@ -267,15 +267,26 @@ fn facts_of(call: &Call, parts: &[Parts; 2], environment: &Environment) -> Facts
     facts
 }
 
+/// Names that the prediction asks for, and two that it does not.
+const FUNCTIONS: [&str; 6] = [
+    "cudaMemcpy",
+    "cudaMemcpy3D",
+    "cudaMemcpy2DToArray",
+    "cudaMemcpyToArray",
+    "cudaMemcpy2DFromArray",
+    "cuMemcpy2DUnaligned",
+];
+
 fn calls() -> BoxedStrategy<Call> {
     let stream = prop_oneof![
         Just(Stream::Legacy),
         Just(Stream::PerThread),
         Just(Stream::Handle(0x5000)),
     ];
-    (action(), stream, any::<bool>(), any::<bool>())
-        .prop_map(|(action, stream, wait, runtime)| Call {
-            function: "cudaMemcpy",
+    let function = prop::sample::select(&FUNCTIONS[..]);
+    (action(), function, stream, any::<bool>(), any::<bool>())
+        .prop_map(|(action, function, stream, wait, runtime)| Call {
+            function,
             api: if runtime { Api::Runtime } else { Api::Driver },
             action,
             order: if wait {

@@ -4,7 +4,7 @@ use cuwhy_validate::facts::Owner;
 use cuwhy_validate::registry::{Entry, Freed, Known, Registry};
 use cuwhy_validate::{Class, Site, Span};
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 fn owner(start: u64, bytes: u64) -> Owner {
     let mut owner = Owner::of(Class::Device);
@@ -52,7 +52,7 @@ fn every_size_and_place_is_found_to_the_byte() {
         assert_eq!(registry.freed(span.start, &free()), Known::Live);
         assert_eq!(registry.freed(span.start, &free()), Known::Dead);
         let hit = registry.lookup(span.start).expect("a tombstone");
-        assert!(!hit.live);
+        assert!(!hit.is_live());
     }
     assert_eq!(registry.live(), 0);
 }
@@ -77,7 +77,11 @@ fn reuse_is_noticed_and_what_is_left_of_the_dead_stays() {
         &Freed::in_order("cudaFreeAsync", Site::Unknown, 7),
     );
     registry.allocated(owner(0x10_1000, 0x1000));
-    let hit = |address| registry.lookup(address).map(|hit| (hit.live, hit.pending));
+    let hit = |address| {
+        registry
+            .lookup(address)
+            .map(|hit| (hit.is_live(), hit.is_pending()))
+    };
     assert_eq!(hit(0x10_0000), Some((false, true)));
     assert_eq!(hit(0x10_1000), Some((true, false)));
     assert_eq!(hit(0x10_2fff), Some((false, true)));
@@ -190,9 +194,9 @@ proptest! {
             let live = list.iter().find(|(span, live)| *live && span.contains(address));
             let dead = list.iter().any(|(span, live)| !live && span.contains(address));
             match (live, registry.lookup(address)) {
-                (Some((span, _)), Some(hit)) => prop_assert!(hit.live && hit.range == *span),
+                (Some((span, _)), Some(hit)) => prop_assert!(hit.is_live() && hit.range == *span),
                 (Some(_), None) => prop_assert!(false, "a live one is missing"),
-                (None, Some(hit)) => prop_assert!(!hit.live && dead),
+                (None, Some(hit)) => prop_assert!(!hit.is_live() && dead),
                 (None, None) => prop_assert!(!dead, "a dead one is missing"),
             }
         }
@@ -235,19 +239,148 @@ fn readers_see_whole_records_while_writers_work() {
                     let address = BASE + index * 0x2000 + (seed >> 50 & 0xfff);
                     let hit = registry.lookup(address).expect("it is alive");
                     assert_eq!(hit.range, Span::sized(BASE + index * 0x2000, 0x1000));
-                    assert!(hit.live);
+                    assert!(hit.is_live());
                     let other = address + 0x1000;
                     if let Some(hit) = registry.lookup(other) {
                         assert!(hit.range.contains(other));
                         // Of the dead, what a later allocation left uncovered may begin anywhere.
-                        assert!(!hit.live || hit.range.start & 0xfff == 0);
+                        assert!(!hit.is_live() || hit.range.start & 0xfff == 0);
                     }
                     let big = BASE + (1 << 40) + (seed >> 40 & 0x3f_ffff);
                     if let Some(hit) = registry.lookup(big) {
-                        assert!(!hit.live || hit.range.bytes() == 5 << 20);
+                        assert!(!hit.is_live() || hit.range.bytes() == 5 << 20);
                     }
                 }
             });
         }
+    });
+}
+
+#[test]
+fn what_is_alive_is_found_while_its_slots_become_finer() {
+    // Each home is alone in 2 MiB at first. Then neighbours come in the same 2 MiB, the same 64 KiB
+    // and the same 512 bytes, and each time the home's word moves to a smaller slot.
+    const BASE: u64 = 0x7f00_0000_0000;
+    const HOMES: u64 = 10_000;
+    const REACH: [u64; 3] = [90_000, 3_000, 200];
+    let home = |number| Span::sized(BASE + number * (4 << 20) + 77, 100);
+    let registry = Registry::with_tombstones(3);
+    registry.allocated(owner(home(0).start, home(0).bytes()));
+    let current = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = current.load(Ordering::Acquire);
+                    if number == HOMES {
+                        break;
+                    }
+                    let span = home(number);
+                    for address in [span.start, span.end - 1] {
+                        let hit = registry.lookup(address);
+                        let hit = hit.unwrap_or_else(|| panic!("home {number} is alive"));
+                        assert!(
+                            hit.is_live() && hit.range == span,
+                            "{hit:?} is not {span:?}"
+                        );
+                    }
+                    let behind = registry.lookup(span.end).map(|hit| hit.range);
+                    assert_ne!(behind, Some(span));
+                }
+            });
+        }
+        for number in 0..HOMES {
+            let (here, next) = (home(number), home(number + 1));
+            // The next one is there before anybody looks for it.
+            registry.allocated(owner(next.start, next.bytes()));
+            for reach in REACH {
+                registry.allocated(owner(here.start + reach, 150));
+                registry.freed(here.start + reach, &free());
+            }
+            current.store(number + 1, Ordering::Release);
+        }
+    });
+}
+
+/// Runs `work` in a child that was forked and says what it returned; it dies after ten seconds.
+fn in_child(work: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the child runs `work` and ends without coming back; `work` takes no lock of this
+    // test's own, and the C library keeps its allocator usable in a child.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: it only sets a timer.
+        let _ = unsafe { libc::alarm(10) };
+        let code = work();
+        // SAFETY: it ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is this process's own, and `status` is alive.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(waited, child);
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        1000 + libc::WTERMSIG(status)
+    }
+}
+
+#[test]
+fn a_child_reads_and_writes_on_whatever_its_parent_was_doing() {
+    const KEPT: u64 = 0x7f00_0000_0000;
+    const OTHER: u64 = KEPT + 0x1_0000;
+    let registry = Registry::with_tombstones(16);
+    registry.allocated(owner(KEPT, 4096));
+    registry.stream_created(0x5600_0000_1230);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for writer in 0..2_u64 {
+            let (registry, stop) = (&registry, &stop);
+            scope.spawn(move || {
+                for round in 0_u64.. {
+                    let start = OTHER + (round % 50 * 2 + writer) * 0x100;
+                    registry.allocated(owner(start, 0x100));
+                    registry.allocated(owner(OTHER + (writer + 1) * (1 << 30), 3 << 20));
+                    registry.freed(start, &free());
+                    registry.stream_created(round % 50 * 16);
+                    registry.stream_destroyed(round % 50 * 16);
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        let mut forgot = 0;
+        for _ in 0..200 {
+            let code = in_child(|| {
+                let live = |address| registry.lookup(address).is_some_and(|hit| hit.is_live());
+                if !live(KEPT) {
+                    return 10;
+                }
+                if registry.stream(0x5600_0000_1230) != Some(true) {
+                    return 11;
+                }
+                // It writes, and from then on either knows all that was known or nothing of it.
+                let mine = KEPT + (1 << 40);
+                registry.allocated(owner(mine, 5 << 20));
+                registry.stream_created(0x5600_0000_4560);
+                if !live(mine + (4 << 20)) || registry.stream(0x5600_0000_4560) != Some(true) {
+                    return 12;
+                }
+                let forgot = !live(KEPT);
+                if forgot != (registry.live() == 1) {
+                    return 13;
+                }
+                if registry.freed(mine, &free()) != Known::Live || live(mine) {
+                    return 14;
+                }
+                i32::from(forgot)
+            });
+            assert!(code < 2, "a child ended with {code}");
+            forgot += code;
+        }
+        stop.store(true, Ordering::Relaxed);
+        // Both ways were gone: the parent is at work most of the time, but not all of it.
+        assert!(forgot > 0, "no fork came while a writer was at work");
     });
 }

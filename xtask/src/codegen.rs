@@ -28,7 +28,9 @@ pub(crate) fn run(check: bool) -> Result<()> {
         return with_our_libclang(check);
     }
     let toolkits = packages::fetch_all()?;
-    settle(&make(&toolkits)?, check)
+    let mut made = make(&toolkits)?;
+    made.push(nvml(&packages::fetch_nvml()?)?);
+    settle(&made, check)
 }
 
 /// Writes what differs from the files that are there, or with `check` fails and names it.
@@ -151,6 +153,26 @@ fn make(toolkits: &[Toolkit]) -> Result<Vec<Made>> {
         text,
     });
     Ok(made)
+}
+
+/// Since when each function of NVML exists.
+fn nvml(packages: &[Toolkit]) -> Result<Made> {
+    let mut headers = cuwhy_codegen::nvml::Headers::default();
+    for package in packages {
+        headers.add(package.version, &package.include)?;
+    }
+    let (oldest, newest) = headers.range().context("packages.toml lists no nvml")?;
+    let version = |number: u32| format!("{}.{}", number / 1000, number % 1000 / 10);
+    let source = format!(
+        "the NVML headers of CUDA {} to {}",
+        version(oldest),
+        version(newest)
+    );
+    let text = cuwhy_codegen::nvml::emit(&headers);
+    Ok(Made {
+        path: packages::root()?.join("device-state/src/nvml/generated/functions.rs"),
+        text: rustfmt(&format!("{}{text}", emit::header(COMMAND, &source)))?,
+    })
 }
 
 /// The table with the types that its lines mention in scope.

@@ -1,7 +1,12 @@
-//! Compares how many instructions this tree and its parent take for the paths that must stay short.
+//! Compares how many instructions this tree and an earlier one take for the paths that must stay short.
 //!
 //! Both are built and counted in the same run: the same binary counts differently on another
 //! processor, and another compiler makes another binary.
+//!
+//! The earlier one is where this branch left the main branch, so that all commits of a submission
+//! are compared together, and a rise in the first of them is not hidden by being in the parent of
+//! the last. On the main branch itself it is the parent, which after a merge is all that was there
+//! before it. Whoever lands several commits without a merge names the commit before them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -17,6 +22,9 @@ use crate::packages::root;
 /// How much a count may rise, in percent.
 const ALLOWED: f64 = 2.0;
 
+/// Names that the main branch may have, the remote's first: what is landed is there.
+const MAIN: [&str; 4] = ["origin/HEAD", "origin/main", "origin/master", "main"];
+
 /// A commit message with a line that begins so says why a count rises.
 const EXCUSE: &str = "Counts:";
 
@@ -27,8 +35,24 @@ const COUNTED: &str = "cuwhy_counted";
 type Counts = BTreeMap<String, f64>;
 
 /// Counts this tree and `base`, and fails when a path takes more than 2 % more.
-pub(crate) fn run(base: &str) -> Result<()> {
+pub(crate) fn run(base: Option<String>) -> Result<()> {
     let root = root()?;
+    let base = match base.filter(|base| !base.is_empty()) {
+        Some(base) => {
+            commit(&root, &base)?.with_context(|| format!("there is no commit {base}"))?
+        }
+        None => match before(&root)? {
+            Some(base) => base,
+            None => {
+                return say("counts: this is the first commit: there is nothing to compare with");
+            }
+        },
+    };
+    say(&format!(
+        "counts: compared with {}",
+        described(&root, &base)
+    ))?;
+    let base = base.as_str();
     let folder = root.join("target/counts");
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     ensure!(
@@ -79,12 +103,55 @@ pub(crate) fn run(base: &str) -> Result<()> {
     )
 }
 
+/// The commit to compare with when nobody names one; nothing for the first commit of all.
+fn before(root: &Path) -> Result<Option<String>> {
+    let head = commit(root, "HEAD")?.context("there is no commit here")?;
+    let left = || {
+        MAIN.iter().find_map(|main| {
+            let base = git(root, &["merge-base", "HEAD", main]).ok()?;
+            let base = base.trim().to_owned();
+            (base != head && !base.is_empty()).then_some(base)
+        })
+    };
+    if let Some(base) = left() {
+        return Ok(Some(base));
+    }
+    if let Some(parent) = commit(root, "HEAD^")? {
+        return Ok(Some(parent));
+    }
+    let shallow = git(root, &["rev-parse", "--is-shallow-repository"])?;
+    if shallow.trim() != "true" {
+        return Ok(None);
+    }
+    // To pass because the history was left behind would be to compare nothing, every time.
+    git(root, &["fetch", "--quiet", "--unshallow"])
+        .context("this clone has no history, and there is nothing to compare with without it")?;
+    match left() {
+        Some(base) => Ok(Some(base)),
+        None => commit(root, "HEAD^"),
+    }
+}
+
+/// The id of a commit, where there is one of this name.
+fn commit(root: &Path, name: &str) -> Result<Option<String>> {
+    let name = format!("{name}^{{commit}}");
+    let output = Command::new("git")
+        .current_dir(root)
+        .args(["rev-parse", "--verify", "--quiet", &name])
+        .output()
+        .context("running git")?;
+    let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok((output.status.success() && !id.is_empty()).then_some(id))
+}
+
+/// A commit as people know it.
+fn described(root: &Path, id: &str) -> String {
+    let line = git(root, &["log", "-1", "--format=%h %s", id]);
+    line.map_or_else(|_| id.to_owned(), |line| line.trim().to_owned())
+}
+
 /// The counts of `base`, or why there are none.
 fn parent(root: &Path, base: &str, folder: &Path) -> Result<Result<Counts, String>> {
-    let commit = format!("{base}^{{commit}}");
-    let Ok(commit) = git(root, &["rev-parse", "--verify", "--quiet", &commit]) else {
-        return Ok(Err(format!("this clone has no commit {base}")));
-    };
     let tree = folder.join("parent");
     let path = tree
         .to_str()
@@ -93,14 +160,7 @@ fn parent(root: &Path, base: &str, folder: &Path) -> Result<Result<Counts, Strin
     drop(git(root, &["worktree", "remove", "--force", path]));
     git(
         root,
-        &[
-            "worktree",
-            "add",
-            "--detach",
-            "--force",
-            path,
-            commit.trim(),
-        ],
+        &["worktree", "add", "--detach", "--force", path, base],
     )?;
     let counts = if tree.join("benches/counts.rs").is_file() {
         match build(&tree, &folder.join("before")) {
@@ -223,7 +283,62 @@ fn say(line: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{reason, total};
+    use super::{before, commit, git, reason, total};
+    use std::path::Path;
+
+    fn add(repository: &Path, message: &str) -> String {
+        let who = ["-c", "user.name=n", "-c", "user.email=e@e"];
+        let what = ["commit", "--quiet", "--allow-empty", "-m", message];
+        git(repository, &[&who[..], &what[..]].concat()).unwrap();
+        commit(repository, "HEAD").unwrap().unwrap()
+    }
+
+    #[test]
+    fn all_commits_of_a_branch_are_compared_with_where_it_left_main() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        git(here, &["init", "--quiet", "--initial-branch=main"]).unwrap();
+        let first = add(here, "first");
+        assert_eq!(before(here).unwrap(), None, "the first commit has none");
+        let second = add(here, "second");
+        assert_eq!(before(here).unwrap(), Some(first), "on main, the parent");
+        git(here, &["checkout", "--quiet", "-b", "topic"]).unwrap();
+        add(here, "third");
+        add(here, "fourth");
+        assert_eq!(before(here).unwrap(), Some(second.clone()));
+        // Main goes on meanwhile; and a merge of the branch is compared with main before it.
+        git(here, &["checkout", "--quiet", "main"]).unwrap();
+        let fifth = add(here, "fifth");
+        git(here, &["checkout", "--quiet", "topic"]).unwrap();
+        assert_eq!(before(here).unwrap(), Some(second));
+        git(here, &["checkout", "--quiet", "main"]).unwrap();
+        let who = ["-c", "user.name=n", "-c", "user.email=e@e"];
+        let merge = ["merge", "--quiet", "--no-ff", "-m", "merged", "topic"];
+        git(here, &[&who[..], &merge[..]].concat()).unwrap();
+        assert_eq!(before(here).unwrap(), Some(fifth));
+    }
+
+    #[test]
+    fn a_clone_without_history_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (origin, clone) = (folder.join("origin"), folder.join("clone"));
+        std::fs::create_dir_all(&origin).unwrap();
+        git(&origin, &["init", "--quiet", "--initial-branch=main"]).unwrap();
+        let first = add(&origin, "first");
+        add(&origin, "second");
+        let url = format!("file://{}", origin.display());
+        let path = clone.to_str().unwrap();
+        git(folder, &["clone", "--quiet", "--depth=1", &url, path]).unwrap();
+        assert_eq!(commit(&clone, "HEAD^").unwrap(), None);
+        assert_eq!(before(&clone).unwrap(), Some(first));
+        // Where there is nobody to get it from, that is an error, and no comparison with nothing.
+        std::fs::remove_dir_all(&clone).unwrap();
+        git(folder, &["clone", "--quiet", "--depth=1", &url, path]).unwrap();
+        std::fs::remove_dir_all(&origin).unwrap();
+        let error = before(&clone).unwrap_err();
+        assert!(error.to_string().contains("no history"), "{error}");
+    }
 
     #[test]
     fn the_total_is_read_from_callgrinds_file() {

@@ -461,6 +461,9 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 #[cfg(test)]
+mod runner;
+
+#[cfg(test)]
 mod tests {
     use super::{Archive, LIMIT, Message, Package, mebibytes};
     use std::fs;

@@ -32,9 +32,10 @@ enum Chore {
     },
     /// Compare how many instructions this tree and another commit take for the paths that must stay short.
     Counts {
-        /// The commit to compare with.
-        #[arg(long, default_value = "HEAD^", value_name = "REV")]
-        base: String,
+        /// The commit to compare with: unless told, where this branch left the main branch, or, on
+        /// the main branch, the parent.
+        #[arg(long, env = "CUWHY_COUNTS_BASE", value_name = "REV")]
+        base: Option<String>,
     },
     /// Draw the figures and fill in the tables of docs/performance.md.
     Plots {
@@ -58,9 +59,11 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::BuildTimes { folder } => build_times::run(&folder),
         Chore::Codegen { check } => codegen::run(check),
-        Chore::Counts { base } => counts::run(&base),
+        Chore::Counts { base } => counts::run(base),
         Chore::Plots { folder, docs } => plots::run(&folder, docs),
         Chore::GpuArchive { release } => gpu_archive::run(release),
-        Chore::Toolkits => packages::fetch_all().map(drop),
+        Chore::Toolkits => packages::fetch_all()
+            .and_then(|_| packages::fetch_nvml())
+            .map(drop),
     }
 }

@@ -17,6 +17,7 @@ const AT_A_TIME: usize = 4;
 struct Pins {
     libclang: Pin,
     toolkit: Vec<Pin>,
+    nvml: Vec<Pin>,
 }
 
 /// One line of the reviewed list.
@@ -29,6 +30,7 @@ struct Pin {
     sha256: String,
     #[serde(default)]
     include: PathBuf,
+    #[serde(default)]
     library: PathBuf,
 }
 
@@ -37,7 +39,7 @@ struct Pin {
 pub(crate) struct Toolkit {
     /// CUDA's own number: 12080 for 12.8.
     pub(crate) version: u32,
-    /// The folder with `cuda.h`.
+    /// The folder with `cuda.h`, or with `nvml.h`.
     pub(crate) include: PathBuf,
 }
 
@@ -69,7 +71,15 @@ fn cache() -> Result<PathBuf> {
 
 /// Fetches what is not there yet; the toolkits come back from the oldest to the newest.
 pub(crate) fn fetch_all() -> Result<Vec<Toolkit>> {
-    let pins = pins()?.toolkit;
+    fetch(&pins()?.toolkit)
+}
+
+/// The same for the packages with NVML's header.
+pub(crate) fn fetch_nvml() -> Result<Vec<Toolkit>> {
+    fetch(&pins()?.nvml)
+}
+
+fn fetch(pins: &[Pin]) -> Result<Vec<Toolkit>> {
     let cache = cache()?;
     let waiting = Mutex::new(pins.iter());
     let failures = Mutex::new(Vec::new());
@@ -92,7 +102,7 @@ pub(crate) fn fetch_all() -> Result<Vec<Toolkit>> {
         return Err(error);
     }
     let mut toolkits = Vec::new();
-    for pin in &pins {
+    for pin in pins {
         let include = unpacked(pin, &cache)?.join(&pin.include);
         ensure!(
             include.is_dir(),
@@ -137,16 +147,7 @@ fn unpacked(pin: &Pin, cache: &Path) -> Result<PathBuf> {
             cache.display()
         )
     })?;
-    let sum = checksum(&wheel)?;
-    if sum != pin.sha256 {
-        // The next run is to fetch it anew and not to stumble over this one.
-        fs::remove_file(&wheel).with_context(|| format!("removing {}", wheel.display()))?;
-        bail!(
-            "{} has the checksum {sum}, and packages.toml wants {}: it was removed",
-            wheel.display(),
-            pin.sha256
-        );
-    }
+    chosen(&wheel, pin)?;
     let unfinished = folder.with_extension("unfinished");
     let mut unzip = Command::new("python3");
     unzip
@@ -157,6 +158,21 @@ fn unpacked(pin: &Pin, cache: &Path) -> Result<PathBuf> {
     fs::rename(&unfinished, &folder)
         .with_context(|| format!("renaming to {}", folder.display()))?;
     Ok(folder)
+}
+
+/// Makes sure that this is the wheel that was reviewed.
+fn chosen(wheel: &Path, pin: &Pin) -> Result<()> {
+    let sum = checksum(wheel)?;
+    if sum != pin.sha256 {
+        // The next run is to fetch it anew and not to stumble over this one.
+        fs::remove_file(wheel).with_context(|| format!("removing {}", wheel.display()))?;
+        bail!(
+            "{} has the checksum {sum}, and packages.toml wants {}: it was removed",
+            wheel.display(),
+            pin.sha256
+        );
+    }
+    Ok(())
 }
 
 fn download(pin: &Pin, cache: &Path) -> Result<PathBuf> {
@@ -214,4 +230,63 @@ fn checksum(path: &Path) -> Result<String> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use super::{Pin, checksum, chosen, run, unpacked};
+
+    fn pin(sha256: &str) -> Pin {
+        Pin {
+            version: 12080,
+            package: "nvidia-none".to_owned(),
+            release: "1.0".to_owned(),
+            sha256: sha256.to_owned(),
+            include: PathBuf::new(),
+            library: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_cache_is_not_fetched() {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = cache.path().join("nvidia-none-1.0");
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(unpacked(&pin(""), cache.path()).unwrap(), folder);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_or_fails_is_named() {
+        let error = run(Command::new("/nowhere/python3")).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("/nowhere/python3: is it installed?"),
+            "{text}"
+        );
+        let mut python = Command::new("sh");
+        python.args(["-c", "echo No module named pip >&2; exit 1"]);
+        let text = run(python).unwrap_err().to_string();
+        assert!(text.contains("No module named pip"), "{text}");
+    }
+
+    #[test]
+    fn a_wheel_with_another_checksum_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = folder.path().join("one.whl");
+        fs::write(&wheel, "another").unwrap();
+        let error = chosen(&wheel, &pin("0123")).unwrap_err().to_string();
+        assert!(
+            error.contains("0123") && error.contains("it was removed"),
+            "{error}"
+        );
+        assert!(!wheel.exists());
+        fs::write(&wheel, "the one").unwrap();
+        let sum = checksum(&wheel).unwrap();
+        chosen(&wheel, &pin(&sum)).unwrap();
+        assert!(wheel.exists());
+    }
 }

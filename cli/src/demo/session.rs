@@ -1,32 +1,36 @@
 //! A driver, a runtime and a device that work, and one copy after the other.
 
-use core::ffi::{c_int, c_void};
-use core::ptr;
-
-use cuda_sys::driver::{CUresult, Driver};
+use cuda_sys::driver::Driver;
 use cuda_sys::runtime::{Runtime, cudaError_t};
+use cuwhy_runtime::device::Device;
+use cuwhy_runtime::memory::{DeviceBuffer, DeviceMemory as _};
 use cuwhy_validate::ask::Ask;
 use cuwhy_validate::finding::Outcome;
 use cuwhy_validate::{Api, Prediction, Verdict, check};
 
 use super::cases::{Case, ROOM};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 
-/// A call that the demonstration needs failed.
+/// The runtime reached the library that toolkits carry for linking.
 #[derive(Debug, thiserror::Error)]
-#[error("{call} failed: {code} {name}")]
-struct CallFailed {
-    call: &'static str,
-    code: u32,
-    name: &'static str,
-}
+#[error(
+    "{0}: the runtime found the toolkit's link-time stub as libcuda.so.1; next: take the stub's folder \
+     out of LD_LIBRARY_PATH"
+)]
+struct StubBelow(cuwhy_runtime::Error);
+
+/// The libraries are there and refuse: what they say, with all its causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; next: run `cuwhy doctor`, which looks for the cause")]
+struct Refused(String);
 
 /// The libraries, opened and initialised.
 #[derive(Debug)]
 pub struct Session {
     driver: &'static Driver,
     runtime: &'static Runtime,
-    device: String,
+    device: Device,
+    name: String,
 }
 
 /// A copy that was made.
@@ -52,35 +56,15 @@ impl Session {
     pub fn open() -> Result<Self, Failure> {
         let driver = Driver::get().map_err(no_device)?;
         let runtime = Runtime::get().map_err(no_device)?;
-        // SAFETY: `cuInit` may be called at any time, from any thread.
-        driver_call("cuInit", unsafe { driver.cuInit(0) })?;
-        let mut count: c_int = 0;
-        // SAFETY: `count` is a live `c_int` and the driver writes nothing past it.
-        driver_call("cuDeviceGetCount", unsafe {
-            driver.cuDeviceGetCount(&raw mut count)
-        })?;
-        if count == 0 {
-            let (code, name) = (100, "CUDA_ERROR_NO_DEVICE");
-            return Err(no_device(CallFailed {
-                call: "cuDeviceGetCount",
-                code,
-                name,
-            }));
-        }
-        let mut name = [0_u8; 256];
-        // SAFETY: the driver writes at most the 256 bytes that `name` has.
-        driver_call("cuDeviceGetName", unsafe {
-            driver.cuDeviceGetName(name.as_mut_ptr().cast(), 256, 0)
-        })?;
-        let end = name
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(name.len());
-        let device = String::from_utf8_lossy(&name[..end]).into_owned();
+        // The driver alone says more of a machine without a device than the runtime over it.
+        let first = cuwhy_driver::device::Device::new(0).map_err(refused)?;
+        let name = first.name().map_err(refused)?;
+        let device = Device::new(0).map_err(not_by_runtime)?;
         Ok(Self {
             driver,
             runtime,
             device,
+            name,
         })
     }
 
@@ -101,7 +85,7 @@ impl Session {
     pub fn headline(&self) -> String {
         format!(
             "{}   driver for CUDA {} ({})   runtime {} ({})",
-            self.device,
+            self.name,
             self.driver.version(),
             self.driver.file().path().display(),
             self.runtime.version(),
@@ -115,26 +99,26 @@ impl Session {
     ///
     /// [`Failure::NoDevice`] when not even the allocation can be had.
     pub fn show(&self, case: &Case, ask: &dyn Ask) -> Result<Shown, Failure> {
-        let mut device: *mut c_void = ptr::null_mut();
-        // SAFETY: `device` is a live pointer that receives the allocation.
-        self.runtime_call("cudaMalloc", unsafe {
-            self.runtime.cudaMalloc(&raw mut device, ROOM)
-        })?;
+        let buffer = DeviceBuffer::<u8>::new(&self.device, ROOM).map_err(not_by_runtime)?;
         let mut verdict = None;
-        let status = (case.make)(self.runtime, device, &mut |call| {
+        let made = (case.make)(buffer.address(), &mut |call| {
             verdict = Some(check(call, ask, None))
         });
-        // SAFETY: clears the error that the copy may have left; it has no precondition.
-        let _ = unsafe { self.runtime.cudaGetLastError() };
-        // SAFETY: the allocation is this function's own and no copy is in flight.
-        self.runtime_call("cudaFree", unsafe { self.runtime.cudaFree(device) })?;
+        buffer.free().map_err(not_by_runtime)?;
+        let status = match made {
+            Ok(()) => 0,
+            Err(error) => match error.status() {
+                Some(status) => status.0,
+                None => return Err(no_device(error)),
+            },
+        };
         let Some(mut verdict) = verdict else {
             return Err(Failure::Bug(format!(
                 "the case \"{}\" was not judged",
                 case.title
             )));
         };
-        let answered = Outcome::status(Api::Runtime, status.0);
+        let answered = Outcome::status(Api::Runtime, status);
         for finding in &mut verdict.findings {
             finding.answered = Some(answered.clone());
         }
@@ -147,28 +131,8 @@ impl Session {
             case: *case,
             verdict,
             answered,
-            status: status.0,
+            status,
         })
-    }
-
-    fn runtime_call(&self, call: &'static str, status: cudaError_t) -> Result<(), Failure> {
-        if status == cudaError_t::cudaSuccess {
-            return Ok(());
-        }
-        let name = match status.name() {
-            _ if self.runtime.no_driver(status) => "(there is no driver)",
-            _ if status == cudaError_t::cudaErrorStubLibrary => {
-                "(the runtime found the toolkit's link-time stub as libcuda.so.1; next: take the stub's \
-                 folder out of LD_LIBRARY_PATH)"
-            }
-            Some(name) => name,
-            None => "unknown code",
-        };
-        Err(no_device(CallFailed {
-            call,
-            code: status.0,
-            name,
-        }))
     }
 }
 
@@ -211,16 +175,16 @@ impl Shown {
     }
 }
 
-fn driver_call(call: &'static str, status: CUresult) -> Result<(), Failure> {
-    if status == CUresult::CUDA_SUCCESS {
-        return Ok(());
+/// What the runtime says where it cannot be used.
+fn not_by_runtime(error: cuwhy_runtime::Error) -> Failure {
+    match error.status() {
+        Some(cudaError_t::cudaErrorStubLibrary) => no_device(StubBelow(error)),
+        _ => refused(error),
     }
-    let name = status.name().unwrap_or("unknown code");
-    Err(no_device(CallFailed {
-        call,
-        code: status.0,
-        name,
-    }))
+}
+
+fn refused(error: impl core::error::Error) -> Failure {
+    no_device(Refused(chain(&error)))
 }
 
 fn no_device(error: impl core::error::Error + Send + Sync + 'static) -> Failure {

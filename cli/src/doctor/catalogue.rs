@@ -67,7 +67,7 @@ pub const CHECKS: &[Check] = &[
         how: "has libcudart open the libcuda of its choice, then reads the process's own map",
         when: "fails when two different files are mapped: the two APIs would talk to two drivers",
         next: "have one libcuda on the search path",
-        needs: &["library.driver.found"],
+        needs: &["library.driver.found", "library.driver.stub"],
         run: library::driver_twice,
     },
     Check {
@@ -204,7 +204,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.pinned",
         title: "pinned memory works as claimed",
-        how: "reads the attribute; with --probe allocates pinned memory, maps it and copies through it",
+        how: "reads the attributes; with --probe copies by addresses alone, has a kernel use pinned memory, and adds on both sides at once",
         when: "warns when claim and behaviour differ",
         next: "do not rely on the attribute here",
         needs: &["cuda.init"],
@@ -213,7 +213,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.register",
         title: "registering works as claimed",
-        how: "reads the attributes; with --probe registers a page, also a read-only one, and compares the addresses",
+        how: "reads the attributes; with --probe registers a page, also a read-only one, and has a kernel use it by the host's address",
         when: "warns when claim and behaviour differ",
         next: "do not rely on the attribute here",
         needs: &["cuda.init"],
@@ -222,7 +222,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.managed",
         title: "managed memory works as claimed",
-        how: "reads the attributes; with --probe allocates managed memory, writes it on both sides and gives advice",
+        how: "reads the attributes; with --probe has a kernel use managed memory, and the host touch it while another one runs",
         when: "warns when claim and behaviour differ",
         next: "do not rely on the attribute here",
         needs: &["cuda.init"],
@@ -231,7 +231,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.pool",
         title: "stream-ordered allocation works as claimed",
-        how: "reads the attribute; with --probe allocates, fills and frees in stream order",
+        how: "reads the attributes; with --probe allocates, fills and frees in stream order, also from pools on the host",
         when: "warns when claim and behaviour differ",
         next: "do not rely on the attribute here",
         needs: &["cuda.init"],
@@ -240,7 +240,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.vmm",
         title: "virtual memory management works as claimed",
-        how: "reads the attribute; with --probe reserves, creates, maps, sets access, writes and takes it all down",
+        how: "reads the attributes; with --probe reserves, creates, maps, sets access, writes and takes it all down, also on the host, and exports a dma-buf",
         when: "warns when claim and behaviour differ",
         next: "do not rely on the attribute here",
         needs: &["cuda.init"],
@@ -249,7 +249,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "memory.pageable",
         title: "access to pageable memory is as claimed",
-        how: "compares CUDA's attributes with NVML's addressing mode; with --probe has the device write plain memory",
+        how: "compares CUDA's attributes with NVML's addressing mode; with --probe has a kernel use plain memory",
         when: "warns when they disagree, or claim and behaviour differ",
         next: "trust what was tried",
         needs: &["cuda.init"],

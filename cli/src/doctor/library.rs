@@ -36,6 +36,19 @@ fn tried(library: Option<&Library>) -> Vec<(String, String)> {
         .unwrap_or_default()
 }
 
+/// The first line of a library's message, without the next step that a check has of its own.
+fn cause(message: &str) -> String {
+    let line = first_line(message);
+    line.split_once("; next: ")
+        .map_or(line.clone(), |(cause, _)| cause.to_owned())
+}
+
+/// Whether this variable names a file, so that nothing else is looked for.
+fn named(report: &Report, variable: &str) -> bool {
+    let value = report.host.environment.get(variable);
+    value.is_some_and(|value| !value.is_empty())
+}
+
 /// Driver files on this machine that are not stubs.
 fn real_drivers(report: &Report) -> Vec<&Library> {
     report
@@ -58,9 +71,13 @@ pub(super) fn driver_found(report: &Report) -> Outcome {
     match &report.driver.cuda_status {
         Status::NotAsked => Outcome::skip("CUDA was not asked (--no-cuda)"),
         Status::NotLoaded { message } => {
-            let mut outcome = Outcome::fail(first_line(message)).saw_all(tried(library));
+            let mut outcome = Outcome::fail(cause(message)).saw_all(tried(library));
             for real in real_drivers(report) {
                 outcome = outcome.saw("on disk", path(real));
+            }
+            if named(report, "CUWHY_LIBCUDA") {
+                return outcome
+                    .next("correct CUWHY_LIBCUDA, or unset it to have the library looked for");
             }
             outcome.next(match real_drivers(report).first() {
                 Some(_) => "the file is there and cannot be opened by name: add its folder to the loader's cache (ldconfig) or to LD_LIBRARY_PATH",
@@ -80,11 +97,26 @@ pub(super) fn driver_stub(report: &Report) -> Outcome {
     let by_status = matches!(report.driver.cuda_status, Status::Stub { .. })
         || matches!(&report.driver.cuda_status, Status::Refused { code: 34, .. });
     let by_place = library.is_some_and(|library| library.origin == Origin::Stub);
-    if !by_status && !by_place {
-        return Outcome::pass("not a stub");
-    }
-    let mut outcome = Outcome::fail("the library that was loaded is a build-time stub");
-    let stub = library.map(path).unwrap_or_default();
+    // Our loader goes on to the next candidate; programs get the first one, which stays mapped.
+    let passed_over = report.libraries.iter().find(|library| {
+        let real = library.real_path.as_ref().or(library.loaded_from.as_ref());
+        library.name == "libcuda"
+            && library.origin == Origin::Stub
+            && real.is_some_and(|real| report.driver.libcuda_mapped.contains(real))
+    });
+    let (mut outcome, stub) = match (by_status || by_place, passed_over) {
+        (true, _) => (
+            Outcome::fail("the library that was loaded is a build-time stub"),
+            library.map(path).unwrap_or_default(),
+        ),
+        (false, Some(stub)) => (
+            Outcome::fail(
+                "a build-time stub comes first in the search path: programs get it in place of the driver",
+            ),
+            path(stub),
+        ),
+        (false, None) => return Outcome::pass("not a stub"),
+    };
     let entry = search_path_entry(report, &stub);
     outcome = outcome.saw(
         "loaded",
@@ -93,7 +125,8 @@ pub(super) fn driver_stub(report: &Report) -> Outcome {
             None => stub.clone(),
         },
     );
-    for real in real_drivers(report) {
+    let loaded = library.filter(|_| !by_status && !by_place);
+    for real in loaded.into_iter().chain(real_drivers(report)) {
         outcome = outcome.saw("real", real.real_path.clone().unwrap_or_else(|| path(real)));
     }
     outcome.next(if entry.is_some() {
@@ -170,7 +203,12 @@ pub(super) fn nvml_found(report: &Report) -> Outcome {
     match &report.driver.nvml_status {
         Status::NotAsked => Outcome::skip("NVML was not asked (--no-nvml)"),
         Status::Answered => Outcome::pass(library.map_or_else(|| "answered".into(), path)),
-        Status::NotLoaded { message } => Outcome::fail(first_line(message))
+        Status::NotLoaded { message } if named(report, "CUWHY_LIBNVML") => {
+            Outcome::fail(cause(message))
+                .saw_all(tried(library))
+                .next("correct CUWHY_LIBNVML, or unset it to have the library looked for")
+        }
+        Status::NotLoaded { message } => Outcome::fail(cause(message))
             .saw_all(tried(library))
             .next("CUDA may work without it, monitoring does not: install the driver's utilities, or give the container the capability utility"),
         Status::Refused { name, .. } if name == "NVML_ERROR_LIB_RM_VERSION_MISMATCH" => {

@@ -7,7 +7,10 @@ use super::device::name;
 
 /// `memory.pinned`.
 pub(super) fn pinned(report: &Report) -> Outcome {
-    compare(report, &["map_host"])
+    compare(
+        report,
+        &["unified_addressing", "map_host", "host_native_atomics"],
+    )
 }
 
 /// `memory.register`.
@@ -29,12 +32,20 @@ pub(super) fn managed(report: &Report) -> Outcome {
 
 /// `memory.pool`.
 pub(super) fn pool(report: &Report) -> Outcome {
-    compare(report, &["pools"])
+    compare(report, &["pools", "host_pools", "host_numa_pools"])
 }
 
 /// `memory.vmm`.
 pub(super) fn vmm(report: &Report) -> Outcome {
-    compare(report, &["virtual_memory"])
+    compare(
+        report,
+        &[
+            "virtual_memory",
+            "host_virtual_memory",
+            "host_numa_virtual_memory",
+            "dma_buf",
+        ],
+    )
 }
 
 /// `memory.pageable`.
@@ -82,8 +93,10 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
     let mut claims = Vec::new();
     let mut evidence = Vec::new();
     let mut tried = 0;
+    let mut untried = Vec::new();
+    let mut failed = None;
     let mut devices = 0;
-    let mut worst = None;
+    let mut differ: Vec<String> = Vec::new();
     for device in &report.devices {
         let Some(capabilities) = &device.cuda.capabilities else {
             continue;
@@ -101,7 +114,11 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
             if devices == 1 {
                 claims.push(format!("{label}: {}", word(claimed)));
             }
-            let Some(probed) = known.probed else { continue };
+            let Some(probed) = known.probed else {
+                untried.extend((devices == 1).then_some(label));
+                failed = failed.or(known.evidence.as_ref());
+                continue;
+            };
             tried += 1;
             if probed == claimed {
                 continue;
@@ -122,27 +139,39 @@ fn compare(report: &Report, keys: &[&str]) -> Outcome {
                     .clone()
                     .unwrap_or_else(|| word(probed).into()),
             ));
-            worst = Some(if claimed {
+            let sentence = if claimed {
                 format!("{label}: claimed, but it fails")
             } else {
                 format!("{label}: not claimed, but it works")
-            });
+            };
+            if !differ.contains(&sentence) {
+                differ.push(sentence);
+            }
         }
     }
     if devices == 0 {
         return Outcome::skip("CUDA describes no device");
     }
-    let Some(sentence) = worst else {
+    if differ.is_empty() {
         let claims = claims.join(", ");
         return if claims.is_empty() {
             Outcome::skip("this driver does not know the attribute")
         } else if tried > 0 {
-            Outcome::pass(format!("{claims}; tried, and so it is"))
+            let rest = if untried.is_empty() {
+                String::new()
+            } else {
+                format!("; not tried: {}", untried.join(", "))
+            };
+            Outcome::pass(format!("{claims}; tried, and so it is{rest}"))
+        } else if let Some(evidence) = failed {
+            Outcome::warn(format!("{claims} (claimed), and nothing could be tried"))
+                .saw("tried", evidence.clone())
+                .next("look at what failed; then try again with --probe")
         } else {
             Outcome::pass(format!("{claims} (claimed; --probe tries it)"))
         };
-    };
-    let mut outcome = Outcome::warn(sentence).saw_all(evidence);
+    }
+    let mut outcome = Outcome::warn(differ.join("; ")).saw_all(evidence);
     let sandbox = report
         .host
         .sandbox

@@ -119,7 +119,7 @@ pub struct LoadedFile {
 }
 
 impl LoadedFile {
-    /// The file as the system's loader names it (`dladdr`).
+    /// The file as the system's loader names it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

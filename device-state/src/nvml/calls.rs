@@ -124,6 +124,32 @@ pub(super) fn addressing_mode(
     })
 }
 
+/// What an NVLink connection ends at.
+///
+/// The wrapper's own call has NVML write into a copy that nobody reads: it says "unknown" of every link.
+pub(super) fn remote_kind(device: &Device<'_>, link: u32) -> Result<String, Reason> {
+    let Ok(call) = device
+        .nvml()
+        .lib()
+        .nvmlDeviceGetNvLinkRemoteDeviceType
+        .as_ref()
+    else {
+        return Err(Reason::SymbolMissing);
+    };
+    let mut kind = sys::nvmlIntNvLinkDeviceType_enum_NVML_NVLINK_DEVICE_TYPE_UNKNOWN;
+    // SAFETY: the handle is used only while `device`, and with it the library, is alive.
+    let handle = unsafe { device.handle() };
+    // SAFETY: the handle is NVML's own, and the call writes one number.
+    from_status(unsafe { call(handle, link, &raw mut kind) })?;
+    Ok(match kind {
+        sys::nvmlIntNvLinkDeviceType_enum_NVML_NVLINK_DEVICE_TYPE_GPU => "gpu",
+        sys::nvmlIntNvLinkDeviceType_enum_NVML_NVLINK_DEVICE_TYPE_SWITCH => "switch",
+        sys::nvmlIntNvLinkDeviceType_enum_NVML_NVLINK_DEVICE_TYPE_IBMNPU => "other",
+        _ => "unknown",
+    }
+    .to_owned())
+}
+
 /// Reads a value that has a field number. Numbers come from the wrapper, which translates those
 /// whose meaning changed between drivers.
 pub(super) fn number(device: &Device<'_>, field: u32) -> Result<i64, Reason> {

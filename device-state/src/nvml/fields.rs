@@ -4,6 +4,7 @@ use nvml_wrapper::Device;
 use nvml_wrapper::enum_wrappers::device::{
     Clock, ComputeMode, EccCounter, MemoryError, TemperatureSensor, TemperatureThreshold,
 };
+use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::sys_exports::field_id;
 
 use super::calls::{
@@ -179,9 +180,12 @@ fn temperature_and_power(
     fields.fan_percent = absent.keep(
         "fan_percent",
         match device.num_fans() {
-            // Asking for the first of no fans is "invalid argument" to NVML.
             Ok(0) => Err(Reason::Unsupported),
-            _ => device.fan_speed(0).map_err(from_error),
+            // To NVML the first of no fans is an invalid argument; not every driver can be asked how many there are.
+            _ => match device.fan_speed(0) {
+                Err(NvmlError::InvalidArg) => Err(Reason::Unsupported),
+                speed => speed.map_err(from_error),
+            },
         },
     );
     fields.power_limit_default_milliwatts = absent.keep(

@@ -1,10 +1,10 @@
 //! What a device has several of: NVLink connections, and programs that use it.
 
 use nvml_wrapper::Device;
-use nvml_wrapper::enum_wrappers::nv_link::IntDeviceType;
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::struct_wrappers::device::ProcessInfo;
 
+use super::calls::remote_kind;
 use super::reason::from_error;
 use crate::absent::{Absent, Reason};
 use crate::device::{NvLink, Process};
@@ -50,20 +50,7 @@ pub(super) fn nvlinks(device: &Device<'_>) -> Result<Vec<NvLink>, Reason> {
                         }
                     }),
                 ),
-                absent.keep(
-                    "remote_kind",
-                    link.remote_device_type(number)
-                        .map_err(from_error)
-                        .map(|kind| {
-                            match kind {
-                                IntDeviceType::Gpu => "gpu",
-                                IntDeviceType::Switch => "switch",
-                                IntDeviceType::Ibmnpu => "other",
-                                IntDeviceType::Unknown => "unknown",
-                            }
-                            .to_owned()
-                        }),
-                ),
+                absent.keep("remote_kind", remote_kind(device, number)),
             )
         } else {
             for key in ["version", "remote_pci", "remote_kind"] {

@@ -4,7 +4,13 @@
 
 mod calls;
 mod fields;
-mod functions;
+pub(crate) mod functions;
+/// What `cargo xtask codegen` makes of NVML's headers.
+mod generated {
+    mod functions;
+
+    pub(super) use functions::DECLARED;
+}
 mod links;
 mod lists;
 mod reason;

@@ -7,6 +7,11 @@
 //! | asynchronous, owned | [`Transfer`] | |
 //! | many at once | [`Scope::batch`] | [`Batch::submit`], [`raw::copy_3d_batch_async`] |
 //!
+//! C's synchronous copies on the calling thread's default stream (`_ptds`) are a [`scope`] with
+//! [`Stream::per_thread`](crate::stream::Stream::per_thread); those to and from symbols are copies of
+//! [`Module::variable`](crate::module::Module::variable) and
+//! [`Module::variable_mut`](crate::module::Module::variable_mut).
+//!
 //! # Asynchronous copies in safe code
 //!
 //! An asynchronous copy reads or writes host memory after the call has returned. Two ways keep that
@@ -19,8 +24,10 @@
 //!
 //! Limits, all of them on what is *not* promised: device memory is shared by reference on both sides,
 //! because a race there gives wrong numbers and not undefined behaviour; streams that capture are
-//! refused, because a graph could repeat the copy at any time; and where a stream can no longer be
-//! waited for, an owned buffer is leaked and a scope waits for the whole context.
+//! refused, because a graph could repeat the copy at any time, and a stream neither begins a capture nor
+//! joins one while copies are under way in it, because CUDA then refuses to wait for them (measured: H100,
+//! driver 580: 900, and 906 for the legacy stream beside a blocking one that captures); and where a stream
+//! can no longer be waited for, an owned buffer is leaked and a scope waits for the whole context.
 //!
 //! # What does not compile
 //!
@@ -63,6 +70,64 @@
 //! # }
 //! ```
 //!
+//! A capture that begins while a scope has copies under way in the stream:
+//!
+//! ```compile_fail,E0502
+//! # use cuwhy_driver::{copy, memory::DeviceBuffer, stream::{CaptureMode, Stream}, error::Error};
+//! # fn test(mut stream: Stream, buffer: &DeviceBuffer<u32>, host: &[u32]) -> Result<(), Error> {
+//! copy::scope(|scope| {
+//!     scope.upload(&stream, buffer, host)?;
+//!     stream.begin_capture(CaptureMode::Relaxed)
+//! })
+//! # }
+//! ```
+//!
+//! A stream that ends before its scope:
+//!
+//! ```compile_fail,E0597
+//! # use cuwhy_driver::{copy, memory::DeviceBuffer, context::Context, stream::*, error::Error};
+//! # fn test(place: &Context, buffer: &DeviceBuffer<u32>, host: &[u32]) -> Result<(), Error> {
+//! copy::scope(|scope| {
+//!     let stream = Stream::new(place, StreamOptions::NON_BLOCKING)?;
+//!     scope.upload(&stream, buffer, host)
+//! })
+//! # }
+//! ```
+//!
+//! A transfer of host memory that is only borrowed:
+//!
+//! ```compile_fail,E0277
+//! # use cuwhy_driver::{copy::Transfer, memory::DeviceBuffer, stream::Stream, error::Error};
+//! # fn test(stream: &Stream, buffer: DeviceBuffer<u32>, host: &'static [u32]) -> Result<(), Error> {
+//! drop(Transfer::upload(stream, buffer, host)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A view that outlives its buffer:
+//!
+//! ```compile_fail,E0505
+//! # use cuwhy_driver::{copy, memory::{DeviceBuffer, DeviceMemory}, error::Error};
+//! # fn test(buffer: DeviceBuffer<u32>) -> Result<(), Error> {
+//! let view = buffer.slice(1..3)?;
+//! drop(buffer);
+//! assert_eq!(copy::to_vec(&view)?.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A slice that is used while it is registered:
+//!
+//! ```compile_fail,E0502
+//! # use cuwhy_driver::{memory::{Registered, RegisterFlags}, context::Context, error::Error};
+//! # fn test(place: &Context, numbers: &mut Vec<u32>) -> Result<(), Error> {
+//! let registered = Registered::new(place, numbers, RegisterFlags::PLAIN)?;
+//! assert_eq!(numbers[0], 1);
+//! # drop(registered);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Elements that own something:
 //!
 //! ```compile_fail,E0277
@@ -90,5 +155,6 @@ pub use direction::Direction;
 pub use fill::{Fill, Pattern, fill, zero, zero_2d};
 pub use planes::{Copy2d, Copy3d, Memory, Position, Side, download_2d, upload_2d};
 pub use scope::{Scope, scope};
+pub(crate) use slices::zeroes;
 pub use slices::{device_to_device, download, to_vec, upload};
 pub use transfer::{HostMemory, HostPart, Transfer};

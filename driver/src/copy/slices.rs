@@ -101,10 +101,21 @@ pub fn download<T: AnyBitPattern>(
 ///
 /// # Errors
 ///
-/// As [`download`].
+/// As [`download`], and [`Misuse::TooLarge`] where the host has no room for it.
 pub fn to_vec<T: AnyBitPattern>(source: &impl DeviceMemory<Element = T>) -> Result<Vec<T>> {
-    let mut elements = vec![<T as Zeroable>::zeroed(); source.len()];
+    let mut elements = zeroes(source.len())?;
     download(&mut elements, source)?;
+    Ok(elements)
+}
+
+/// So many zeroes, or an error where the host has no room for them: device memory may be the larger one.
+pub(crate) fn zeroes<T: Zeroable + Clone>(len: usize) -> Result<Vec<T>> {
+    let mut elements = Vec::new();
+    elements.try_reserve_exact(len).map_err(|_| {
+        let element = size_of::<T>();
+        misuse("to_vec", Misuse::TooLarge { len, element })
+    })?;
+    elements.resize(len, T::zeroed());
     Ok(elements)
 }
 

@@ -7,12 +7,13 @@ use core::slice;
 use bytemuck::Zeroable;
 use cuda_sys::driver::CUmemAttach_flags;
 
+use super::advice::{self, Advice, Home};
 use super::observe::{self, Event, Kind};
+use super::pinned::misaligned;
 use super::{Bytes, raw};
 use crate::context::Context;
 use crate::error::{Result, check, report_drop};
 use crate::pointer::Address;
-use crate::pool::location;
 use crate::stream::Stream;
 use crate::version::supports_concurrent_managed_access;
 
@@ -42,11 +43,11 @@ impl ManagedVisibility {
 /// Driver API: `cuMemAllocManaged`, and `cuMemFree_v2` on drop.
 ///
 /// The host's slices are had from [`ManagedBuffer::as_slice`] and [`ManagedBuffer::as_mut_slice`],
-/// which wait for the device first where the two may not use managed memory at once. On such a device
-/// (`concurrentManagedAccess` = 0) nothing may be given to it while a slice is used: the host's access
-/// would end the process. Copies take
-/// those slices, as they take any host memory. Kernels that use the memory are the caller's affair:
-/// launching one is unsafe.
+/// which make it the host's first where the two may not use managed memory at once
+/// (`concurrentManagedAccess` = 0): the memory is attached to the host, so that other work of the device
+/// does not make the host's access end the process, and the device is waited for. Before a kernel uses
+/// such memory again, [`ManagedBuffer::attach`] gives it back. Copies take those slices, as they take any
+/// host memory. Kernels that use the memory are the caller's affair: launching one is unsafe.
 ///
 /// # Examples
 ///
@@ -105,9 +106,12 @@ impl<T: Copy> ManagedBuffer<T> {
         };
         if size.0 > 0 {
             observe::began(|| buffer.event());
+            if !elements.is_aligned() {
+                return Err(misaligned("cuMemAllocManaged", elements));
+            }
             buffer.wait()?;
             // SAFETY: `len` elements were allocated just now, nobody else knows them, and the device
-            // is not busy where that matters.
+            // keeps off where it must.
             unsafe { elements.write_bytes(0, len) };
         }
         Ok(buffer)
@@ -123,8 +127,8 @@ impl<T> ManagedBuffer<T> {
     ///
     /// # Safety
     ///
-    /// `address` was returned by a managed allocation in `context` of at least `len` elements, all
-    /// of them initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    /// `address` was returned by a managed allocation in `context` of at least `len` elements, is
+    /// aligned for them, all of them are initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
     #[track_caller]
     pub unsafe fn from_raw_parts(context: &Context, address: Address, len: usize) -> Result<Self> {
         let location = Location::caller();
@@ -179,18 +183,18 @@ impl<T> ManagedBuffer<T> {
         Bytes(self.len.wrapping_mul(size_of::<T>()))
     }
 
-    /// The elements, after waiting for the device where it must be idle.
+    /// The elements, after making them the host's where they must be.
     ///
     /// # Errors
     ///
     /// What CUDA answers when waited for.
     pub fn as_slice(&self) -> Result<&[T]> {
         self.wait()?;
-        // SAFETY: `len` initialised elements, owned by `self`; the device is idle where it must be.
+        // SAFETY: `len` initialised elements, owned by `self`; the device keeps off where it must.
         Ok(unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) })
     }
 
-    /// The elements to write to, after waiting for the device where it must be idle.
+    /// The elements to write to, after making them the host's where they must be.
     ///
     /// # Errors
     ///
@@ -198,51 +202,76 @@ impl<T> ManagedBuffer<T> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         self.wait()?;
         // SAFETY: `len` initialised elements, owned by `self`, which is borrowed mutably; the device
-        // is idle where it must be.
+        // keeps off where it must.
         Ok(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
     }
 
-    /// Moves the memory to a device when the stream comes to it; it stays usable everywhere.
+    /// Says from a point of the stream on who uses the memory; of matter where host and device may not use
+    /// managed memory at once.
     ///
-    /// Driver API: `cuMemPrefetchAsync`.
+    /// Driver API: `cuStreamAttachMemAsync`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cuStreamAttachMemAsync")]
+    pub fn attach(&mut self, stream: &Stream, visibility: ManagedVisibility) -> Result<()> {
+        self.attach_to(stream, visibility)
+    }
+
+    fn attach_to(&self, stream: &Stream, visibility: ManagedVisibility) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let api = self.context.api();
+        let (address, handle, flags) = (self.address(), stream.as_raw(), visibility.bits());
+        let entered = stream.context().enter()?;
+        // SAFETY: the memory is managed and alive; no length means all of it. The device may use it again
+        // only where `self` is borrowed mutably, so that there is no slice of it.
+        let status = unsafe { api.cuStreamAttachMemAsync(handle, address.0, 0, flags) };
+        drop(entered);
+        check!(
+            api,
+            cuStreamAttachMemAsync,
+            status,
+            address,
+            flags,
+            stream = handle
+        )
+    }
+
+    /// Moves the memory to a device, or to the host, when the stream comes to it; it stays usable everywhere.
+    ///
+    /// Driver API: `cuMemPrefetchAsync_v2`, or `cuMemPrefetchAsync` before 12.2.
     ///
     /// # Errors
     ///
     /// What CUDA answers: 101 where host and device may not use managed memory at once.
     #[doc(alias = "cuMemPrefetchAsync")]
-    pub fn prefetch(&self, to: &Context, stream: &Stream) -> Result<()> {
+    pub fn prefetch(&self, to: Home<'_>, stream: &Stream) -> Result<()> {
         if self.size().0 == 0 {
             return Ok(());
         }
-        let api = to.api();
-        let (address, size, handle) = (self.address(), self.size(), stream.as_raw());
         let entered = stream.context().enter()?;
-        let device = to.device();
-        let result = if api.has("cuMemPrefetchAsync_v2") {
-            let place = location(to);
-            // SAFETY: the memory is managed and alive; moving it changes nothing that can be seen.
-            let status = unsafe { api.cuMemPrefetchAsync_v2(address.0, size.0, place, 0, handle) };
-            check!(
-                api,
-                cuMemPrefetchAsync_v2,
-                status,
-                address,
-                size,
-                device = device.ordinal()
-            )
-        } else {
-            // SAFETY: as above.
-            let status =
-                unsafe { api.cuMemPrefetchAsync(address.0, size.0, device.as_raw(), handle) };
-            check!(
-                api,
-                cuMemPrefetchAsync,
-                status,
-                address,
-                size,
-                device = device.ordinal()
-            )
-        };
+        let result = advice::prefetch(self.address(), self.size(), to, stream);
+        drop(entered);
+        result
+    }
+
+    /// Tells CUDA how the memory will be used; it moves nothing, and changes nothing that can be seen.
+    ///
+    /// Driver API: `cuMemAdvise_v2`, or `cuMemAdvise` before 12.2.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 101 where host and device may not use managed memory at once.
+    #[doc(alias = "cuMemAdvise")]
+    pub fn advise(&self, advice: Advice<'_>) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let entered = self.context.enter()?;
+        let result = advice::advise(self.address(), self.size(), advice);
         drop(entered);
         result
     }
@@ -260,13 +289,13 @@ impl<T> ManagedBuffer<T> {
         result
     }
 
-    /// Waits for the device, where the host may not touch managed memory while it is busy.
+    /// Makes the memory the host's, where the host may not touch managed memory while the device is busy.
     fn wait(&self) -> Result<()> {
-        if self.concurrent {
-            Ok(())
-        } else {
-            self.context.synchronize()
+        if self.concurrent || self.size().0 == 0 {
+            return Ok(());
         }
+        self.attach_to(&Stream::legacy(&self.context), ManagedVisibility::Host)?;
+        self.context.synchronize()
     }
 
     fn release(&mut self) -> Result<()> {

@@ -5,6 +5,7 @@
 //! of no elements is legal and owns nothing. [`raw`] has the C calls with errors, for memory without
 //! an owner.
 
+mod advice;
 mod bytes;
 mod device;
 mod managed;
@@ -15,6 +16,7 @@ pub mod raw;
 mod registered;
 mod view;
 
+pub use advice::{Advice, Home};
 pub use bytes::{Bytes, Pitch};
 pub use device::DeviceBuffer;
 pub use managed::{ManagedBuffer, ManagedVisibility};

@@ -11,7 +11,7 @@ use cuda_sys::driver;
 use super::observe::{self, Event, Kind};
 use super::{Bytes, raw};
 use crate::context::Context;
-use crate::error::{Result, report_drop};
+use crate::error::{Error, Misuse, Result, misuse, report_drop};
 use crate::pointer::Address;
 
 /// How pinned host memory is allocated.
@@ -112,7 +112,7 @@ impl<T: Copy> PinnedBuffer<T> {
     ///
     /// # Errors
     ///
-    /// What CUDA answers.
+    /// [`Misuse::Misaligned`] where the elements want more alignment than CUDA gives, and what CUDA answers.
     #[doc(alias = "cuMemHostAlloc")]
     #[track_caller]
     pub fn zeroed(context: &Context, len: usize, flags: HostFlags) -> Result<Self>
@@ -164,8 +164,21 @@ impl<T: Copy> PinnedBuffer<T> {
         if size.0 > 0 {
             observe::began(|| buffer.event());
         }
+        if !buffer.elements.is_aligned() {
+            return Err(misaligned("cuMemHostAlloc", buffer.elements));
+        }
         Ok(buffer)
     }
+}
+
+/// The error for memory that CUDA aligned for less than its elements need: it promises no number, and
+/// 512 is what it gives.
+pub(super) fn misaligned<T>(call: &'static str, elements: NonNull<T>) -> Error {
+    let misused = Misuse::Misaligned {
+        address: elements.addr().get() as u64,
+        alignment: align_of::<T>(),
+    };
+    misuse(call, misused)
 }
 
 impl<T> PinnedBuffer<T> {
@@ -173,8 +186,8 @@ impl<T> PinnedBuffer<T> {
     ///
     /// # Safety
     ///
-    /// `elements` was returned by a pinned allocation of at least `len` elements, all of them
-    /// initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    /// `elements` was returned by a pinned allocation of at least `len` elements, is aligned for them, all of
+    /// them are initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
     #[track_caller]
     #[must_use]
     pub unsafe fn from_raw_parts(context: &Context, elements: NonNull<T>, len: usize) -> Self {

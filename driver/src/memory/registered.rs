@@ -115,8 +115,8 @@ pub struct Registered<'a, T> {
     marker: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it is a mutable borrow of the elements and a registration, which every thread may end.
-unsafe impl<T: Send> Send for Registered<'_, T> {}
+// SAFETY: it is a borrow of the elements, mutable or shared, and a registration, which every thread may end.
+unsafe impl<T: Send + Sync> Send for Registered<'_, T> {}
 // SAFETY: sharing it shares the elements and nothing else.
 unsafe impl<T: Sync> Sync for Registered<'_, T> {}
 

@@ -40,6 +40,12 @@ pub struct Batch<'a> {
     marker: PhantomData<&'a mut [u8]>,
 }
 
+// SAFETY: it is a list of addresses; the host elements that it borrows are plain bytes, which every thread may
+// copy.
+unsafe impl Send for Batch<'_> {}
+// SAFETY: as above; sharing it only lets its length be read.
+unsafe impl Sync for Batch<'_> {}
+
 impl<'a> Batch<'a> {
     /// A batch of no copies.
     #[must_use]

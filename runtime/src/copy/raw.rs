@@ -11,6 +11,7 @@ pub use super::planes_batch::{
     copy_3d_batch_async, copy_3d_with_order_async, copy_with_order_async,
 };
 pub use super::raw_fill::{fill, fill_2d, fill_2d_async, fill_async};
+pub use super::raw_symbol::{from_symbol, from_symbol_async, to_symbol, to_symbol_async};
 use crate::api::api;
 use crate::device::Device;
 use crate::error::{Result, check};

@@ -1,6 +1,7 @@
 use core::cell::RefCell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::time::Duration;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
@@ -10,13 +11,13 @@ use super::{Batch, Copy2d, Direction, Fill, Side, raw};
 use crate::error::{Error, Result, report_drop};
 use crate::memory::{Bytes, DeviceMemory, DeviceSlice, Pitch, PitchedBuffer};
 use crate::pointer::Address;
-use crate::stream::{Stream, waiting};
+use crate::stream::{LegacyInUse, Stream, waiting};
 
 /// Asynchronous copies that borrow host memory until all of them have finished.
 ///
 /// Made by [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
-    streams: RefCell<Vec<&'scope Stream>>,
+    streams: RefCell<Vec<(&'scope Stream, Option<LegacyInUse>)>>,
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
@@ -168,8 +169,7 @@ impl<'scope> Scope<'scope, '_> {
         if there == here || size.0 == 0 {
             return self.copy(stream, to, from, size, Direction::DeviceToDevice);
         }
-        stream.refuse_capture("cudaMemcpyPeerAsync")?;
-        self.uses(stream);
+        self.uses("cudaMemcpyPeerAsync", stream)?;
         let entered = stream.device().enter()?;
         // SAFETY: both ranges are borrowed until the scope has waited for the stream.
         let result = unsafe { raw::peer_async(to, there, from, here, size, stream) };
@@ -195,8 +195,7 @@ impl<'scope> Scope<'scope, '_> {
         if destination.is_empty() {
             return Ok(());
         }
-        stream.refuse_capture("cudaMemsetAsync")?;
-        self.uses(stream);
+        self.uses("cudaMemsetAsync", stream)?;
         let (address, count) = (destination.address(), destination.len());
         let entered = stream.device().enter()?;
         // SAFETY: the range is borrowed until the scope has waited for the stream.
@@ -268,8 +267,7 @@ impl<'scope> Scope<'scope, '_> {
         if rows.width.0 == 0 || rows.height == 0 {
             return Ok(());
         }
-        stream.refuse_capture("cudaMemcpy2DAsync")?;
-        self.uses(stream);
+        self.uses("cudaMemcpy2DAsync", stream)?;
         let entered = stream.device().enter()?;
         // SAFETY: the rows lie in what is borrowed until the scope has waited for the stream.
         let result = unsafe { raw::copy_2d_async(rows, stream) };
@@ -286,7 +284,7 @@ impl<'scope> Scope<'scope, '_> {
     /// As [`Batch::submit`].
     #[doc(alias = "cudaMemcpyBatchAsync")]
     pub fn batch(&'scope self, stream: &'scope Stream, batch: Batch<'scope>) -> Result<()> {
-        self.uses(stream);
+        self.uses("cudaMemcpyBatchAsync", stream)?;
         // SAFETY: what the batch names is borrowed until the scope has waited for the stream.
         unsafe { batch.submit(stream) }
     }
@@ -302,45 +300,69 @@ impl<'scope> Scope<'scope, '_> {
         if size.0 == 0 {
             return Ok(());
         }
-        stream.refuse_capture("cudaMemcpyAsync")?;
-        self.uses(stream);
+        self.uses("cudaMemcpyAsync", stream)?;
         let entered = stream.device().enter()?;
         // SAFETY: both ranges are borrowed until the scope has waited for the stream, which cannot begin
-        // to capture before, because that takes it mutably.
+        // to capture before, nor join a capture, because both take it mutably.
         let result = unsafe { raw::copy_async(to, from, size, direction, stream) };
         drop(entered);
         result
     }
 
-    /// Remembers a stream to wait for.
-    fn uses(&self, stream: &'scope Stream) {
+    /// Remembers a stream to wait for; refuses one that captures.
+    fn uses(&self, call: &'static str, stream: &'scope Stream) -> Result<()> {
+        // Before the question: whoever begins to capture afterwards sees it.
+        let legacy = stream.keep_legacy();
+        stream.refuse_capture(call)?;
         let mut streams = self.streams.borrow_mut();
-        if !streams
-            .iter()
-            .any(|known| known.as_raw() == stream.as_raw())
-        {
-            streams.push(stream);
+        // The default streams of all contexts have the same handles.
+        let known = streams.iter().any(|(known, _)| {
+            known.as_raw() == stream.as_raw() && known.device() == stream.device()
+        });
+        if !known {
+            streams.push((stream, legacy));
         }
+        Ok(())
     }
 }
 
 impl Scope<'_, '_> {
-    /// Waits for every stream; where one cannot be waited for, for its whole device.
+    /// Waits for every stream.
     fn wait(&self) -> Result<()> {
         let mut first: Option<Error> = None;
-        for stream in self.streams.borrow_mut().drain(..) {
-            let Err(error) = waiting(|| stream.synchronize()) else {
-                continue;
-            };
-            // A sticky failure has stopped the device: nothing is under way any longer.
-            if !error.is_sticky() {
-                report_drop(waiting(|| stream.device().synchronize()));
-            }
-            first = first.or(Some(error));
+        for (stream, legacy) in self.streams.borrow_mut().drain(..) {
+            first = first.or(wait_for(stream).err());
+            drop(legacy);
         }
         first.map_or(Ok(()), Err)
     }
 }
+
+/// Waits for a stream; where it cannot be waited for, for its whole device.
+fn wait_for(stream: &Stream) -> Result<()> {
+    loop {
+        let Err(error) = waiting(|| stream.synchronize()) else {
+            return Ok(());
+        };
+        // A sticky failure has stopped the device: nothing is under way any longer.
+        if error.is_sticky() {
+            return Err(error);
+        }
+        let Err(other) = waiting(|| stream.device().synchronize()) else {
+            return Err(error);
+        };
+        if !error.is_capture() {
+            report_drop(Err(other));
+            return Err(error);
+        }
+        // A capture that was begun behind this crate's back forbids to wait for the legacy stream until
+        // it ends. The copies are under way, so that there is nothing to return to.
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// How long a forbidden wait pauses before it is tried again.
+const PAUSE: Duration = Duration::from_millis(1);
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -234,10 +234,17 @@ impl<H, D> Transfer<H, D> {
         waiting(|| self.done.is_done())
     }
 
-    /// The mark behind the copy, for other streams to wait for.
-    #[must_use]
-    pub fn done(&self) -> &Event {
-        &self.done
+    /// Makes later work of another stream wait for the copy.
+    ///
+    /// Runtime API: `cudaStreamWaitEvent`. The event itself is not had: recording it again would make this
+    /// value believe that the copy has finished.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamWaitEvent")]
+    pub fn before(&self, stream: &Stream) -> Result<()> {
+        stream.wait(&self.done)
     }
 
     /// Waits, and gives the host's and the device's side back.

@@ -5,9 +5,11 @@ use core::ptr::NonNull;
 use core::slice;
 
 use bytemuck::Zeroable;
-use cuda_sys::runtime::{self, cudaError, cudaMemLocationType, v13};
+use cuda_sys::runtime;
 
+use super::advice::{self, Advice, Home};
 use super::observe::{self, Event, Kind};
+use super::pinned::misaligned;
 use super::{Bytes, raw};
 use crate::device::Device;
 use crate::error::{Result, check, report_drop};
@@ -41,11 +43,11 @@ impl ManagedVisibility {
 /// Runtime API: `cudaMallocManaged`, and `cudaFree` on drop.
 ///
 /// The host's slices are had from [`ManagedBuffer::as_slice`] and [`ManagedBuffer::as_mut_slice`],
-/// which wait for the device first where the two may not use managed memory at once. On such a device
-/// (`concurrentManagedAccess` = 0) nothing may be given to it while a slice is used: the host's access
-/// would end the process. Copies take
-/// those slices, as they take any host memory. Kernels that use the memory are the caller's affair:
-/// launching one is unsafe.
+/// which make it the host's first where the two may not use managed memory at once
+/// (`concurrentManagedAccess` = 0): the memory is attached to the host, so that other work of the device
+/// does not make the host's access end the process, and the device is waited for. Before a kernel uses
+/// such memory again, [`ManagedBuffer::attach`] gives it back. Copies take those slices, as they take any
+/// host memory. Kernels that use the memory are the caller's affair: launching one is unsafe.
 ///
 /// # Examples
 ///
@@ -104,9 +106,12 @@ impl<T: Copy> ManagedBuffer<T> {
         };
         if size.0 > 0 {
             observe::began(|| buffer.event());
+            if !elements.is_aligned() {
+                return Err(misaligned("cudaMallocManaged", elements));
+            }
             buffer.wait()?;
             // SAFETY: `len` elements were allocated just now, nobody else knows them, and the device
-            // is not busy where that matters.
+            // keeps off where it must.
             unsafe { elements.write_bytes(0, len) };
         }
         Ok(buffer)
@@ -122,8 +127,8 @@ impl<T> ManagedBuffer<T> {
     ///
     /// # Safety
     ///
-    /// `address` was returned by a managed allocation in `device` of at least `len` elements, all
-    /// of them initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
+    /// `address` was returned by a managed allocation in `device` of at least `len` elements, is
+    /// aligned for them, all of them are initialised, and nobody else frees or uses it; or `len` times the size of `T` is zero.
     #[track_caller]
     pub unsafe fn from_raw_parts(device: &Device, address: Address, len: usize) -> Result<Self> {
         let location = Location::caller();
@@ -175,18 +180,18 @@ impl<T> ManagedBuffer<T> {
         Bytes(self.len.wrapping_mul(size_of::<T>()))
     }
 
-    /// The elements, after waiting for the device where it must be idle.
+    /// The elements, after making them the host's where they must be.
     ///
     /// # Errors
     ///
     /// What CUDA answers when waited for.
     pub fn as_slice(&self) -> Result<&[T]> {
         self.wait()?;
-        // SAFETY: `len` initialised elements, owned by `self`; the device is idle where it must be.
+        // SAFETY: `len` initialised elements, owned by `self`; the device keeps off where it must.
         Ok(unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.len) })
     }
 
-    /// The elements to write to, after waiting for the device where it must be idle.
+    /// The elements to write to, after making them the host's where they must be.
     ///
     /// # Errors
     ///
@@ -194,43 +199,77 @@ impl<T> ManagedBuffer<T> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         self.wait()?;
         // SAFETY: `len` initialised elements, owned by `self`, which is borrowed mutably; the device
-        // is idle where it must be.
+        // keeps off where it must.
         Ok(unsafe { slice::from_raw_parts_mut(self.elements.as_ptr(), self.len) })
     }
 
-    /// Moves the memory to a device when the stream comes to it; it stays usable everywhere.
+    /// Says from a point of the stream on who uses the memory; of matter where host and device may not use
+    /// managed memory at once.
     ///
-    /// Runtime API: `cudaMemPrefetchAsync`.
+    /// Runtime API: `cudaStreamAttachMemAsync`.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers.
+    #[doc(alias = "cudaStreamAttachMemAsync")]
+    pub fn attach(&mut self, stream: &Stream, visibility: ManagedVisibility) -> Result<()> {
+        self.attach_to(stream, visibility)
+    }
+
+    fn attach_to(&self, stream: &Stream, visibility: ManagedVisibility) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let api = self.device.api();
+        let (address, handle, flags) = (self.address(), stream.as_raw(), visibility.bits());
+        let entered = stream.device().enter()?;
+        // SAFETY: the memory is managed and alive; no length means all of it. The device may use it again
+        // only where `self` is borrowed mutably, so that there is no slice of it.
+        let status =
+            unsafe { api.cudaStreamAttachMemAsync(handle, address.as_mut_ptr(), 0, flags) };
+        drop(entered);
+        check!(
+            api,
+            cudaStreamAttachMemAsync,
+            status,
+            address,
+            flags,
+            stream = handle
+        )
+    }
+
+    /// Moves the memory to a device, or to the host, when the stream comes to it; it stays usable everywhere.
+    ///
+    /// Runtime API: `cudaMemPrefetchAsync`, with the signature of the loaded major.
     ///
     /// # Errors
     ///
     /// What CUDA answers: 101 where host and device may not use managed memory at once.
     #[doc(alias = "cudaMemPrefetchAsync")]
-    pub fn prefetch(&self, to: &Device, stream: &Stream) -> Result<()> {
+    pub fn prefetch(&self, to: Home<'_>, stream: &Stream) -> Result<()> {
         if self.size().0 == 0 {
             return Ok(());
         }
-        let api = to.api();
-        let (address, size, handle) = (self.address(), self.size(), stream.as_raw());
-        let (first, device) = (address.as_ptr(), to.as_raw());
         let entered = stream.device().enter()?;
-        let status = if let Some(table) = api.v13() {
-            let place = v13::cudaMemLocation {
-                type_: cudaMemLocationType::cudaMemLocationTypeDevice,
-                __bindgen_anon_1: runtime::cudaMemLocation__bindgen_ty_1 { id: device },
-            };
-            // SAFETY: the memory is managed and alive; moving it changes nothing that can be seen.
-            unsafe { table.cudaMemPrefetchAsync(first, size.0, place, 0, handle) }
-        } else if let Some(table) = api.v12() {
-            // SAFETY: as above.
-            unsafe { table.cudaMemPrefetchAsync(first, size.0, device, handle) }
-        } else if let Some(table) = api.v11() {
-            // SAFETY: as above.
-            unsafe { table.cudaMemPrefetchAsync(first, size.0, device, handle) }
-        } else {
-            cudaError(302)
-        };
-        let result = check!(api, cudaMemPrefetchAsync, status, address, size, device);
+        let result = advice::prefetch(self.address(), self.size(), to, stream);
+        drop(entered);
+        result
+    }
+
+    /// Tells CUDA how the memory will be used; it moves nothing, and changes nothing that can be seen.
+    ///
+    /// Runtime API: `cudaMemAdvise`, with the signature of the loaded major.
+    ///
+    /// # Errors
+    ///
+    /// What CUDA answers: 101 where host and device may not use managed memory at once.
+    #[doc(alias = "cudaMemAdvise")]
+    pub fn advise(&self, advice: Advice<'_>) -> Result<()> {
+        if self.size().0 == 0 {
+            return Ok(());
+        }
+        let entered = self.device.enter()?;
+        let result = advice::advise(self.address(), self.size(), advice);
         drop(entered);
         result
     }
@@ -245,13 +284,13 @@ impl<T> ManagedBuffer<T> {
         this.release()
     }
 
-    /// Waits for the device, where the host may not touch managed memory while it is busy.
+    /// Makes the memory the host's, where the host may not touch managed memory while the device is busy.
     fn wait(&self) -> Result<()> {
-        if self.concurrent {
-            Ok(())
-        } else {
-            self.device.synchronize()
+        if self.concurrent || self.size().0 == 0 {
+            return Ok(());
         }
+        self.attach_to(&Stream::legacy(&self.device), ManagedVisibility::Host)?;
+        self.device.synchronize()
     }
 
     fn release(&mut self) -> Result<()> {

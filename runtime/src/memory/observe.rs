@@ -6,6 +6,7 @@ use core::panic::Location;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use crate::error::contain;
 use crate::memory::Bytes;
 use crate::pointer::Address;
 
@@ -124,9 +125,7 @@ fn observer() -> Option<&'static dyn Observer> {
 /// Tells the observer.
 #[cold]
 fn tell(observer: &'static dyn Observer, event: &Event, how: fn(&dyn Observer, &Event)) {
-    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
-        || how(observer, event),
-    )));
+    contain(|| how(observer, event));
 }
 
 /// Something began.

@@ -8,4 +8,4 @@ mod range;
 
 pub use address::Address;
 pub use attributes::{Access, Attributes, MemoryType, attributes};
-pub use range::{AddressRange, address_range};
+pub use range::{AddressRange, address_range, symbol_range};

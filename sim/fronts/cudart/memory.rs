@@ -106,7 +106,7 @@ pub(crate) unsafe fn cudaMallocAsync(
     size: usize,
     stream: cudaStream_t,
 ) -> Answer {
-    call.ensure()?;
+    call.ensure_unless_forked()?;
     allocated(place, size, |found| {
         driver!(call.cuMemAllocAsync(found, size, stream))
     })

@@ -37,6 +37,8 @@ mod graph;
 mod launch;
 mod loaded;
 mod memory;
+#[cfg(not(major = "11"))]
+mod node;
 mod pointer;
 mod primary;
 mod properties;

@@ -28,8 +28,12 @@ static COUNT: AtomicI32 = AtomicI32::new(0);
 /// Counts the resets, beginning with 1.
 static ERA: AtomicU32 = AtomicU32::new(1);
 
+/// Whether this is a forked child.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
 /// In a forked child no context is what it was.
 extern "C" fn forked() {
+    FORKED.store(true, Ordering::Release);
     ERA.fetch_add(1, Ordering::AcqRel);
 }
 
@@ -74,6 +78,14 @@ impl Call {
             self.context()?;
         }
         Ok(())
+    }
+
+    /// The same, but a forked child of a thread that had a context goes on to the driver.
+    pub(crate) fn ensure_unless_forked(&self) -> Answer {
+        if FORKED.load(Ordering::Acquire) && SEEN.get() != 0 {
+            return Ok(());
+        }
+        self.ensure()
     }
 
     /// Makes sure that a context is current: the one that is, or the primary one of the chosen device.

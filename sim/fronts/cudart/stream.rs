@@ -103,6 +103,6 @@ pub(crate) unsafe fn cudaEventElapsedTime(
     start: cuda_sys::runtime::cudaEvent_t,
     end: cuda_sys::runtime::cudaEvent_t,
 ) -> Answer {
-    call.ensure()?;
+    call.ensure_unless_forked()?;
     driver!(call.cuEventElapsedTime_v2(milliseconds, start, end))
 }

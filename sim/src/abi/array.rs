@@ -3,6 +3,7 @@
 use cuda_sys::driver::*;
 
 use super::c::{Out, handle};
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
 use crate::model::array::{Array, Layout};
@@ -51,8 +52,15 @@ export! {
         })
     }
 
-    ready fn cuArrayGetDescriptor_v2(out: *mut CUDA_ARRAY_DESCRIPTOR, array: CUarray) |_| {
-        let layout = find(array.address())?.layout;
+    held fn cuArrayGetDescriptor_v2(out: *mut CUDA_ARRAY_DESCRIPTOR, array: CUarray) |_| {
+        let found = match forked::array(array.address()) {
+            None => find(array.address())?,
+            Some(held) => match held? {
+                Some(found) => found,
+                None => return out.put(CUDA_ARRAY_DESCRIPTOR::default()),
+            },
+        };
+        let layout = found.layout;
         out.put(CUDA_ARRAY_DESCRIPTOR {
             Width: layout.width,
             Height: layout.height,
@@ -80,7 +88,10 @@ export! {
         Err(Code::INVALID_VALUE)
     }
 
-    ready fn cuArrayDestroy(array: CUarray) |_| {
+    held fn cuArrayDestroy(array: CUarray) |_| {
+        if let Some(held) = forked::array(array.address()) {
+            return held.map(drop);
+        }
         find(array.address())?;
         machine()?.arrays.remove(array.address()).map(drop).ok_or(Code::INVALID_HANDLE)
     }

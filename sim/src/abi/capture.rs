@@ -5,6 +5,7 @@ use core::ffi::c_uint;
 use cuda_sys::driver::*;
 
 use super::c::{In, Out, handle};
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
 use crate::model::capture::{Capture, Mode};
@@ -22,6 +23,9 @@ fn begin(
     mode: CUstreamCaptureMode,
     into: Option<(usize, Vec<usize>)>,
 ) -> Outcome {
+    if let Some(held) = forked::stream(stream) {
+        return held.map(drop);
+    }
     let stream = call.stream(stream)?;
     let mode = Mode::from_number(mode.0)?;
     if stream.kind == Kind::Legacy {
@@ -41,6 +45,11 @@ fn begin(
 }
 
 fn end(call: Call, stream: usize, out: Out<CUgraph>) -> Outcome {
+    if let Some(held) = forked::stream(stream) {
+        held?;
+        out.put_if_wanted(core::ptr::null_mut());
+        return Err(Code::ILLEGAL_STATE);
+    }
     let stream = call.stream(stream)?;
     match Capture::end(&stream) {
         Ok(capture) => {
@@ -69,6 +78,10 @@ fn info(
     id: Out<u64>,
     details: Option<&Details>,
 ) -> Outcome {
+    if let Some(held) = forked::stream(stream) {
+        held?;
+        return status.put(Status::CU_STREAM_CAPTURE_STATUS_NONE);
+    }
     let stream = call.stream(stream)?;
     if stream.kind == Kind::Legacy {
         guard::legacy_question(&*stream.context()?)?;
@@ -141,11 +154,11 @@ fn update(
 }
 
 export! {
-    ready fn cuStreamBeginCapture / cuStreamBeginCapture_ptsz(stream: CUstream) |call| {
+    held fn cuStreamBeginCapture / cuStreamBeginCapture_ptsz(stream: CUstream) |call| {
         begin(call, stream.address(), CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_GLOBAL, None)
     }
 
-    ready fn cuStreamBeginCapture_v2 / cuStreamBeginCapture_v2_ptsz(stream: CUstream, mode: CUstreamCaptureMode) |call| {
+    held fn cuStreamBeginCapture_v2 / cuStreamBeginCapture_v2_ptsz(stream: CUstream, mode: CUstreamCaptureMode) |call| {
         begin(call, stream.address(), mode, None)
     }
 
@@ -157,11 +170,11 @@ export! {
         begin(call, stream.address(), mode, Some((graph.address(), numbers(after, count)?)))
     }
 
-    ready fn cuStreamEndCapture / cuStreamEndCapture_ptsz(stream: CUstream, out: *mut CUgraph) |call| {
+    held fn cuStreamEndCapture / cuStreamEndCapture_ptsz(stream: CUstream, out: *mut CUgraph) |call| {
         end(call, stream.address(), out)
     }
 
-    ready fn cuStreamIsCapturing / cuStreamIsCapturing_ptsz(
+    held fn cuStreamIsCapturing / cuStreamIsCapturing_ptsz(
         stream: CUstream, status: *mut CUstreamCaptureStatus,
     ) |call| {
         let status = status.wanted()?;
@@ -171,20 +184,20 @@ export! {
         info(call, stream.address(), status, nowhere, None)
     }
 
-    ready fn cuStreamGetCaptureInfo / cuStreamGetCaptureInfo_ptsz(
+    held fn cuStreamGetCaptureInfo / cuStreamGetCaptureInfo_ptsz(
         stream: CUstream, status: *mut CUstreamCaptureStatus, id: *mut cuuint64_t,
     ) |call| {
         info(call, stream.address(), status, id, None)
     }
 
-    ready fn cuStreamGetCaptureInfo_v2 / cuStreamGetCaptureInfo_v2_ptsz(
+    held fn cuStreamGetCaptureInfo_v2 / cuStreamGetCaptureInfo_v2_ptsz(
         stream: CUstream, status: *mut CUstreamCaptureStatus, id: *mut cuuint64_t, graph: *mut CUgraph,
         nodes: *mut *const CUgraphNode, count: *mut usize,
     ) |call| {
         info(call, stream.address(), status, id, Some(&Details { graph, nodes, edges: None, count }))
     }
 
-    ready fn cuStreamGetCaptureInfo_v3 / cuStreamGetCaptureInfo_v3_ptsz(
+    held fn cuStreamGetCaptureInfo_v3 / cuStreamGetCaptureInfo_v3_ptsz(
         stream: CUstream, status: *mut CUstreamCaptureStatus, id: *mut cuuint64_t, graph: *mut CUgraph,
         nodes: *mut *const CUgraphNode, edges: *mut *const CUgraphEdgeData, count: *mut usize,
     ) |call| {

@@ -7,6 +7,7 @@ use cuda_sys::driver::*;
 
 use super::c::handle;
 use super::device::{device, ordinal};
+use super::forked;
 use super::gate::export;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
@@ -149,12 +150,12 @@ export! {
         create(out, flags, dev)
     }
 
-    ready fn cuCtxDestroy_v2(ctx: CUcontext) |_| {
-        destroy(ctx.address())
+    held fn cuCtxDestroy_v2(ctx: CUcontext) |_| {
+        forked::argument(ctx.address()).unwrap_or_else(|| destroy(ctx.address()))
     }
 
-    ready fn cuCtxDestroy(ctx: CUcontext) |_| {
-        destroy(ctx.address())
+    held fn cuCtxDestroy(ctx: CUcontext) |_| {
+        forked::argument(ctx.address()).unwrap_or_else(|| destroy(ctx.address()))
     }
 
     ready fn cuCtxPushCurrent_v2(ctx: CUcontext) |_| {
@@ -300,7 +301,7 @@ export! {
         if lock(&here.peers).remove(&there.device) { Ok(()) } else { Err(Code::PEER_ACCESS_NOT_ENABLED) }
     }
 
-    ready fn cuThreadExchangeStreamCaptureMode(mode: *mut CUstreamCaptureMode) |_| {
+    held fn cuThreadExchangeStreamCaptureMode(mode: *mut CUstreamCaptureMode) |_| {
         // A number that is no mode is taken for the strictest.
         let wanted = capture::Mode::from_number(mode.input().get()?.0).unwrap_or(capture::Mode::Global);
         mode.put(CUstreamCaptureMode_enum(thread::exchange_capture_mode(wanted)?.number()))

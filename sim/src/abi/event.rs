@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use cuda_sys::driver::*;
 
-use super::c::handle;
+use super::c::{Out, handle};
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
 use crate::model::code::{Code, Outcome};
@@ -20,6 +21,10 @@ const EXTERNAL: c_uint = 1;
 fn record(call: Call, event: usize, stream: usize, flags: c_uint) -> Outcome {
     if flags & !EXTERNAL != 0 {
         return Err(Code::INVALID_VALUE);
+    }
+    if let Some(held) = forked::stream(stream) {
+        held?;
+        return forked::event(event).unwrap_or(Ok(None)).map(drop);
     }
     let stream = call.stream_of_live_context(stream)?;
     let number = event;
@@ -47,12 +52,29 @@ fn find(event: usize) -> Outcome<Arc<Event>> {
 }
 
 fn destroy(event: usize) -> Outcome {
+    if let Some(held) = forked::event(event) {
+        return held.map(drop);
+    }
     find(event)?;
     machine()?
         .events
         .remove(event)
         .map(drop)
         .ok_or(Code::INVALID_HANDLE)
+}
+
+fn elapsed(milliseconds: Out<f32>, start: usize, end: usize) -> Outcome {
+    milliseconds.wanted()?;
+    if let (Some(start), Some(end)) = (forked::event(start), forked::event(end)) {
+        let both = [start?, end?];
+        let mut known = both.iter().flatten();
+        return if known.all(|event| event.seems_recorded()) {
+            milliseconds.put(0.0)
+        } else {
+            Err(Code::INVALID_HANDLE)
+        };
+    }
+    milliseconds.put(find(start)?.until(&*find(end)?)?)
 }
 
 export! {
@@ -63,35 +85,42 @@ export! {
         if flags & !KNOWN_FLAGS != 0 || flags & (INTERPROCESS | DISABLE_TIMING) == INTERPROCESS {
             return Err(Code::INVALID_VALUE);
         }
-        out.put(handle(machine()?.events.add(|_| Event::new(&context, flags)).0))
+        let event = Event::new(&context, flags)?;
+        out.put(handle(machine()?.events.add(|_| event).0))
     }
 
-    ready fn cuEventDestroy_v2(event: CUevent) |_| {
+    held fn cuEventDestroy_v2(event: CUevent) |_| {
         destroy(event.address())
     }
 
-    ready fn cuEventDestroy(event: CUevent) |_| {
+    held fn cuEventDestroy(event: CUevent) |_| {
         destroy(event.address())
     }
 
-    ready fn cuEventRecord / cuEventRecord_ptsz(event: CUevent, stream: CUstream) |call| {
+    held fn cuEventRecord / cuEventRecord_ptsz(event: CUevent, stream: CUstream) |call| {
         record(call, event.address(), stream.address(), 0)
     }
 
-    ready fn cuEventRecordWithFlags / cuEventRecordWithFlags_ptsz(
+    held fn cuEventRecordWithFlags / cuEventRecordWithFlags_ptsz(
         event: CUevent, stream: CUstream, flags: c_uint,
     ) |call| {
         record(call, event.address(), stream.address(), flags)
     }
 
-    ready fn cuEventQuery(event: CUevent) |_| {
+    held fn cuEventQuery(event: CUevent) |_| {
+        if let Some(held) = forked::event(event.address()) {
+            return held.map(drop);
+        }
         let event = find(event.address())?;
         event.usable()?;
         guard::no_unsafe_call()?;
         event.query()
     }
 
-    ready fn cuEventSynchronize(event: CUevent) |_| {
+    held fn cuEventSynchronize(event: CUevent) |_| {
+        if let Some(held) = forked::event(event.address()) {
+            return held.map(drop);
+        }
         let event = find(event.address())?;
         event.usable()?;
         guard::no_unsafe_call()?;
@@ -99,13 +128,11 @@ export! {
         event.check(machine()?)
     }
 
-    ready fn cuEventElapsedTime(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
-        milliseconds.wanted()?;
-        milliseconds.put(find(start.address())?.until(&*find(end.address())?)?)
+    held fn cuEventElapsedTime(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
+        elapsed(milliseconds, start.address(), end.address())
     }
 
-    ready fn cuEventElapsedTime_v2(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
-        milliseconds.wanted()?;
-        milliseconds.put(find(start.address())?.until(&*find(end.address())?)?)
+    held fn cuEventElapsedTime_v2(milliseconds: *mut f32, start: CUevent, end: CUevent) |_| {
+        elapsed(milliseconds, start.address(), end.address())
     }
 }

@@ -14,7 +14,16 @@ use cuda_sys::driver::*;
 /// An exported function.
 #[derive(Debug)]
 pub(super) struct Export {
-    pub(super) name: &'static str,
+    /// Its name without version and kind of default stream; the list is sorted by it.
+    pub(super) base: &'static str,
+    /// The number behind `_v`, or 1.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the list is sorted by it already; tests look")
+    )]
+    pub(super) version: u32,
+    /// Whether its default stream is the thread's own.
+    pub(super) per_thread: bool,
     /// The CUDA version that introduced it.
     pub(super) since: u32,
     pub(super) function: unsafe extern "C" fn(),

@@ -5,6 +5,7 @@ use core::ffi::{c_int, c_uint};
 use cuda_sys::driver::CUresult;
 
 use crate::model::code::Code;
+use crate::model::fork;
 use crate::model::machine::{machine, start};
 
 /// What the NVML front asks of a device, in a layout of our own. Grows only at its end.
@@ -74,6 +75,9 @@ unsafe extern "C" fn cuwhySimDevice(index: c_uint, out: *mut SimDevice) -> c_int
 
 /// There is nothing to profile, so starting and stopping succeed.
 fn profiler() -> CUresult {
+    if fork::is_child() {
+        return CUresult::CUDA_ERROR_NOT_INITIALIZED;
+    }
     match machine().and_then(|machine| machine.current()) {
         Ok(_) => CUresult::CUDA_SUCCESS,
         Err(Code(code)) => cuda_sys::driver::cudaError_enum(code),

@@ -115,7 +115,7 @@ pub(crate) fn open(
     per_thread: bool,
     body: impl FnOnce(Call) -> Outcome,
 ) -> CUresult {
-    answer(pass(site, false).and_then(|()| body(Call { site, per_thread })))
+    answer(pass(site, Need::Nothing).and_then(|()| body(Call { site, per_thread })))
 }
 
 /// A call that needs `cuInit` first.
@@ -124,18 +124,35 @@ pub(crate) fn ready(
     per_thread: bool,
     body: impl FnOnce(Call) -> Outcome,
 ) -> CUresult {
-    answer(pass(site, true).and_then(|()| body(Call { site, per_thread })))
+    answer(pass(site, Need::Ready).and_then(|()| body(Call { site, per_thread })))
 }
 
-fn pass(site: &'static Site, initialised: bool) -> Outcome {
+/// The same, but a child of the program gets through: see [`forked`](super::forked).
+pub(crate) fn held(
+    site: &'static Site,
+    per_thread: bool,
+    body: impl FnOnce(Call) -> Outcome,
+) -> CUresult {
+    answer(pass(site, Need::Held).and_then(|()| body(Call { site, per_thread })))
+}
+
+/// What a call needs to get through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    Ready,
+    Held,
+}
+
+fn pass(site: &'static Site, need: Need) -> Outcome {
     // Before any lock: in a child, whoever held it may not exist.
-    if initialised && fork::is_child() {
+    if need == Need::Ready && fork::is_child() {
         return Err(Code::NOT_INITIALIZED);
     }
     match machine() {
-        Ok(_) if initialised && thread::is_called_back() => Err(Code::NOT_PERMITTED),
+        Ok(_) if need != Need::Nothing && thread::is_called_back() => Err(Code::NOT_PERMITTED),
         Ok(machine) => site.injected(machine),
-        Err(code) if initialised => Err(code),
+        Err(code) if need != Need::Nothing => Err(code),
         Err(_) => Ok(()),
     }
 }

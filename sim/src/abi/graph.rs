@@ -10,8 +10,10 @@ use super::gate::export;
 use super::node;
 use crate::model::code::{Code, Outcome};
 use crate::model::event::Event;
+use crate::model::fork;
 use crate::model::graph::{Action, Graph};
 use crate::model::machine::machine;
+use crate::model::registry::fresh_handle;
 use crate::model::ticket::lock;
 use std::sync::Arc;
 
@@ -124,9 +126,12 @@ export! {
         add(out, graph.address(), after, count, node::host(params.fn_, params.userData.expose_provenance())?)
     }
 
-    ready fn cuGraphAddEmptyNode(
+    held fn cuGraphAddEmptyNode(
         out: *mut CUgraphNode, graph: CUgraph, after: *const CUgraphNode, count: usize,
     ) |_| {
+        if fork::is_child() {
+            return out.put(handle(fresh_handle()));
+        }
         add(out, graph.address(), after, count, Action::Empty)
     }
 

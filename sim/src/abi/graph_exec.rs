@@ -6,6 +6,7 @@ use core::mem::discriminant;
 use cuda_sys::driver::*;
 
 use super::c::{Out, handle};
+use super::forked;
 use super::gate::{Call, export};
 use super::graph::find;
 use super::guard;
@@ -139,7 +140,10 @@ export! {
         call.stream(stream.address()).map(drop)
     }
 
-    ready fn cuGraphLaunch / cuGraphLaunch_ptsz(exec: CUgraphExec, stream: CUstream) |call| {
+    held fn cuGraphLaunch / cuGraphLaunch_ptsz(exec: CUgraphExec, stream: CUstream) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            return held.map(drop);
+        }
         launch(call, exec.address(), stream.address())
     }
 

@@ -7,8 +7,10 @@ use cuda_sys::driver::*;
 
 use super::c::address;
 use super::device::device;
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
+use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
 use crate::model::object::{Kind, Object};
@@ -39,6 +41,11 @@ fn prefetch(
     to: Option<CUdevice>,
     stream: usize,
 ) -> Outcome {
+    if let Some(held) = forked::stream(stream) {
+        held?;
+        // The driver does not come through (measured).
+        bytes::touch(address(dptr));
+    }
     let stream = call.stream(stream)?;
     guard::no_capture(&stream)?;
     if let Some(to) = to
@@ -110,13 +117,13 @@ export! {
         }
     }
 
-    ready fn cuMemPrefetchAsync / cuMemPrefetchAsync_ptsz(
+    held fn cuMemPrefetchAsync / cuMemPrefetchAsync_ptsz(
         dptr: CUdeviceptr, count: usize, to: CUdevice, stream: CUstream,
     ) |call| {
         prefetch(call, dptr, count, older(to), stream.address())
     }
 
-    ready fn cuMemPrefetchAsync_v2 / cuMemPrefetchAsync_v2_ptsz(
+    held fn cuMemPrefetchAsync_v2 / cuMemPrefetchAsync_v2_ptsz(
         dptr: CUdeviceptr, count: usize, to: CUmemLocation, flags: c_uint, stream: CUstream,
     ) |call| {
         if flags != 0 {

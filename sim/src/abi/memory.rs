@@ -65,7 +65,7 @@ fn exactly(base: usize, wanted: impl Fn(&Object) -> bool) -> Outcome<Arc<Object>
 }
 
 /// Freeing waits for everything that may still use the memory.
-fn settle(context: &Context) {
+pub(super) fn settle(context: &Context) {
     for stream in context.streams() {
         stream.drain();
     }

@@ -5,6 +5,7 @@ use core::ffi::{c_uchar, c_uint, c_ushort};
 use cuda_sys::driver::*;
 
 use super::c::address;
+use super::forked;
 use super::gate::{Call, export};
 use super::submit::{self, When};
 use crate::model::code::{Code, Outcome};
@@ -19,6 +20,11 @@ fn fill(
     size: (usize, usize),
     when: When,
 ) -> Outcome {
+    if let When::Asynchronous(stream) = when
+        && let Some(answer) = forked::work(stream, address(dst))
+    {
+        return answer;
+    }
     let context = match (call.context(), when) {
         (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
             call.stream(stream)?.context()?
@@ -70,37 +76,37 @@ export! {
         fill(call, dst, pitch, Pattern::Double(value), (width, height), NOW)
     }
 
-    ready fn cuMemsetD8Async / cuMemsetD8Async_ptsz(
+    held fn cuMemsetD8Async / cuMemsetD8Async_ptsz(
         dst: CUdeviceptr, value: c_uchar, n: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, 0, Pattern::Byte(value), (n, 1), When::Asynchronous(stream.address()))
     }
 
-    ready fn cuMemsetD16Async / cuMemsetD16Async_ptsz(
+    held fn cuMemsetD16Async / cuMemsetD16Async_ptsz(
         dst: CUdeviceptr, value: c_ushort, n: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, 0, Pattern::Word(value), (n, 1), When::Asynchronous(stream.address()))
     }
 
-    ready fn cuMemsetD32Async / cuMemsetD32Async_ptsz(
+    held fn cuMemsetD32Async / cuMemsetD32Async_ptsz(
         dst: CUdeviceptr, value: c_uint, n: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, 0, Pattern::Double(value), (n, 1), When::Asynchronous(stream.address()))
     }
 
-    ready fn cuMemsetD2D8Async / cuMemsetD2D8Async_ptsz(
+    held fn cuMemsetD2D8Async / cuMemsetD2D8Async_ptsz(
         dst: CUdeviceptr, pitch: usize, value: c_uchar, width: usize, height: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, pitch, Pattern::Byte(value), (width, height), When::Asynchronous(stream.address()))
     }
 
-    ready fn cuMemsetD2D16Async / cuMemsetD2D16Async_ptsz(
+    held fn cuMemsetD2D16Async / cuMemsetD2D16Async_ptsz(
         dst: CUdeviceptr, pitch: usize, value: c_ushort, width: usize, height: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, pitch, Pattern::Word(value), (width, height), When::Asynchronous(stream.address()))
     }
 
-    ready fn cuMemsetD2D32Async / cuMemsetD2D32Async_ptsz(
+    held fn cuMemsetD2D32Async / cuMemsetD2D32Async_ptsz(
         dst: CUdeviceptr, pitch: usize, value: c_uint, width: usize, height: usize, stream: CUstream,
     ) |call| {
         fill(call, dst, pitch, Pattern::Double(value), (width, height), When::Asynchronous(stream.address()))

@@ -13,6 +13,7 @@ mod device;
 mod event;
 mod exports;
 mod extra;
+mod forked;
 mod gate;
 mod graph;
 mod graph_exec;

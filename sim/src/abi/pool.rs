@@ -7,6 +7,7 @@ use cuda_sys::driver::*;
 
 use super::c::{Out, address, handle};
 use super::device::{device, ordinal};
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
 use super::memory::pointer;
@@ -63,6 +64,9 @@ fn allocate(
 }
 
 fn free(call: Call, base: usize, stream: usize) -> Outcome {
+    if let Some(answer) = forked::work(stream, base) {
+        return answer;
+    }
     let stream = call.stream_of_live_context(stream)?;
     if base == 0 {
         return Ok(());
@@ -162,7 +166,12 @@ fn create(out: Out<CUmemoryPool>, wanted: &CUmemPoolProps) -> Outcome {
 }
 
 export! {
-    ready fn cuMemAllocAsync / cuMemAllocAsync_ptsz(out: *mut CUdeviceptr, size: usize, stream: CUstream) |call| {
+    held fn cuMemAllocAsync / cuMemAllocAsync_ptsz(out: *mut CUdeviceptr, size: usize, stream: CUstream) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            held?;
+            // An address of nothing: what memory a child would get here nobody has measured.
+            return out.put(pointer(fresh_handle()));
+        }
         allocate(call, out, size, None, stream.address())
     }
 
@@ -176,7 +185,7 @@ export! {
         allocate(call, out, size, Some(pool), stream.address())
     }
 
-    ready fn cuMemFreeAsync / cuMemFreeAsync_ptsz(dptr: CUdeviceptr, stream: CUstream) |call| {
+    held fn cuMemFreeAsync / cuMemFreeAsync_ptsz(dptr: CUdeviceptr, stream: CUstream) |call| {
         free(call, address(dptr), stream.address())
     }
 

@@ -5,7 +5,7 @@ use core::ffi::{c_char, c_int, c_void};
 use cuda_sys::driver::*;
 
 use super::c::In;
-use super::exports::{EXPORTS, Export};
+use super::exports::EXPORTS;
 use super::gate::export;
 use crate::model::bytes;
 use crate::model::code::{Code, Outcome};
@@ -22,41 +22,22 @@ enum Answer {
     TooOld,
 }
 
-/// A name without its version and its kind of default stream.
-fn parts(name: &str) -> (&str, u32, bool) {
-    let (name, per_thread) = match name
-        .strip_suffix("_ptsz")
-        .or_else(|| name.strip_suffix("_ptds"))
-    {
-        Some(plain) => (plain, true),
-        None => (name, false),
-    };
-    match name
-        .rsplit_once("_v")
-        .and_then(|(base, version)| Some((base, version.parse().ok()?)))
-    {
-        Some((base, version)) => (base, version, per_thread),
-        None => (name, 1, per_thread),
-    }
-}
-
 fn look_up(symbol: &str, version: u32, driver: u32, per_thread: bool) -> Answer {
+    let first = EXPORTS.partition_point(|export| export.base < symbol);
+    let same = EXPORTS[first..]
+        .iter()
+        .take_while(|export| export.base == symbol);
     let mut known = false;
-    let mut best: Option<(u32, bool, &Export)> = None;
-    for export in EXPORTS {
-        let (base, number, own_stream) = parts(export.name);
-        // What a driver of this version does not have it does not know.
-        if base != symbol || export.since > driver {
-            continue;
-        }
+    let mut best = None;
+    // What a driver of this version does not have it does not know.
+    for export in same.filter(|export| export.since <= driver) {
         known = true;
-        let fits = export.since <= version && (per_thread || !own_stream);
-        if fits && best.is_none_or(|(seen, thread, _)| (number, own_stream) > (seen, thread)) {
-            best = Some((number, own_stream, export));
+        if export.since <= version && (per_thread || !export.per_thread) {
+            best = Some(export);
         }
     }
     match best {
-        Some((_, _, export)) => Answer::Found((export.function as *const ()).expose_provenance()),
+        Some(export) => Answer::Found((export.function as *const ()).expose_provenance()),
         None if known => Answer::TooOld,
         None => Answer::Unknown,
     }
@@ -119,37 +100,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_apart() {
-        assert_eq!(parts("cuMemcpyHtoD_v2_ptds"), ("cuMemcpyHtoD", 2, true));
-        assert_eq!(parts("cuMemcpy_ptds"), ("cuMemcpy", 1, true));
-        assert_eq!(parts("cuInit"), ("cuInit", 1, false));
+    fn every_export_is_found_by_its_name() {
+        assert!(EXPORTS.is_sorted_by_key(|export| (
+            export.base,
+            export.version,
+            export.per_thread
+        )));
+        for export in EXPORTS {
+            let found = look_up(export.base, export.since, 99_000, true);
+            assert_ne!(found, Answer::Unknown, "{export:?}");
+        }
     }
 
     #[test]
     fn the_version_chooses_the_export() {
-        let address = |name: &str| {
-            let export = EXPORTS.iter().find(|export| export.name == name).unwrap();
-            Answer::Found((export.function as *const ()).addr())
+        let address = |base: &str, version: u32, per_thread: bool| {
+            let wanted = (base, version, per_thread);
+            let export = EXPORTS
+                .iter()
+                .find(|export| (export.base, export.version, export.per_thread) == wanted);
+            Answer::Found((export.unwrap().function as *const ()).addr())
         };
         assert_eq!(
             look_up("cuMemAlloc", 2000, 13000, false),
-            address("cuMemAlloc")
+            address("cuMemAlloc", 1, false)
         );
         assert_eq!(
             look_up("cuMemAlloc", 3020, 13000, false),
-            address("cuMemAlloc_v2")
+            address("cuMemAlloc", 2, false)
         );
         assert_eq!(
             look_up("cuMemcpyHtoD", 12000, 13000, true),
-            address("cuMemcpyHtoD_v2_ptds")
+            address("cuMemcpyHtoD", 2, true)
         );
         assert_eq!(
             look_up("cuMemcpyBatchAsync", 12080, 13000, false),
-            address("cuMemcpyBatchAsync")
+            address("cuMemcpyBatchAsync", 1, false)
         );
         assert_eq!(
             look_up("cuMemcpyBatchAsync", 13000, 13000, false),
-            address("cuMemcpyBatchAsync_v2")
+            address("cuMemcpyBatchAsync", 2, false)
         );
         assert_eq!(
             look_up("cuMemcpyBatchAsync", 13000, 12040, false),

@@ -5,10 +5,13 @@ use core::ffi::{c_int, c_uint, c_ulonglong, c_void};
 use cuda_sys::driver::*;
 
 use super::c::{Out, handle};
+use super::forked;
 use super::gate::{Call, export};
 use super::guard;
+use crate::model::bytes;
 use crate::model::capture::Capture;
 use crate::model::code::{Code, Outcome};
+use crate::model::fork;
 use crate::model::graph::Action;
 use crate::model::machine::machine;
 use crate::model::object::Kind as ObjectKind;
@@ -42,6 +45,10 @@ fn destroy(call: Call, stream: usize) -> Outcome {
     if matches!(stream, 0..=2) {
         return Err(Code::INVALID_HANDLE);
     }
+    if fork::is_child() {
+        // The driver does not come through (measured).
+        bytes::touch(stream);
+    }
     let found = call.stream_of_live_context(stream)?;
     // Its capture, if any, ends with it.
     Capture::abandon(&found);
@@ -50,6 +57,14 @@ fn destroy(call: Call, stream: usize) -> Outcome {
         .remove(stream)
         .map(drop)
         .ok_or(Code::INVALID_HANDLE)
+}
+
+/// The handle of a stream's context.
+fn context_of(call: Call, stream: usize) -> Outcome<usize> {
+    match forked::stream(stream) {
+        Some(held) => Ok(held?.map_or(0, |stream| stream.context_handle())),
+        None => Ok(call.stream(stream)?.context_handle()),
+    }
 }
 
 export! {
@@ -61,15 +76,18 @@ export! {
         create(call, out, flags, priority)
     }
 
-    ready fn cuStreamDestroy_v2(stream: CUstream) |call| {
+    held fn cuStreamDestroy_v2(stream: CUstream) |call| {
         destroy(call, stream.address())
     }
 
-    ready fn cuStreamDestroy(stream: CUstream) |call| {
+    held fn cuStreamDestroy(stream: CUstream) |call| {
         destroy(call, stream.address())
     }
 
-    ready fn cuStreamSynchronize / cuStreamSynchronize_ptsz(stream: CUstream) |call| {
+    held fn cuStreamSynchronize / cuStreamSynchronize_ptsz(stream: CUstream) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            return held.map(drop);
+        }
         let stream = call.stream(stream.address())?;
         guard::waiting_use(&stream)?;
         stream.drain();
@@ -78,15 +96,22 @@ export! {
         context.check()
     }
 
-    ready fn cuStreamQuery / cuStreamQuery_ptsz(stream: CUstream) |call| {
+    held fn cuStreamQuery / cuStreamQuery_ptsz(stream: CUstream) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            return held.map(drop);
+        }
         let stream = call.stream(stream.address())?;
         guard::waiting_use(&stream)?;
         if stream.is_idle() { stream.context()?.check() } else { Err(Code::NOT_READY) }
     }
 
-    ready fn cuStreamWaitEvent / cuStreamWaitEvent_ptsz(stream: CUstream, event: CUevent, flags: c_uint) |call| {
+    held fn cuStreamWaitEvent / cuStreamWaitEvent_ptsz(stream: CUstream, event: CUevent, flags: c_uint) |call| {
         if flags > 1 {
             return Err(Code::INVALID_VALUE);
+        }
+        if let Some(held) = forked::stream(stream.address()) {
+            held?;
+            return forked::event(event.address()).unwrap_or(Ok(None)).map(drop);
         }
         let stream = call.stream(stream.address())?;
         let event = machine()?.events.follow(event.address())?;
@@ -98,38 +123,48 @@ export! {
             capture.break_off();
             return Err(Code::STREAM_CAPTURE_ISOLATION);
         }
-        match event.ticket() {
-            Some(ticket) => stream.enqueue_after(vec![ticket], || Ok(())).map(drop),
-            None => Ok(()),
-        }
+        event.hold(&stream)
     }
 
-    ready fn cuStreamGetPriority / cuStreamGetPriority_ptsz(stream: CUstream, priority: *mut c_int) |call| {
+    held fn cuStreamGetPriority / cuStreamGetPriority_ptsz(stream: CUstream, priority: *mut c_int) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            return priority.put(held?.map_or(0, |stream| stream.priority));
+        }
         priority.put(call.stream(stream.address())?.priority)
     }
 
-    ready fn cuStreamGetFlags / cuStreamGetFlags_ptsz(stream: CUstream, flags: *mut c_uint) |call| {
-        flags.put(if call.stream(stream.address())?.is_blocking() { 0 } else { NON_BLOCKING })
+    held fn cuStreamGetFlags / cuStreamGetFlags_ptsz(stream: CUstream, flags: *mut c_uint) |call| {
+        let blocking = match forked::stream(stream.address()) {
+            Some(held) => held?.is_none_or(|stream| stream.is_blocking()),
+            None => call.stream(stream.address())?.is_blocking(),
+        };
+        flags.put(if blocking { 0 } else { NON_BLOCKING })
     }
 
-    ready fn cuStreamGetId / cuStreamGetId_ptsz(stream: CUstream, id: *mut c_ulonglong) |call| {
+    held fn cuStreamGetId / cuStreamGetId_ptsz(stream: CUstream, id: *mut c_ulonglong) |call| {
+        if let Some(held) = forked::stream(stream.address()) {
+            return id.put(held?.map_or(0, |stream| stream.serial));
+        }
         id.put(call.stream(stream.address())?.serial)
     }
 
-    ready fn cuStreamGetCtx / cuStreamGetCtx_ptsz(stream: CUstream, out: *mut CUcontext) |call| {
-        out.put(handle(call.stream(stream.address())?.context_handle()))
+    held fn cuStreamGetCtx / cuStreamGetCtx_ptsz(stream: CUstream, out: *mut CUcontext) |call| {
+        out.put(handle(context_of(call, stream.address())?))
     }
 
-    ready fn cuStreamGetCtx_v2 / cuStreamGetCtx_v2_ptsz(
+    held fn cuStreamGetCtx_v2 / cuStreamGetCtx_v2_ptsz(
         stream: CUstream, out: *mut CUcontext, green: *mut CUgreenCtx,
     ) |call| {
         green.put_if_wanted(core::ptr::null_mut());
-        out.put(handle(call.stream(stream.address())?.context_handle()))
+        out.put(handle(context_of(call, stream.address())?))
     }
 
-    ready fn cuStreamGetDevice / cuStreamGetDevice_ptsz(stream: CUstream, device: *mut CUdevice) |call| {
-        let context = call.stream(stream.address())?.context()?;
-        device.put(CUdevice::try_from(context.device).unwrap_or(CUdevice::MAX))
+    held fn cuStreamGetDevice / cuStreamGetDevice_ptsz(stream: CUstream, device: *mut CUdevice) |call| {
+        let context = match forked::stream(stream.address()) {
+            Some(held) => held?.and_then(|stream| stream.living_context()).map_or(0, |context| context.device),
+            None => call.stream(stream.address())?.context()?.device,
+        };
+        device.put(CUdevice::try_from(context).unwrap_or(CUdevice::MAX))
     }
 
     ready fn cuStreamAttachMemAsync / cuStreamAttachMemAsync_ptsz(
@@ -143,8 +178,11 @@ export! {
         }
     }
 
-    ready fn cuLaunchHostFunc / cuLaunchHostFunc_ptsz(stream: CUstream, function: CUhostFn, data: *mut c_void) |call| {
+    held fn cuLaunchHostFunc / cuLaunchHostFunc_ptsz(stream: CUstream, function: CUhostFn, data: *mut c_void) |call| {
         let function = function.ok_or(Code::INVALID_VALUE)? as *const ();
+        if let Some(held) = forked::stream(stream.address()) {
+            return held.map(drop);
+        }
         let stream = call.stream(stream.address())?;
         let (function, data) = (function.expose_provenance(), data.address());
         if let Some(capture) = guard::asynchronous_use(&stream)? {
@@ -157,12 +195,15 @@ export! {
         stream.enqueue(work).map(drop)
     }
 
-    ready fn cuStreamAddCallback / cuStreamAddCallback_ptsz(
+    held fn cuStreamAddCallback / cuStreamAddCallback_ptsz(
         stream: CUstream, function: CUstreamCallback, data: *mut c_void, flags: c_uint,
     ) |call| {
         let function = function.ok_or(Code::INVALID_VALUE)?;
         if flags != 0 {
             return Err(Code::INVALID_VALUE);
+        }
+        if let Some(held) = forked::stream(stream.address()) {
+            return held.map(drop);
         }
         let number = stream.address();
         let stream = call.stream(number)?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::capture::Mark;
 use super::code::{Code, Outcome};
 use super::context::Context;
+use super::crossing::Crossing;
 use super::machine::Machine;
 use super::stream::Stream;
 use super::ticket::{Ticket, lock};
@@ -24,6 +25,15 @@ pub(crate) struct Event {
     serial: u64,
     flags: u32,
     state: Mutex<State>,
+    shared: Option<Shared>,
+}
+
+/// What other processes see of an event.
+#[derive(Debug)]
+struct Shared {
+    crossing: Arc<Crossing>,
+    /// Made by this process.
+    own: bool,
 }
 
 #[derive(Debug, Default)]
@@ -33,18 +43,45 @@ struct State {
 }
 
 impl Event {
-    pub(crate) fn new(context: &Context, flags: u32) -> Self {
+    pub(crate) fn new(context: &Context, flags: u32) -> Outcome<Self> {
+        let shared = if flags & INTERPROCESS == 0 {
+            None
+        } else {
+            Some(Shared {
+                crossing: Arc::new(Crossing::new()?),
+                own: true,
+            })
+        };
+        Ok(Self::with(context, flags, shared))
+    }
+
+    /// An event that another process has lent.
+    pub(crate) fn of_another_process(context: &Context, crossing: Arc<Crossing>) -> Self {
+        let shared = Shared {
+            crossing,
+            own: false,
+        };
+        Self::with(context, INTERPROCESS | DISABLE_TIMING, Some(shared))
+    }
+
+    fn with(context: &Context, flags: u32, shared: Option<Shared>) -> Self {
         Self {
             context: context.handle,
             serial: context.serial,
             flags,
             state: Mutex::default(),
+            shared,
         }
     }
 
-    /// Made to be shared.
-    pub(crate) const fn is_for_other_processes(&self) -> bool {
-        self.flags & INTERPROCESS != 0
+    fn crossing(&self) -> Option<&Arc<Crossing>> {
+        self.shared.as_ref().map(|shared| &shared.crossing)
+    }
+
+    /// What this process may give to others: its own.
+    pub(crate) fn own_crossing(&self) -> Option<&Crossing> {
+        let shared = self.shared.as_ref().filter(|shared| shared.own)?;
+        Some(&shared.crossing)
     }
 
     /// Fails where its context is broken, gone or another by now.
@@ -61,7 +98,16 @@ impl Event {
 
     /// Marks the work that is in the stream now.
     pub(crate) fn record(&self, stream: &Arc<Stream>) -> Outcome {
-        let ticket = stream.enqueue(|| Ok(()))?;
+        let ticket = match self.crossing().cloned() {
+            None => stream.enqueue(|| Ok(()))?,
+            Some(crossing) => {
+                let record = crossing.record();
+                stream.enqueue(move || {
+                    drop(record);
+                    Ok(())
+                })?
+            }
+        };
         *lock(&self.state) = State {
             recorded: Some(ticket),
             captured: None,
@@ -71,6 +117,9 @@ impl Event {
 
     /// Happens now: a graph's node says so.
     pub(crate) fn happen(&self) {
+        if let Some(crossing) = self.crossing().cloned() {
+            drop(crossing.record());
+        }
         let ticket = Arc::new(Ticket::default());
         ticket.finish();
         *lock(&self.state) = State {
@@ -107,6 +156,9 @@ impl Event {
     /// Whether it has happened; one that was never recorded has.
     pub(crate) fn query(&self) -> Outcome {
         self.usable()?;
+        if let Some(crossing) = self.crossing() {
+            return crossing.query();
+        }
         if self.ticket().is_none_or(|ticket| ticket.is_done()) {
             Ok(())
         } else {
@@ -116,10 +168,35 @@ impl Event {
 
     pub(crate) fn wait(&self) -> Outcome {
         self.usable()?;
-        if let Some(ticket) = self.ticket() {
+        if let Some(crossing) = self.crossing() {
+            crossing.wait(crossing.last());
+        } else if let Some(ticket) = self.ticket() {
             ticket.wait();
         }
         Ok(())
+    }
+
+    /// Lets a stream wait for what was recorded last.
+    pub(crate) fn hold(&self, stream: &Arc<Stream>) -> Outcome {
+        if let Some(crossing) = self.crossing().cloned() {
+            let number = crossing.last();
+            let wait = move || {
+                crossing.wait(number);
+                Ok(())
+            };
+            return stream.enqueue(wait).map(drop);
+        }
+        match self.ticket() {
+            Some(ticket) => stream.enqueue_after(vec![ticket], || Ok(())).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it was ever recorded, or may have been: nobody is waited for.
+    pub(crate) fn seems_recorded(&self) -> bool {
+        self.state
+            .try_lock()
+            .map_or(true, |state| state.recorded.is_some())
     }
 
     /// Milliseconds from `self` to `end`.

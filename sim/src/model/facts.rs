@@ -174,7 +174,7 @@ impl Space {
             | Kind::Registered(_)
             | Kind::Managed
             | Kind::Pool(_, Home::Managed) => true,
-            Kind::Device => own || viewer.peers.contains(&object.device),
+            Kind::Device | Kind::Imported => own || viewer.peers.contains(&object.device),
             Kind::Global | Kind::Graph => own,
             Kind::Pool(pool, _) => self
                 .pool(pool)

@@ -13,7 +13,7 @@ use super::module::Module;
 use super::object::{Home, Ordinal};
 use super::pool::Pool;
 use super::registry::{Registry, fresh_handle};
-use super::space::Space;
+use super::space::{Found, Space};
 use super::stream::Stream;
 use super::thread;
 use super::ticket::lock;
@@ -137,6 +137,14 @@ impl Machine {
 
     pub(crate) fn space(&self) -> RwLockReadGuard<'_, Space> {
         self.space.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether memory is known at an address, or may be: nobody is waited for.
+    pub(crate) fn knows(&self, address: usize) -> bool {
+        match self.space.try_read() {
+            Ok(space) => !matches!(space.find(address), Found::Nothing),
+            Err(_) => address != 0,
+        }
     }
 
     pub(crate) fn space_mut(&self) -> RwLockWriteGuard<'_, Space> {

@@ -1,6 +1,7 @@
 //! Pages taken from the operating system, given back when the last owner goes.
 
 use super::code::{Code, Outcome};
+use super::store::{Lent, Slot};
 
 pub(crate) const PAGE: usize = 4096;
 
@@ -22,9 +23,42 @@ pub(crate) enum Use {
 pub(crate) struct Mapping {
     start: usize,
     length: usize,
+    /// Where other processes find the bytes.
+    slot: Option<Slot>,
 }
 
 impl Mapping {
+    /// Bytes behind device addresses that other processes can be given, where the system can do that.
+    pub(crate) fn shareable(length: usize) -> Outcome<Self> {
+        let whole = round_up(length, PAGE).ok_or(Code::OUT_OF_MEMORY)?;
+        let Some((slot, start)) = Slot::mapped(whole) else {
+            return Self::new(Use::Shadow, length, PAGE);
+        };
+        let mapping = Self {
+            start,
+            length: whole,
+            slot: Some(slot),
+        };
+        mapping.advise(libc::MADV_DONTFORK);
+        Ok(mapping)
+    }
+
+    /// Bytes that another process has lent.
+    pub(crate) fn lent(lent: &Lent) -> Option<Self> {
+        let mapping = Self {
+            start: lent.map()?,
+            length: lent.length,
+            slot: None,
+        };
+        mapping.advise(libc::MADV_DONTFORK);
+        Some(mapping)
+    }
+
+    /// Where another process finds these bytes, if it can.
+    pub(crate) fn lend(&self) -> Option<Lent> {
+        self.slot.as_ref()?.lend()
+    }
+
     /// Maps `length` bytes, rounded up to pages, aligned to `alignment` (a power of two).
     pub(crate) fn new(purpose: Use, length: usize, alignment: usize) -> Outcome<Self> {
         let length = round_up(length, PAGE).ok_or(Code::OUT_OF_MEMORY)?;
@@ -45,7 +79,11 @@ impl Mapping {
         let start = round_up(found, alignment.max(PAGE)).ok_or(Code::OUT_OF_MEMORY)?;
         unmap(found, start - found);
         unmap(start + length, found + total - (start + length));
-        let mapping = Self { start, length };
+        let mapping = Self {
+            start,
+            length,
+            slot: None,
+        };
         if matches!(purpose, Use::Shadow | Use::Managed) {
             mapping.advise(libc::MADV_DONTFORK);
         }
@@ -61,12 +99,13 @@ impl Mapping {
     }
 
     /// Gives the memory back and keeps the addresses, which fault from now on and are never used again.
-    pub(crate) fn bury(self) {
+    pub(crate) fn bury(mut self) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         let start = core::ptr::without_provenance_mut(self.start);
         // SAFETY: replaces pages that are ours and that nobody uses any more.
         let kept = unsafe { libc::mmap(start, self.length, libc::PROT_NONE, flags, -1, 0) };
         if kept != libc::MAP_FAILED {
+            drop(self.slot.take());
             core::mem::forget(self);
         }
     }

@@ -15,6 +15,8 @@ pub(crate) type Ordinal = usize;
 pub(crate) enum Kind {
     /// `cuMemAlloc`, `cuMemAllocPitch`.
     Device,
+    /// Memory of this sort that another process has lent.
+    Imported,
     /// A variable of a loaded module.
     Global,
     /// Stream-ordered memory of the pool with this handle, and where that pool has its memory.

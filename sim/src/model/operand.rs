@@ -155,7 +155,7 @@ impl Space {
             permit(access, role)?;
         }
         let reach = match object.kind {
-            Kind::Device => Reach::Peers,
+            Kind::Device | Kind::Imported => Reach::Peers,
             Kind::Global => Reach::Own,
             _ => Reach::Granted,
         };

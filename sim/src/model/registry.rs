@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, TryLockError};
 
 use super::bytes;
 use super::code::{Code, Outcome};
@@ -73,6 +73,15 @@ impl<T> Registry<T> {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&handle)
             .cloned()
+    }
+
+    /// The same without waiting for anybody; nothing where somebody would have to be waited for.
+    pub(crate) fn glimpse(&self, handle: usize) -> Option<Option<Arc<T>>> {
+        match self.live.try_read() {
+            Ok(live) => Some(live.get(&handle).cloned()),
+            Err(TryLockError::Poisoned(live)) => Some(live.into_inner().get(&handle).cloned()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The thing, or the fault that a dead handle is, or an error where the address happens to be readable.

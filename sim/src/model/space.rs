@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::arena::{Arena, BLOCK};
 use super::code::{Code, Outcome};
+use super::imports::Import;
 use super::mapping::{Mapping, PAGE, Use, round_up};
 use super::meter::{Charge, Meter};
 use super::object::{BlockFacts, ContextId, Kind, Object, Ordinal, Owner, Place};
@@ -58,13 +59,14 @@ pub(crate) struct Space {
     pub(super) arena: Arena,
     /// Reservations of the program: never in addresses that an allocation had.
     pub(super) reserved: Arena,
-    objects: BTreeMap<usize, Arc<Object>>,
+    pub(super) objects: BTreeMap<usize, Arc<Object>>,
     pub(super) reservations: BTreeMap<usize, Reservation>,
     pub(super) physical: HashMap<usize, super::vmm::Held>,
     pub(super) pools: HashMap<usize, Pool>,
     slabs: HashMap<(Owner, Class), Slab>,
     charges: HashMap<usize, Charge>,
     meters: Vec<Arc<Meter>>,
+    pub(super) imports: Vec<Import>,
     next_id: u64,
 }
 
@@ -80,6 +82,7 @@ impl Space {
             slabs: HashMap::new(),
             charges: HashMap::new(),
             meters,
+            imports: Vec::new(),
             next_id: 1,
         }
     }
@@ -221,7 +224,7 @@ impl Space {
         length: usize,
         alignment: usize,
     ) -> Outcome<(usize, Arc<Mapping>)> {
-        let bytes = Arc::new(Mapping::new(Use::Shadow, length, PAGE)?);
+        let bytes = Arc::new(Mapping::shareable(length)?);
         Ok((self.arena.take(length, alignment)?, bytes))
     }
 
@@ -303,7 +306,9 @@ impl Space {
             Kind::Device => Class::Device,
             Kind::Global => Class::Variables,
             kind @ (Kind::Pinned(_) | Kind::Managed) => host_class(kind),
-            Kind::Registered(_) | Kind::Pool(..) | Kind::Graph => return Some(object),
+            Kind::Registered(_) | Kind::Pool(..) | Kind::Graph | Kind::Imported => {
+                return Some(object);
+            }
         };
         let owner = Owner {
             device: object.device,
@@ -334,6 +339,8 @@ impl Space {
         for base in gone {
             self.objects.remove(&base);
         }
+        // Their addresses are not used again, like those of the blocks below.
+        self.imports.retain(|import| import.context != context);
         let slabs: Vec<_> = self
             .slabs
             .keys()

@@ -129,10 +129,12 @@ impl Stream {
     }
 
     pub(crate) fn context(&self) -> Outcome<Arc<Context>> {
-        self.context
-            .upgrade()
-            .filter(|context| context.is_alive())
-            .ok_or_else(|| self.orphaned())
+        self.living_context().ok_or_else(|| self.orphaned())
+    }
+
+    /// Its context, if it is alive; nobody is waited for.
+    pub(crate) fn living_context(&self) -> Option<Arc<Context>> {
+        self.context.upgrade().filter(|context| context.is_alive())
     }
 
     /// Its context is gone; where another one has taken over the handle, the stream is a stranger there.

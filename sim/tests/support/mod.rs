@@ -10,6 +10,7 @@
 )]
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use cuda_sys::driver::{CUcontext, CUdeviceptr, CUresult, Driver};
 
@@ -24,13 +25,14 @@ pub(crate) use cu;
 
 /// Whether the hardware is asked, and not the simulator.
 pub(crate) fn on_hardware() -> bool {
-    std::env::var("CUWHY_TEST_GPU").is_ok_and(|value| value == "require")
+    cuwhy_tests::wanted() == cuwhy_tests::Wanted::Require
 }
 
-/// The shared library that cargo built with this test.
+/// This package's shared library.
 pub(crate) fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().join("libcuwhy_sim.so")
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| cuwhy_tests::shared_library("cuwhy-sim", "libcuwhy_sim.so"))
+        .clone()
 }
 
 /// The library under test, not initialised.
@@ -73,6 +75,8 @@ pub(crate) enum End {
 
 /// Runs `work` in a child; its answer is the exit code.
 pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
+    // A child does not look for it: another thread may have been looking at the time of the fork.
+    library();
     // SAFETY: the child runs `work` on the one thread that it has and leaves without unwinding.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork failed");
@@ -90,5 +94,3 @@ pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
         End::Exit(libc::WEXITSTATUS(status))
     }
 }
-
-pub(crate) mod operands;

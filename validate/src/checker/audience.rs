@@ -2,6 +2,7 @@
 
 use crate::Finding;
 use crate::finding::Outcome;
+use core::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +28,27 @@ pub enum Event<'a> {
         /// What CUDA answered.
         answered: &'a Outcome,
     },
+}
+
+thread_local! {
+    /// Whether this thread is telling somebody something.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The time during which somebody is told something, ended by a panic too.
+struct Telling;
+
+impl Telling {
+    /// Nothing where this thread is telling already.
+    fn begin() -> Option<Self> {
+        (!TELLING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.set(false);
+    }
 }
 
 type Hearer = dyn Fn(&Event<'_>) + Send + Sync;
@@ -59,6 +81,11 @@ impl Default for Audience {
 
 impl Audience {
     /// An audience that hears of each rule at each place ten times.
+    ///
+    /// The function is called in the thread that makes the call, from several threads at once where
+    /// several make calls, and with no lock held: it may itself make checked calls. What is found in
+    /// those is counted and not told, so that nobody hears of his own hearing. A panic in it travels
+    /// to whoever made the call.
     #[must_use]
     pub fn new(hearer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         Self {
@@ -105,7 +132,10 @@ impl Audience {
     }
 
     pub(super) fn hear(&self, event: &Event<'_>) {
-        if let Some(hearer) = &self.hearer {
+        let Some(hearer) = &self.hearer else {
+            return;
+        };
+        if let Some(_telling) = Telling::begin() {
             hearer(event);
         }
     }

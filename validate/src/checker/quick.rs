@@ -1,12 +1,10 @@
 //! The shortest way to "this copy is right": two look-ups without a lock.
 
 use crate::call::{Action, Linear};
-use crate::registry::Hit;
-use crate::{Call, Class, Kind, Registry, Span, Stream};
+use crate::{Call, Class, Kind, Registry, Stream};
 
 /// Whether the registry alone lets a call pass. It never accuses: `false` means that somebody has
 /// to look closer.
-#[inline]
 pub(super) fn passes(call: &Call, registry: &Registry, one_device: bool) -> bool {
     let Action::Copy(Linear {
         dst,
@@ -37,18 +35,16 @@ fn good(registry: &Registry, address: u64, bytes: u64, one_device: bool, written
     let Some(hit) = registry.lookup(address) else {
         return false;
     };
-    let Some(end) = address.checked_add(bytes) else {
-        return false;
-    };
-    hit.live
-        && hit.range.covers(Span::new(address, end))
-        && !(written && hit.read_only)
-        && everywhere(&hit, one_device)
+    // It begins within the range.
+    hit.is_live()
+        && bytes <= hit.range.end - address
+        && !(written && hit.is_read_only())
+        && everywhere(hit.class(), one_device)
 }
 
 /// Whether memory of this class can be used from any device.
-const fn everywhere(hit: &Hit, one_device: bool) -> bool {
-    match hit.class {
+const fn everywhere(class: Class, one_device: bool) -> bool {
+    match class {
         Class::Device | Class::Symbol | Class::Managed | Class::Pinned | Class::Registered => true,
         Class::Pool => one_device,
         _ => false,

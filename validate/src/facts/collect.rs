@@ -94,7 +94,12 @@ fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut En
 
 /// Adds the names of the devices that the facts mention.
 fn name_devices(facts: &mut Facts, ask: &dyn Ask) {
-    let segments = facts.operands.iter().flat_map(|operand| &operand.segments);
+    let entries = facts.entries.iter().flat_map(|(_, part)| &part.operands);
+    let segments = facts
+        .operands
+        .iter()
+        .chain(entries)
+        .flat_map(|operand| &operand.segments);
     let mut ordinals: Vec<i32> = segments
         .filter_map(|segment| segment.owner.device)
         .collect();

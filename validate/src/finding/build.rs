@@ -1,10 +1,11 @@
 //! A rule's report and the facts become a finding.
 
 use super::{CallText, Finding, FirstBad, OperandText, Outcome, OwnerRange, SegmentText};
-use crate::facts::{Class, Environment, Owner, Segment};
+use crate::call::{Action, Place};
+use crate::facts::{ArrayFacts, Class, Environment, Owner, Segment};
 use crate::rules::words;
 use crate::rules::{Case, Found};
-use crate::{Api, OperandFacts};
+use crate::{Api, OperandFacts, Role};
 
 /// Makes a finding of what a rule found.
 #[must_use]
@@ -21,6 +22,22 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
             address: operand.address.wrapping_add(offset),
         })
     });
+    let mut operands: Vec<OperandText> = facts
+        .operands
+        .iter()
+        .map(|facts| operand(facts, case.environment()))
+        .collect();
+    operands.extend(arrays(case));
+    operands.sort_by_key(|operand| operand.role != Role::Destination.name());
+    let mut text = call.text();
+    if let (Action::Batch(batch), Some(index)) = (&call.action, found.entry)
+        && let Some(entry) = batch.entries.get(index)
+    {
+        text.push_str(&format!(
+            " with entry {index} = {{dst = {:#x}, src = {:#x}, size = {}}}",
+            entry.dst, entry.src, entry.bytes
+        ));
+    }
     Finding {
         rule: found.rule.id,
         severity: found.severity,
@@ -31,15 +48,12 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
                 Api::Driver => "driver",
                 Api::Runtime => "runtime",
             },
-            text: call.text(),
+            text,
         },
         predicted: Outcome::predicted(call.api, case.prediction),
         answered: None,
-        operands: facts
-            .operands
-            .iter()
-            .map(|facts| operand(facts, case.environment()))
-            .collect(),
+        operands,
+        role: found.role.map(Role::name),
         first_bad,
         why: found.why,
         fix: found.fix,
@@ -55,12 +69,76 @@ fn operand(facts: &OperandFacts, environment: &Environment) -> OperandText {
         role: facts.operand.role.name(),
         address: facts.operand.address,
         bytes: facts.operand.shape.extent(),
-        segments: facts
-            .segments
-            .iter()
-            .map(|part| segment(part, environment))
-            .collect(),
+        segments: joined(facts.segments.iter().map(|part| segment(part, environment))),
     }
+}
+
+/// Parts that lie side by side and are the same thing become one.
+fn joined(segments: impl Iterator<Item = SegmentText>) -> Vec<SegmentText> {
+    let mut all: Vec<SegmentText> = Vec::new();
+    for segment in segments {
+        match all.last_mut() {
+            Some(last)
+                if last.to == segment.from
+                    && (last.class, &last.text) == (segment.class, &segment.text)
+                    && (last.owner, &last.history) == (segment.owner, &segment.history) =>
+            {
+                last.to = segment.to;
+            }
+            _ => all.push(segment),
+        }
+    }
+    all
+}
+
+/// The sides of a copy that are arrays: no memory with an address, and operands all the same.
+fn arrays(case: &Case<'_>) -> impl Iterator<Item = OperandText> {
+    let Action::Copy3D(copy) = case.action() else {
+        return None.into_iter().chain(None);
+    };
+    let [dst, src] = case.facts.arrays;
+    array(Role::Destination, &copy.dst, dst)
+        .into_iter()
+        .chain(array(Role::Source, &copy.src, src))
+}
+
+fn array(role: Role, place: &Place, facts: Option<ArrayFacts>) -> Option<OperandText> {
+    let (Place::Array { handle, .. } | Place::Both { handle, .. }) = *place else {
+        return None;
+    };
+    let bytes = facts.map(|array| {
+        let (width, height, depth) = array.extents();
+        width.saturating_mul(height).saturating_mul(depth)
+    });
+    let text = match facts {
+        None => "array, nobody knows of what size".into(),
+        Some(array) => {
+            let mut extents = array.width.to_string();
+            for extent in [array.height, array.depth] {
+                if extent > 0 {
+                    extents.push_str(&format!(" x {extent}"));
+                }
+            }
+            format!(
+                "array of {extents} elements of {}",
+                words::bytes(array.element)
+            )
+        }
+    };
+    Some(OperandText {
+        role: role.name(),
+        address: handle,
+        bytes,
+        segments: vec![SegmentText {
+            from: 0,
+            to: bytes.unwrap_or(0),
+            class: "array",
+            text,
+            owner: None,
+            device: None,
+            history: None,
+        }],
+    })
 }
 
 fn segment(segment: &Segment, environment: &Environment) -> SegmentText {

@@ -34,6 +34,8 @@ pub struct Finding {
     pub answered: Option<Outcome>,
     /// Both operands, as segments by owner.
     pub operands: Vec<OperandText>,
+    /// The side that it is about, `dst`, `src` or `ptr`; absent where the call as a whole is wrong.
+    pub role: Option<&'static str>,
     /// The first byte that is wrong.
     pub first_bad: Option<FirstBad>,
     /// The reason.

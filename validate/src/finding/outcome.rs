@@ -47,7 +47,9 @@ impl Outcome {
         }
     }
 
-    pub(crate) const fn predicted(api: Api, prediction: Prediction) -> Self {
+    /// A prediction.
+    #[must_use]
+    pub const fn predicted(api: Api, prediction: Prediction) -> Self {
         match prediction {
             Prediction::Success => Self::status(api, 0),
             Prediction::Status(code) => Self::status(api, code),

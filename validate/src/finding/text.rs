@@ -1,7 +1,7 @@
 //! A finding for people.
 
 use super::layout::{clean, columns, wrap};
-use super::{Finding, OperandText};
+use super::{Finding, OperandText, SegmentText};
 use crate::Severity;
 use anstyle::{AnsiColor, Style as Ansi};
 
@@ -68,6 +68,53 @@ impl Finding {
     }
 }
 
+/// What a line about an operand is about.
+enum Part<'a> {
+    Whole(&'a SegmentText),
+    /// Parts that are left out.
+    Several {
+        from: u64,
+        to: u64,
+        count: usize,
+    },
+}
+
+/// So many parts are shown, whatever they are.
+const MOST_PARTS: usize = 6;
+/// Where there are more: so many at the start, besides the one with the first bad byte and the next.
+const FIRST_PARTS: usize = 2;
+
+fn holds(segment: &SegmentText, bad: Option<u64>) -> bool {
+    bad.is_some_and(|at| segment.from <= at && (at < segment.to || segment.from == segment.to))
+}
+
+/// The parts of an operand that are worth a line each.
+fn parts(operand: &OperandText, bad: Option<u64>) -> Vec<Part<'_>> {
+    let segments = &operand.segments;
+    let wrong = segments.iter().position(|segment| holds(segment, bad));
+    let shown = |index: usize| {
+        segments.len() <= MOST_PARTS
+            || index < FIRST_PARTS
+            || wrong.is_some_and(|wrong| index == wrong || index == wrong + 1)
+    };
+    let mut parts = Vec::new();
+    for (index, segment) in segments.iter().enumerate() {
+        match parts.last_mut() {
+            _ if shown(index) => parts.push(Part::Whole(segment)),
+            Some(Part::Several { to, count, .. }) => {
+                *to = segment.to;
+                *count += 1;
+            }
+            _ => parts.push(Part::Several {
+                from: segment.from,
+                to: segment.to,
+                count: 1,
+            }),
+        }
+    }
+    parts
+}
+
 struct Writer {
     style: Style,
     text: String,
@@ -126,13 +173,27 @@ impl Writer {
             .filter(|bad| bad.role == operand.role)
             .map(|bad| bad.offset);
         let mut label = operand.role;
-        for segment in &operand.segments {
-            let marked = bad.is_some_and(|at| {
-                segment.from <= at && (at < segment.to || segment.from == segment.to)
-            });
-            let offsets = format!("[{}, {})", segment.from, segment.to);
-            let left = format!("{offsets:<OFFSETS$}{}", self.clean(&segment.text));
-            let right = match (&segment.history, marked) {
+        for part in parts(operand, bad) {
+            let (from, to, text, history, marked) = match part {
+                Part::Whole(segment) => {
+                    let history = segment.history.as_deref();
+                    let marked = holds(segment, bad);
+                    (
+                        segment.from,
+                        segment.to,
+                        self.clean(&segment.text),
+                        history,
+                        marked,
+                    )
+                }
+                Part::Several { from, to, count } => {
+                    (from, to, format!("{count} more parts"), None, false)
+                }
+            };
+            let offsets = format!("[{from}, {to})");
+            // At least two spaces, however long the numbers are.
+            let left = format!("{offsets:<width$}  {text}", width = OFFSETS - 2);
+            let right = match (history, marked) {
                 (Some(history), false) => self.clean(history),
                 (Some(history), true) => format!("{} {FIRST_BAD}", self.clean(history)),
                 (None, true) => FIRST_BAD.into(),

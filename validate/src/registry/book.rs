@@ -1,9 +1,10 @@
 //! What a writer keeps: everything that is known of each record, in order of address.
 
-use super::record::Hit;
-use super::tree::{Free, Tree};
+use super::numbers::Numbers;
+use super::tree::{Place, Tree};
+use super::word::Hit;
 use super::{Freed, Known};
-use crate::facts::{Access, Owner};
+use crate::facts::Owner;
 use crate::{Class, Span};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,15 +13,19 @@ use std::collections::{BTreeMap, VecDeque};
 struct Page {
     owner: Owner,
     order: Option<u64>,
+    place: Place,
     /// Tells a record from the next one of the same number.
     serial: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Book {
-    free: Free,
+    /// Numbers of large records of the tree.
+    records: Numbers,
     by_start: BTreeMap<u64, u32>,
     pages: Vec<Option<Page>>,
+    /// Numbers of pages.
+    numbers: Numbers,
     /// The dead that still lie in the tree, the oldest first: number and serial.
     dead: VecDeque<(u32, u64)>,
     /// The dead whose place was taken, the oldest first.
@@ -30,20 +35,36 @@ pub(super) struct Book {
     limit: usize,
     live: usize,
     serial: u64,
+    inherited: bool,
 }
 
 impl Book {
-    pub(super) fn new(tree: &Tree, limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self {
-            free: Free::new(tree),
+            records: Numbers::default(),
             by_start: BTreeMap::new(),
             pages: Vec::new(),
+            numbers: Numbers::default(),
             dead: VecDeque::new(),
             former: VecDeque::new(),
             pending: Vec::new(),
             limit,
             live: 0,
             serial: 0,
+            inherited: false,
+        }
+    }
+
+    /// For a child whose parent was at work: it forgets what there was.
+    pub(super) fn in_child(limit: usize) -> Self {
+        let mut new = Self::new(limit);
+        new.inherited = true;
+        new
+    }
+
+    pub(super) fn settle(&mut self, tree: &Tree) {
+        if core::mem::take(&mut self.inherited) {
+            tree.clear();
         }
     }
 
@@ -59,18 +80,20 @@ impl Book {
 
     /// Puts an owner into the tree; its range must be free.
     fn add(&mut self, tree: &Tree, owner: Owner, order: Option<u64>) -> Option<(u32, u64)> {
-        let hit = hit(&owner)?;
-        let number = tree.insert(&mut self.free, &hit)?;
+        let hit = Hit::of(&owner)?;
+        let place = tree.insert(&mut self.records, &hit)?;
+        let number = self.numbers.take(u32::MAX)?;
         self.serial += 1;
         let serial = self.serial;
-        let place = number as usize;
-        if self.pages.len() <= place {
-            self.pages.resize(place + 1, None);
+        let index = number as usize;
+        if self.pages.len() <= index {
+            self.pages.resize_with(index + 1, || None);
         }
         self.by_start.insert(hit.range.start, number);
-        self.pages[place] = Some(Page {
+        self.pages[index] = Some(Page {
             owner,
             order,
+            place,
             serial,
         });
         Some((number, serial))
@@ -112,8 +135,9 @@ impl Book {
 
     /// Takes a record out of the tree and out of the book.
     fn take(&mut self, tree: &Tree, number: u32) -> Option<Page> {
-        tree.remove(&mut self.free, number);
         let page = self.pages.get_mut(number as usize)?.take()?;
+        self.numbers.give_back(number);
+        tree.remove(&mut self.records, page.place);
         if let Some(range) = page.owner.range {
             self.by_start.remove(&range.start);
         }
@@ -168,8 +192,8 @@ impl Book {
         page.owner.class = Class::Freed;
         page.order = how.in_order_of;
         let key = (number, page.serial);
-        if let Some(hit) = hit(&page.owner) {
-            tree.change(number, &hit);
+        if let Some(hit) = Hit::of(&page.owner) {
+            tree.change(&mut page.place, &hit);
         }
         if how.in_order_of.is_some() {
             self.pending.push(key);
@@ -242,8 +266,8 @@ impl Book {
             if let Some(end) = &mut page.owner.end {
                 end.pending = false;
             }
-            if let Some(hit) = hit(&page.owner) {
-                tree.change(number, &hit);
+            if let Some(hit) = Hit::of(&page.owner) {
+                tree.change(&mut page.place, &hit);
             }
         }
     }
@@ -253,8 +277,14 @@ impl Book {
         starts.map(|(&start, _)| start).collect()
     }
 
-    pub(super) fn owner(&self, number: u32) -> Option<Owner> {
-        Some(self.page(number)?.owner.clone())
+    /// Whose an address is.
+    pub(super) fn owner(&self, address: u64) -> Option<Owner> {
+        let (_, &number) = self.by_start.range(..=address).next_back()?;
+        let owner = &self.page(number)?.owner;
+        owner
+            .range
+            .is_some_and(|range| range.contains(address))
+            .then(|| owner.clone())
     }
 
     pub(super) fn next_after(&self, address: u64) -> Option<Owner> {
@@ -288,18 +318,4 @@ impl Book {
     pub(super) const fn live(&self) -> usize {
         self.live
     }
-}
-
-/// What a reader sees of an owner.
-fn hit(owner: &Owner) -> Option<Hit> {
-    let end = owner.end.as_ref();
-    Some(Hit {
-        range: owner.range?,
-        class: end.map_or(owner.class, |end| end.class),
-        device: owner.device,
-        live: end.is_none(),
-        pending: end.is_some_and(|end| end.pending),
-        read_only: owner.access == Access::Read,
-        buffer_id: owner.buffer_id,
-    })
 }

@@ -1,25 +1,32 @@
 //! What this process allocated and freed, as far as somebody told us.
 //!
 //! [`Registry::lookup`] takes no lock and costs the same whatever is alive (see `tree`); writers
-//! take one mutex. Allocations are rare beside copies, and the driver itself serialises them, so
-//! one writer at a time is no limit; readers meet writers in no shared cache line but the write
-//! counter and the slots that change.
+//! take one lock. Allocations are rare beside copies, and the driver itself serialises them, so
+//! one writer at a time is no limit; readers meet writers in no shared cache line but that of the
+//! slots that change. A child that was forked reads on, and writes on (see `lock`).
 //!
 //! The registry may let a call pass. It never accuses alone: code that it did not see may have
 //! freed or reused an address, so the driver confirms before a finding is made - except after a
 //! free in stream order, when asking is undefined.
 
 mod book;
+mod grown;
+mod handles;
+mod lock;
+mod numbers;
+mod page;
 mod record;
-mod slab;
 mod tree;
+mod word;
 
-pub use record::Hit;
+pub use word::Hit;
 
 use crate::facts::{End, Owner};
 use crate::{Class, Site, Span};
 use book::Book;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use handles::{Ends, Handles};
+use lock::Lock;
+use std::sync::LazyLock;
 use tree::Tree;
 
 /// What the registry knows of an address.
@@ -57,10 +64,11 @@ pub enum Known {
 #[derive(Debug)]
 pub struct Registry {
     tree: Tree,
-    book: Mutex<Book>,
-    /// Handles of streams and arrays, which are addresses of one heap, as ranges of one byte.
-    streams: Tree,
-    stream_book: Mutex<Book>,
+    book: Lock<Book>,
+    /// Of streams and arrays, which are addresses of one heap.
+    handles: Handles,
+    ends: Lock<Ends>,
+    limit: usize,
     process: u32,
 }
 
@@ -79,15 +87,12 @@ impl Registry {
     /// A registry that remembers this many dead allocations.
     #[must_use]
     pub fn with_tombstones(limit: usize) -> Self {
-        let tree = Tree::new();
-        let book = Mutex::new(Book::new(&tree, limit));
-        let streams = Tree::new();
-        let stream_book = Mutex::new(Book::new(&streams, limit));
         Self {
-            tree,
-            book,
-            streams,
-            stream_book,
+            tree: Tree::new(),
+            book: Lock::new(Book::new(limit)),
+            handles: Handles::new(),
+            ends: Lock::new(Ends::new(limit)),
+            limit,
             process: std::process::id(),
         }
     }
@@ -105,21 +110,21 @@ impl Registry {
     }
 
     /// What lies at an address, alive or dead. No lock is taken.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn lookup(&self, address: u64) -> Option<Hit> {
-        self.tree.find(address).map(|(_, hit)| hit)
+        self.tree.find(address)
     }
 
     /// Tells the registry of memory that is alive from now on. `owner.range` says where; memory
     /// that was thought alive there is dead, because it was freed unseen.
     pub fn allocated(&self, owner: Owner) {
-        self.book().allocated(&self.tree, owner);
+        self.book(|book| book.allocated(&self.tree, owner));
     }
 
     /// Tells the registry that the memory beginning at `start` is dead from now on.
     pub fn freed(&self, start: u64, how: &Freed) -> Known {
-        self.book().freed(&self.tree, start, how)
+        self.book(|book| book.freed(&self.tree, start, how))
     }
 
     /// Tells the registry that CUDA refused to free the memory beginning at `start`: it is alive.
@@ -135,7 +140,7 @@ impl Registry {
 
     /// Tells the registry that all memory in a range is dead from now on: `cuMemUnmap`.
     pub fn unmapped(&self, span: Span, how: &Freed) {
-        let starts = self.book().starts_in(span);
+        let starts = self.book(|book| book.starts_in(span));
         for start in starts {
             self.freed(start, how);
         }
@@ -144,24 +149,21 @@ impl Registry {
     /// Tells the registry that a device was reset or a context destroyed: all memory of it that
     /// `belongs` accepts is gone.
     pub fn reset(&self, how: &Freed, belongs: impl Fn(&Owner) -> bool) {
-        self.book().reset(&self.tree, how, belongs);
+        self.book(|book| book.reset(&self.tree, how, belongs));
     }
 
     /// Tells the registry that a stream, or everything, was waited for: frees in its order are
     /// done.
     pub fn synchronized(&self, stream: Option<u64>) {
-        self.book().synchronized(&self.tree, stream);
+        self.book(|book| book.synchronized(&self.tree, stream));
     }
 
     /// Everything that is known of an address.
     #[must_use]
     pub fn find(&self, address: u64) -> Option<Entry> {
-        let (number, hit) = self.tree.find(address)?;
-        let book = self.book();
-        // Between the two steps the record may have become another.
-        let owner = book
-            .owner(number)
-            .filter(|owner| owner.range == Some(hit.range))?;
+        // Most addresses that are asked about are not known, and that takes no lock.
+        self.tree.find(address)?;
+        let owner = self.book(|book| book.owner(address))?;
         Some(match owner.end {
             Some(_) => Entry::Dead(owner),
             None => Entry::Live(owner),
@@ -171,39 +173,36 @@ impl Registry {
     /// The first live allocation that begins after an address.
     #[must_use]
     pub fn next_after(&self, address: u64) -> Option<Owner> {
-        self.book().next_after(address)
+        self.book(|book| book.next_after(address))
     }
 
     /// The last live allocation that ends at or before an address.
     #[must_use]
     pub fn last_before(&self, address: u64) -> Option<Owner> {
-        self.book().last_before(address)
+        self.book(|book| book.last_before(address))
     }
 
     /// What lay at an address before what is known of it now, the latest first.
     #[must_use]
     pub fn former(&self, address: u64) -> Vec<Owner> {
-        self.book().former(address)
+        self.book(|book| book.former(address))
     }
 
     /// Tells the registry of a stream that was created.
     pub fn stream_created(&self, handle: u64) {
-        let mut owner = Owner::of(Class::Unknown);
-        owner.range = Some(Span::sized(handle, 1));
-        lock(&self.stream_book).allocated(&self.streams, owner);
+        self.ends(|ends| ends.created(&self.handles, handle));
     }
 
     /// Tells the registry of a stream that was destroyed.
     pub fn stream_destroyed(&self, handle: u64) {
-        let how = Freed::by("cuStreamDestroy", Site::Unknown);
-        lock(&self.stream_book).freed(&self.streams, handle, &how);
+        self.ends(|ends| ends.destroyed(&self.handles, handle));
     }
 
     /// Whether a stream is alive; nothing where it is not known. No lock is taken.
     #[inline]
     #[must_use]
     pub fn stream(&self, handle: u64) -> Option<bool> {
-        self.streams.find(handle).map(|(_, hit)| hit.live)
+        self.handles.find(handle)
     }
 
     /// Tells the registry of an array that was created.
@@ -225,16 +224,24 @@ impl Registry {
     /// How many allocations are alive.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.book().live()
+        self.book(|book| book.live())
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.book)
+    fn book<R>(&self, work: impl FnOnce(&mut Book) -> R) -> R {
+        let renew = || Book::in_child(self.limit);
+        self.book.with(renew, |book| {
+            book.settle(&self.tree);
+            work(book)
+        })
     }
-}
 
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ends(&self, work: impl FnOnce(&mut Ends)) {
+        let renew = || Ends::in_child(self.limit);
+        self.ends.with(renew, |ends| {
+            ends.settle(&self.handles);
+            work(ends);
+        });
+    }
 }
 
 impl Freed {

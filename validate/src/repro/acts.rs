@@ -1,8 +1,8 @@
 //! Reproducers of pointers, ranges, host memory, kinds, virtual memory and contexts.
 
 use super::scenery::{GRAIN, PAGE, READ_WRITE, heap, pages};
-use super::{Reproducer, Skip, Stage};
-use crate::{Call, Kind};
+use super::{Bad, Place, Reproducer, Skip, Stage};
+use crate::{Call, Kind, Role};
 
 /// `cuMemcpyHtoD`.
 pub(super) fn up(dst: u64, src: u64, bytes: u64) -> Call {
@@ -24,8 +24,39 @@ pub(super) fn any(dst: u64, src: u64, bytes: u64) -> Call {
     Call::driver_copy("cuMemcpy", dst, src, bytes, Kind::Default)
 }
 
-pub(super) const fn of(rule: &'static str, wrong: super::Act, right: super::Act) -> Reproducer {
-    Reproducer { rule, wrong, right }
+pub(super) const fn of(
+    rule: &'static str,
+    bad: Bad,
+    wrong: super::Act,
+    right: super::Act,
+) -> Reproducer {
+    Reproducer {
+        rule,
+        bad,
+        place: Place::Here,
+        wrong,
+        right,
+    }
+}
+
+/// A byte of the destination is the first that is wrong.
+pub(super) const fn dst(offset: u64) -> Bad {
+    Bad::Byte(Role::Destination, offset)
+}
+
+/// A byte of the one range is the first that is wrong.
+pub(super) const fn ptr(offset: u64) -> Bad {
+    Bad::Byte(Role::Subject, offset)
+}
+
+/// A side is wrong, and no byte of it more than another.
+pub(super) const fn side(role: Role) -> Bad {
+    Bad::Side(role)
+}
+
+/// A byte of the source is the first that is wrong.
+pub(super) const fn src(offset: u64) -> Bad {
+    Bad::Byte(Role::Source, offset)
 }
 
 /// Two allocations side by side.
@@ -81,21 +112,25 @@ fn two_registrations(stage: &Stage, together: bool) -> Result<u64, Skip> {
 pub(super) static ACTS: &[Reproducer] = &[
     of(
         "pointer.null",
+        dst(0),
         |_| Ok(up(0, heap(4), 4)),
         |stage| Ok(up(stage.device(4)?, heap(4), 4)),
     ),
     of(
         "pointer.unknown",
+        dst(0),
         |stage| Ok(any(0x1000, stage.device(4)?, 4)),
         |stage| Ok(any(heap(4), stage.device(4)?, 4)),
     ),
     of(
         "pointer.address-of-device-pointer",
+        dst(0),
         |stage| Ok(up(variable(stage)?.0, heap(PAGE), PAGE)),
         |stage| Ok(up(variable(stage)?.1, heap(PAGE), PAGE)),
     ),
     of(
         "pointer.freed",
+        dst(0),
         |stage| {
             let device = stage.device(64 << 20)?;
             stage.free(device)?;
@@ -105,41 +140,49 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "range.past-end",
+        dst(40),
         |stage| Ok(up(stage.device(40)?, heap(400), 400)),
         |stage| Ok(up(stage.device(40)?, heap(400), 40)),
     ),
     of(
         "range.before-start",
+        dst(0),
         |stage| Ok(up(stage.device(40)? - 4, heap(4), 4)),
         |stage| Ok(up(stage.device(40)?, heap(4), 4)),
     ),
     of(
         "range.spans-allocations",
+        dst(512),
         |stage| Ok(up(neighbours(stage)?.0, heap(516), 516)),
         |stage| Ok(up(neighbours(stage)?.0, heap(516), 512)),
     ),
     of(
         "range.size-overflow",
+        dst(40),
         |stage| Ok(up(stage.device(40)?, heap(40), 4_u64.wrapping_neg())),
         |stage| Ok(up(stage.device(40)?, heap(40), 4)),
     ),
     of(
         "range.host-too-short",
+        src(PAGE),
         |stage| Ok(up(stage.device(2 * PAGE)?, pages(1, READ_WRITE)?, PAGE + 1)),
         |stage| Ok(up(stage.device(2 * PAGE)?, pages(1, READ_WRITE)?, PAGE)),
     ),
     of(
         "range.host-not-writable",
+        dst(0),
         |stage| Ok(down(pages(1, libc::PROT_READ)?, stage.device(4)?, 4)),
         |stage| Ok(down(pages(1, READ_WRITE)?, stage.device(4)?, 4)),
     ),
     of(
         "range.host-not-readable",
+        src(0),
         |stage| Ok(up(stage.device(4)?, pages(1, libc::PROT_NONE)?, 4)),
         |stage| Ok(up(stage.device(4)?, pages(1, libc::PROT_READ)?, 4)),
     ),
     of(
         "range.overlap",
+        dst(0),
         |stage| {
             let device = stage.device(PAGE)?;
             Ok(across(device + 4, device, 64))
@@ -151,6 +194,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "host.leaves-registration",
+        src(PAGE),
         |stage| {
             let start = pages(2, READ_WRITE)?;
             stage.register(start, PAGE, 0)?;
@@ -164,6 +208,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "host.spans-registrations",
+        src(PAGE),
         |stage| {
             let start = two_registrations(stage, false)?;
             Ok(up(stage.device(2 * PAGE)?, start, 2 * PAGE))
@@ -175,6 +220,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "host.enters-registration",
+        src(PAGE),
         |stage| {
             let start = half_registered(stage, false)?;
             Ok(up(stage.device(2 * PAGE)?, start, 2 * PAGE))
@@ -186,6 +232,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "host.read-only-registration",
+        dst(0),
         |stage| {
             let start = pages(1, READ_WRITE)?;
             stage.register(start, PAGE, 8)?;
@@ -199,6 +246,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "kind.invalid",
+        Bad::Call,
         |stage| {
             Ok(Call::memcpy(
                 stage.device(4)?,
@@ -218,16 +266,19 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "kind.contradicts",
+        dst(0),
         |_| Ok(up(heap(4), heap(4), 4)),
         |_| Ok(any(heap(4), heap(4), 4)),
     ),
     of(
         "kind.swapped",
+        dst(0),
         |stage| Ok(up(heap(4), stage.device(4)?, 4)),
         |stage| Ok(up(stage.device(4)?, heap(4), 4)),
     ),
     of(
         "kind.false-but-accepted",
+        side(Role::Source),
         |stage| {
             let (one, two) = (stage.device(4)?, stage.device(4)?);
             Ok(Call::memcpy(one, two, 4, Kind::HostToDevice))
@@ -239,11 +290,13 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "virtual.unmapped",
+        dst(0),
         |stage| Ok(up(stage.reserve(GRAIN)?, heap(4), 4)),
         |stage| Ok(up(mapped(stage)?, heap(4), 4)),
     ),
     of(
         "virtual.no-access",
+        dst(0),
         |stage| {
             let start = stage.reserve(GRAIN)?;
             stage.map(start)?;
@@ -253,11 +306,13 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "virtual.hole",
+        dst(GRAIN),
         |stage| Ok(across(mapped(stage)?, stage.device(3 * GRAIN)?, GRAIN + 1)),
         |stage| Ok(across(mapped(stage)?, stage.device(3 * GRAIN)?, GRAIN)),
     ),
     of(
         "context.none",
+        Bad::Call,
         |stage| {
             let device = stage.device(4)?;
             stage.set_current(core::ptr::null_mut())?;
@@ -267,6 +322,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "context.destroyed",
+        dst(0),
         |stage| Ok(up(stage.orphan(64 << 20)?, heap(4), 4)),
         |stage| Ok(up(stage.device(64 << 20)?, heap(4), 4)),
     ),

@@ -1,12 +1,12 @@
 //! Reproducers of rows, arrays, batches, streams, fills, registrations and exports.
 
-use super::acts::{of, up};
+use super::acts::{dst, of, ptr, side, up};
 use super::scenery::{PAGE, READ_WRITE, heap, pages};
-use super::{Reproducer, Skip, Stage};
+use super::{Bad, Reproducer, Skip, Stage};
 use crate::call::{
     Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Place, Plane, Register, Side, Volume,
 };
-use crate::{Api, Call, Kind, Order, Site, Stream};
+use crate::{Api, Call, Kind, Order, Role, Site, Stream};
 
 fn driver(function: &'static str, action: Action) -> Call {
     Call {
@@ -210,11 +210,13 @@ fn registered(stage: &Stage) -> Result<u64, Skip> {
 pub(super) static ACTS: &[Reproducer] = &[
     of(
         "pitch.width-exceeds-pitch",
+        side(Role::Destination),
         |stage| Ok(rows(to_device(stage.device(PAGE)?, 64), 128, 100, 4)),
         |stage| Ok(rows(to_device(stage.device(PAGE)?, 128), 128, 100, 4)),
     ),
     of(
         "pitch.in-elements",
+        side(Role::Destination),
         |stage| {
             let (device, pitch) = stage.pitched(100, 4)?;
             Ok(rows(to_device(device, pitch / 4), 100, 100, 4))
@@ -226,11 +228,13 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "pitch.last-row-past-end",
+        dst(2048),
         |stage| Ok(rows(to_device(stage.device(512 * 4)?, 512), 512, 512, 5)),
         |stage| Ok(rows(to_device(stage.device(512 * 4)?, 512), 512, 512, 4)),
     ),
     of(
         "pitch.linear-copy-of-pitched",
+        dst(400),
         |stage| Ok(up(stage.pitched(400, 4)?.0, heap(1600), 1600)),
         |stage| {
             let (device, pitch) = stage.pitched(400, 4)?;
@@ -239,6 +243,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "pitch.exceeds-maximum",
+        side(Role::Destination),
         |stage| {
             let pitch = 1 << 31;
             Ok(runtime_rows(stage.device(pitch + 64)?, pitch, 64, 2))
@@ -247,49 +252,61 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "array.outside",
+        side(Role::Destination),
         |stage| into_array(stage, 0, 15),
         |stage| into_array(stage, 0, 14),
     ),
     of(
         "array.misaligned",
+        side(Role::Destination),
         |stage| into_array(stage, 2, 0),
         |stage| into_array(stage, 4, 0),
     ),
-    of("array.ambiguous", unclear, |stage| {
-        runtime_array(stage, Kind::HostToDevice)
-    }),
+    of(
+        "array.ambiguous",
+        side(Role::Destination),
+        unclear,
+        |stage| runtime_array(stage, Kind::HostToDevice),
+    ),
     of(
         "kind.impossible-for-array",
+        side(Role::Destination),
         |stage| runtime_array(stage, Kind::DeviceToHost),
         |stage| runtime_array(stage, Kind::HostToDevice),
     ),
     of(
         "batch.entry",
+        Bad::Entry(1, Role::Destination, 40),
         |stage| on_stream(stage, [40, 44], 0),
         |stage| on_stream(stage, [40, 40], 0),
     ),
     of(
         "batch.zero-size",
+        Bad::WholeEntry(1),
         |stage| on_stream(stage, [40, 0], 0),
         |stage| on_stream(stage, [40, 40], 0),
     ),
     of(
         "batch.attributes",
+        Bad::Call,
         |stage| on_stream(stage, [40, 40], 1),
         |stage| on_stream(stage, [40, 40], 0),
     ),
     of(
         "batch.legacy-stream",
+        Bad::Call,
         |stage| Ok(batch(entries(stage, [40, 40])?, 0, Stream::Legacy)),
         |stage| on_stream(stage, [40, 40], 0),
     ),
     of(
         "batch.dependent-entries",
+        Bad::WholeEntry(1),
         |stage| chained(stage, true),
         |stage| chained(stage, false),
     ),
     of(
         "stream.capturing",
+        Bad::Call,
         |stage| {
             let device = stage.device(4)?;
             let host = heap(4);
@@ -306,6 +323,7 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "stream.batch-in-capture",
+        Bad::Call,
         |stage| {
             let entries = entries(stage, [40, 40])?;
             let stream = stage.capture()?;
@@ -315,50 +333,59 @@ pub(super) static ACTS: &[Reproducer] = &[
     ),
     of(
         "stream.destroyed",
+        Bad::Call,
         |stage| {
             let stream = stage.stream()?;
-            stage.end_stream(stream)?;
+            stage.end_stream(stream);
             up_async(stage, stage.pinned(PAGE)?, stream)
         },
         |stage| up_async(stage, stage.pinned(PAGE)?, stage.stream()?),
     ),
     of(
         "stream.pageable-is-synchronous",
+        side(Role::Source),
         |stage| up_async(stage, heap(PAGE), stage.stream()?),
         |stage| up_async(stage, stage.pinned(PAGE)?, stage.stream()?),
     ),
     of(
         "memset.host",
+        dst(0),
         |_| Ok(fill(heap(4), 1)),
         |stage| Ok(fill(stage.device(4)?, 1)),
     ),
     of(
         "memset.misaligned",
+        side(Role::Destination),
         |stage| Ok(fill(stage.device(PAGE)? + 2, 4)),
         |stage| Ok(fill(stage.device(PAGE)? + 4, 4)),
     ),
     of(
         "register.already-cuda",
+        ptr(0),
         |stage| Ok(register(stage.device(PAGE)?, 0)),
         |_| Ok(register(pages(1, READ_WRITE)?, 0)),
     ),
     of(
         "register.overlap",
+        ptr(0),
         |stage| Ok(register(registered(stage)?, 0)),
         |_| Ok(register(pages(1, READ_WRITE)?, 0)),
     ),
     of(
         "register.read-only",
+        ptr(0),
         |_| Ok(register(pages(1, libc::PROT_READ)?, 0)),
         |_| Ok(register(pages(1, libc::PROT_READ)?, 8)),
     ),
     of(
         "register.not-base",
+        ptr(0),
         |stage| Ok(unregister(registered(stage)? + 64)),
         |stage| Ok(unregister(registered(stage)?)),
     ),
     of(
         "ipc.not-exportable",
+        ptr(0),
         |stage| Ok(export(stage.pool(PAGE)?)),
         |stage| Ok(export(stage.device(PAGE)?)),
     ),

@@ -1,23 +1,22 @@
 //! A call as data becomes a call.
 
+use super::make_runtime as runtime;
 use super::scenery::pointer;
 use super::stage::{Skip, Stage};
-use crate::call::{Action, Batch, Fill, Linear, Place, Plane, Side, Volume};
+use crate::call::{Action, Batch, Fill, Linear, Place, Side, Volume};
 use crate::{Api, Call, Order, Stream};
 use cuda_sys::driver::{
     CUDA_MEMCPY2D, CUDA_MEMCPY3D, CUarray, CUdeviceptr, CUipcMemHandle, CUmemLocation,
     CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUmemcpyAttributes,
     CUmemcpySrcAccessOrder_enum, CUmemorytype, CUmemorytype_enum, CUstream,
 };
-use cuda_sys::runtime::{
-    Runtime, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind, cudaPitchedPtr, cudaPos,
-};
+use cuda_sys::runtime::Runtime;
 
-fn size(bytes: u64) -> usize {
+pub(super) fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn stream_of(call: &Call) -> CUstream {
+pub(super) fn stream_of(call: &Call) -> CUstream {
     let raw = match call.stream() {
         Stream::Legacy => 0,
         Stream::PerThread => 2,
@@ -33,12 +32,15 @@ impl Stage {
     ///
     /// [`Skip`] for a call that this function cannot make.
     pub fn make(&self, call: &Call) -> Result<u32, Skip> {
+        self.destroy_doomed()?;
         match (&call.action, call.api) {
             (Action::Copy(copy), Api::Driver) => self.line(call, copy),
-            (Action::Copy(copy), Api::Runtime) => runtime_line(self.runtime()?, call, copy),
-            (Action::Copy2D(copy), Api::Runtime) => runtime_plane(self.runtime()?, copy),
+            (Action::Copy(copy), Api::Runtime) => runtime::line(self.runtime()?, call, copy),
+            (Action::Copy2D(copy), Api::Runtime) => Ok(runtime::plane(self.runtime()?, copy)),
             (Action::Copy3D(copy), Api::Driver) => self.volume(copy),
-            (Action::Copy3D(copy), Api::Runtime) => runtime_volume(self.runtime()?, call, copy),
+            (Action::Copy3D(copy), Api::Runtime) => runtime::volume(self.runtime()?, call, copy),
+            (Action::Peer(copy), Api::Runtime) => Ok(runtime::peer(self.runtime()?, copy)),
+            (Action::Symbol(copy), Api::Runtime) => runtime::symbol(self.runtime()?, copy),
             (Action::Batch(batch), Api::Driver) => self.batch(call, batch),
             (Action::Fill(fill), Api::Driver) => self.fill(fill),
             (Action::Register(register), Api::Driver) => {
@@ -68,7 +70,7 @@ impl Stage {
         }
     }
 
-    fn runtime(&self) -> Result<&'static Runtime, Skip> {
+    pub(super) fn runtime(&self) -> Result<&'static Runtime, Skip> {
         self.runtime.ok_or(Skip::Needs("the runtime"))
     }
 
@@ -230,96 +232,6 @@ impl Stage {
             )
         };
         Ok(status.0)
-    }
-}
-
-fn runtime_line(runtime: &Runtime, call: &Call, copy: &Linear) -> Result<u32, Skip> {
-    let (dst, src, bytes) = (pointer(copy.dst), pointer(copy.src), size(copy.bytes));
-    let kind = cudaMemcpyKind(copy.kind.raw().cast_unsigned());
-    let status = match call.order {
-        // SAFETY: whatever the operands are, the runtime's answer is what is wanted.
-        Order::Synchronous(_) => unsafe { runtime.cudaMemcpy(dst, src, bytes, kind) },
-        // SAFETY: as above; the operands live as long as the process.
-        Order::Async(_) => unsafe {
-            runtime.cudaMemcpyAsync(dst, src, bytes, kind, stream_of(call))
-        },
-    };
-    Ok(status.0)
-}
-
-fn runtime_plane(runtime: &Runtime, copy: &Plane) -> Result<u32, Skip> {
-    let kind = cudaMemcpyKind(copy.kind.raw().cast_unsigned());
-    // SAFETY: whatever the operands are, the runtime's answer is what is wanted.
-    let status = unsafe {
-        runtime.cudaMemcpy2D(
-            pointer(copy.dst),
-            size(copy.dst_pitch),
-            pointer(copy.src),
-            size(copy.src_pitch),
-            size(copy.width),
-            size(copy.height),
-            kind,
-        )
-    };
-    Ok(status.0)
-}
-
-/// `cudaMemcpy2DToArray`, and `cudaMemcpy3D` into what is both an array and a pointer.
-fn runtime_volume(runtime: &Runtime, call: &Call, copy: &Volume) -> Result<u32, Skip> {
-    let Place::Memory { address, pitch, .. } = copy.src else {
-        return Err(Skip::Needs("another way to make this call"));
-    };
-    let kind = cudaMemcpyKind(copy.kind.raw().cast_unsigned());
-    match (call.function, copy.dst) {
-        ("cudaMemcpy2DToArray", Place::Array { handle, x, y, .. }) => {
-            // SAFETY: the array is alive; whatever the rest is, the runtime's answer is wanted.
-            let status = unsafe {
-                runtime.cudaMemcpy2DToArray(
-                    pointer(handle).cast(),
-                    size(x),
-                    size(y),
-                    pointer(address),
-                    size(pitch),
-                    size(copy.width),
-                    size(copy.height),
-                    kind,
-                )
-            };
-            Ok(status.0)
-        }
-        (
-            "cudaMemcpy3D",
-            Place::Both {
-                handle,
-                address: to,
-            },
-        ) => {
-            let rows = |address, pitch: u64| cudaPitchedPtr {
-                ptr: pointer(address),
-                pitch: size(pitch),
-                xsize: size(copy.width),
-                ysize: size(copy.height),
-            };
-            let start = cudaPos { x: 0, y: 0, z: 0 };
-            let parameters = cudaMemcpy3DParms {
-                srcArray: core::ptr::null_mut(),
-                srcPos: start,
-                srcPtr: rows(address, pitch),
-                dstArray: pointer(handle).cast(),
-                dstPos: start,
-                dstPtr: rows(to, pitch),
-                extent: cudaExtent {
-                    width: size(copy.width / 4),
-                    height: size(copy.height),
-                    depth: size(copy.depth),
-                },
-                kind,
-            };
-            // SAFETY: `parameters` is alive; whatever it says, the runtime's answer is wanted.
-            let status = unsafe { runtime.cudaMemcpy3D(&raw const parameters) };
-            Ok(status.0)
-        }
-        _ => Err(Skip::Needs("another way to make this call")),
     }
 }
 

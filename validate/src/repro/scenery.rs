@@ -23,10 +23,10 @@ fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn at_device() -> CUmemLocation {
+fn at_device(device: i32) -> CUmemLocation {
     CUmemLocation {
         type_: CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
-        __bindgen_anon_1: CUmemLocation_st__bindgen_ty_1 { id: 0 },
+        __bindgen_anon_1: CUmemLocation_st__bindgen_ty_1 { id: device },
     }
 }
 
@@ -57,11 +57,17 @@ pub(super) const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
 impl Stage {
     /// `cuMemAlloc`.
     pub(super) fn device(&self, bytes: u64) -> Result<u64, Skip> {
+        let start = self.allocate(bytes)?;
+        self.born(Class::Device, start, bytes, "cuMemAlloc");
+        Ok(start)
+    }
+
+    /// `cuMemAlloc` in the current context, of which the registry is not told.
+    pub(super) fn allocate(&self, bytes: u64) -> Result<u64, Skip> {
         let mut start = 0;
         // SAFETY: `start` is a live pointer value and the driver writes nothing past it.
         let status = unsafe { self.driver.cuMemAlloc_v2(&raw mut start, size(bytes)) };
         done("cuMemAlloc", status)?;
-        self.born(Class::Device, start, bytes, "cuMemAlloc");
         Ok(start)
     }
 
@@ -108,6 +114,13 @@ impl Stage {
 
     /// `cuMemAllocAsync` on the default stream, waited for.
     pub(super) fn pool(&self, bytes: u64) -> Result<u64, Skip> {
+        let start = self.allocate_in_order(bytes)?;
+        self.born(Class::Pool, start, bytes, "cuMemAllocAsync");
+        Ok(start)
+    }
+
+    /// The same in the current context, of which the registry is not told.
+    pub(super) fn allocate_in_order(&self, bytes: u64) -> Result<u64, Skip> {
         let mut start = 0;
         // SAFETY: `start` is a live pointer value; the default stream always exists.
         let status = unsafe {
@@ -115,11 +128,7 @@ impl Stage {
                 .cuMemAllocAsync(&raw mut start, size(bytes), ptr::null_mut())
         };
         done("cuMemAllocAsync", status)?;
-        // SAFETY: a context is current.
-        done("cuCtxSynchronize", unsafe {
-            self.driver.cuCtxSynchronize()
-        })?;
-        self.born(Class::Pool, start, bytes, "cuMemAllocAsync");
+        self.wait()?;
         Ok(start)
     }
 
@@ -159,10 +168,15 @@ impl Stage {
 
     /// `cuMemCreate` and `cuMemMap` of one grain.
     pub(super) fn map(&self, start: u64) -> Result<(), Skip> {
+        self.map_of(0, start)
+    }
+
+    /// The same with memory of this device.
+    pub(super) fn map_of(&self, device: i32, start: u64) -> Result<(), Skip> {
         let wanted = CUmemAllocationProp {
             type_: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
             requestedHandleTypes: CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_NONE,
-            location: at_device(),
+            location: at_device(device),
             win32HandleMetaData: ptr::null_mut(),
             allocFlags: CUmemAllocationProp_st__bindgen_ty_1::default(),
         };
@@ -180,8 +194,13 @@ impl Stage {
 
     /// `cuMemSetAccess` of one grain for device 0.
     pub(super) fn allow(&self, start: u64) -> Result<(), Skip> {
+        self.allow_for(0, start)
+    }
+
+    /// The same for this device.
+    pub(super) fn allow_for(&self, device: i32, start: u64) -> Result<(), Skip> {
         let access = CUmemAccessDesc {
-            location: at_device(),
+            location: at_device(device),
             flags: CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
         };
         // SAFETY: the range was mapped here; `access` is alive.
@@ -203,13 +222,21 @@ impl Stage {
         Ok(handle)
     }
 
-    /// `cuStreamDestroy`, known to the registry.
-    pub(super) fn end_stream(&self, handle: u64) -> Result<(), Skip> {
+    /// Tells the registry that a stream was destroyed. It is, right before the call is made: what a
+    /// dead handle comes to depends on who has the memory that it leads to, and so nobody has it yet.
+    pub(super) fn end_stream(&self, handle: u64) {
+        self.registry().stream_destroyed(handle);
+        self.doomed.set(Some(handle));
+    }
+
+    /// `cuStreamDestroy` of a stream that is said to be destroyed.
+    pub(super) fn destroy_doomed(&self) -> Result<(), Skip> {
+        let Some(handle) = self.doomed.take() else {
+            return Ok(());
+        };
         // SAFETY: the stream was created here, and nothing but a wrong call uses it afterwards.
         let status = unsafe { self.driver.cuStreamDestroy_v2(pointer(handle).cast()) };
-        done("cuStreamDestroy", status)?;
-        self.registry().stream_destroyed(handle);
-        Ok(())
+        done("cuStreamDestroy", status)
     }
 
     /// Begins a capture that [`Stage::tidy`] ends.

@@ -1,10 +1,11 @@
 //! Where reproducers play: a device with its primary context, a registry, and what is allocated.
 
+use super::Answer;
 use crate::ask::{Ask, Live};
-use crate::facts::Owner;
+use crate::facts::{Depth, Owner, collect};
 use crate::registry::{Freed, Registry};
-use crate::{Call, Class, Site, Span, Verdict, check};
-use core::cell::Cell;
+use crate::{Call, Class, Site, Span, Verdict, judge};
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use cuda_sys::driver::{CUcontext, CUresult, CUstream, Table};
 use cuda_sys::runtime::Runtime;
@@ -41,6 +42,10 @@ pub struct Stage {
     pub(super) runtime: Option<&'static Runtime>,
     pub(super) context: CUcontext,
     pub(super) capturing: Cell<Option<CUstream>>,
+    pub(super) doomed: Cell<Option<u64>>,
+    pub(super) second: Cell<Option<CUcontext>>,
+    pub(super) variable: Cell<bool>,
+    poison: RefCell<Option<(u32, String)>>,
     live: Live<'static>,
     registry: Registry,
 }
@@ -64,6 +69,10 @@ impl Stage {
             runtime,
             context,
             capturing: Cell::new(None),
+            doomed: Cell::new(None),
+            second: Cell::new(None),
+            variable: Cell::new(false),
+            poison: RefCell::new(None),
             live: Live::new(driver),
             registry: Registry::default(),
         };
@@ -102,7 +111,38 @@ impl Stage {
     /// Judges a call on this stage.
     #[must_use]
     pub fn check(&self, call: &Call) -> Verdict {
-        check(call, &self.live, Some(&self.registry))
+        let mut facts = collect(call, &self.live, Some(&self.registry), Depth::Full);
+        facts.environment.poison.clone_from(&self.poison.borrow());
+        judge(call, &facts)
+    }
+
+    /// Makes a call, ends what the scene left open, waits for the device, and says what both came
+    /// to. The call may kill the process: that is what it is for.
+    ///
+    /// # Errors
+    ///
+    /// [`Skip`] for a call that this stage cannot make.
+    pub fn answer(&self, call: &Call) -> Result<Answer, Skip> {
+        let status = self.make(call)?;
+        let later = match self.tidy().and_then(|()| self.wait()) {
+            Ok(()) => 0,
+            Err(Skip::Failed { status, .. }) => status,
+            Err(skip @ Skip::Needs(_)) => return Err(skip),
+        };
+        Ok(Answer::Status { status, later })
+    }
+
+    /// `cuCtxSynchronize`.
+    pub(super) fn wait(&self) -> Result<(), Skip> {
+        // SAFETY: it has no precondition.
+        done("cuCtxSynchronize", unsafe {
+            self.driver.cuCtxSynchronize()
+        })
+    }
+
+    /// Notes that the context died, as whoever saw the first failure does.
+    pub(super) fn poisoned(&self, status: u32, first: String) {
+        *self.poison.borrow_mut() = Some((status, first));
     }
 
     /// Ends what a reproducer left open: a capture, a thread without a context.

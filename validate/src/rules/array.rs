@@ -1,9 +1,9 @@
 //! `array.*`: arrays with a pointer on the other side, or two of them.
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::Role;
 use crate::call::{Action, Place, Volume};
 use crate::facts::ArrayFacts;
+use crate::{Call, Role};
 
 type Side<'a> = (Role, &'a Place, Option<ArrayFacts>);
 
@@ -56,24 +56,71 @@ fn outside(case: &Case<'_>, out: &mut Vec<Found>) {
             ways.push(format!("{} of each row", words::bytes(beyond[0])));
         }
         if beyond[1] > 0 {
-            ways.push(format!("{} rows", beyond[1]));
+            ways.push(words::several(beyond[1], "row"));
         }
         if beyond[2] > 0 {
-            ways.push(format!("{} slices", beyond[2]));
+            ways.push(words::several(beyond[2], "slice"));
         }
+        let lie = if ways.len() == 1 && beyond.contains(&1) {
+            "lies"
+        } else {
+            "lie"
+        };
         out.push(
             Found::new(
                 &OUTSIDE,
-                format!("{} lie outside of the {role}, an array", ways.join(" and ")),
+                format!(
+                    "{} {lie} outside of the {role}, an array",
+                    ways.join(" and ")
+                ),
             )
             .about(role)
             .why(format!(
-                "the array has rows of {width} bytes ({} elements of {} bytes), {height} of them, and {depth} slices",
-                array.width, array.element
+                "the array has {} of {width} bytes ({} elements of {} bytes) in {}",
+                words::several(height, "row"),
+                array.width,
+                array.element,
+                words::several(depth, "slice")
             ))
-            .fix("offset plus extent stays within the array; for arrays the width of cudaMemcpy3D is in elements, that of the 2D functions in bytes"),
+            .fix(room(case.call, place, copy, &array, beyond)),
         );
     }
+}
+
+/// What is left of an array from a position on, where the copy goes beyond.
+fn room(call: &Call, place: &Place, copy: &Volume, array: &ArrayFacts, beyond: [u64; 3]) -> String {
+    let Place::Array { x, y, z, .. } = *place else {
+        return String::new();
+    };
+    let (width, height, depth) = array.extents();
+    let left = |from: u64, room: u64| room.saturating_sub(from);
+    let mut all = Vec::new();
+    if beyond[0] > 0 {
+        all.push(format!(
+            "from byte {x} of a row on there is room for {}, and not for {}",
+            words::bytes(left(x, width)),
+            copy.width
+        ));
+    }
+    if beyond[1] > 0 {
+        all.push(format!(
+            "from row {y} on there is room for {}, and not for {}",
+            words::several(left(y, height), "row"),
+            copy.height
+        ));
+    }
+    if beyond[2] > 0 {
+        all.push(format!(
+            "from slice {z} on there is room for {}, and not for {}",
+            words::several(left(z, depth), "slice"),
+            copy.depth
+        ));
+    }
+    let mut text = all.join("; ");
+    if beyond[0] > 0 && call.function.starts_with("cudaMemcpy3D") {
+        text.push_str("; for an array this function counts widths and offsets in elements");
+    }
+    text
 }
 
 pub(super) static MISALIGNED: Rule = Rule {
@@ -115,7 +162,7 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
             .about(role)
             .why("the documentation asks for whole elements; a driver that was asked copies the bytes, and cuts an element in two")
             .fix(format!(
-                "{what}s are in bytes here: {} or {} elements are {} or {} bytes",
+                "{what}s are in bytes here: {} or {} elements of a row are {} or {} bytes",
                 bytes / element,
                 bytes / element + 1,
                 bytes / element * element,

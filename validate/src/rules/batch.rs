@@ -1,6 +1,6 @@
 //! `batch.*`: many copies in one call.
 
-use super::{Case, Evidence, Example, Found, Rule, Severity};
+use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Batch};
 use crate::predict::{BadAttributes, bad_attributes};
 use crate::verdict::judge_entry;
@@ -89,7 +89,9 @@ fn zero(case: &Case<'_>, out: &mut Vec<Found>) {
         format!("entry {index} of {} has 0 bytes", batch.entries.len()),
     )
     .why("a single copy of 0 bytes does nothing; in a batch it makes the whole call fail")
-    .fix("leave empty entries out");
+    .fix(format!(
+        "leave entry {index} out, and every other one of 0 bytes"
+    ));
     found.entry = Some(index);
     out.push(found);
 }
@@ -125,7 +127,7 @@ fn attributes(case: &Case<'_>, out: &mut Vec<Found>) {
         ),
         BadAttributes::NotFromZero(from) => (
             format!("the first attribute holds from entry {from} on, and nothing for the entries before"),
-            "attrsIdxs begins with 0".to_owned(),
+            format!("attrsIdxs[0] is 0, and not {from}: the first attribute holds from the first entry on"),
         ),
         BadAttributes::NotIncreasing(index) => (
             format!("attrsIdxs[{index}] = {} does not come after {}", at(index), at(index - 1)),
@@ -172,7 +174,10 @@ fn legacy(case: &Case<'_>, out: &mut Vec<Found>) {
     out.push(
         Found::new(&LEGACY, "the batch is put into the legacy default stream")
             .why("batches are accepted in created streams and in the thread's own default stream alone")
-            .fix("create a stream, or pass cudaStreamPerThread"),
+            .fix(format!(
+                "create a stream, or pass {}",
+                words::named(case.call, "cudaStreamPerThread", "CU_STREAM_PER_THREAD")
+            )),
     );
 }
 

@@ -175,7 +175,14 @@ fn read_only(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .at(Role::Destination, 0)
             .why("the memory was made known to CUDA as read-only, and CUDA refuses to write there")
-            .fix("register it without cudaHostRegisterReadOnly, or copy somewhere else"),
+            .fix(format!(
+                "register it without {}, or copy somewhere else",
+                words::named(
+                    case.call,
+                    "cudaHostRegisterReadOnly",
+                    "CU_MEMHOSTREGISTER_READ_ONLY"
+                )
+            )),
         );
     }
 }
@@ -214,7 +221,14 @@ fn not_device_pointer(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .at(role, 0)
             .why("on this system registered host memory has another address for devices, and this direction hands the address to the device")
-            .fix(format!("pass {pointer:#x}, as cudaHostGetDevicePointer gives it")),
+            .fix(format!(
+                "pass {pointer:#x}, as {} gives it",
+                words::named(
+                    case.call,
+                    "cudaHostGetDevicePointer",
+                    "cuMemHostGetDevicePointer"
+                )
+            )),
         );
     }
 }

@@ -3,7 +3,7 @@
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Demand};
 use crate::facts::{Class, Owner};
-use crate::predict::{array_called_host, array_source_called_host};
+use crate::predict::{array_called_host, array_source_called_host, codes};
 use crate::{Api, Kind, Prediction, Role};
 
 pub(super) static INVALID: Rule = Rule {
@@ -52,7 +52,7 @@ fn invalid(case: &Case<'_>, out: &mut Vec<Found>) {
         )
         .why("the runtime refuses a kind that it does not know")
         .fix(format!(
-            "for these operands it is {meant}; cudaMemcpyDefault is always right"
+            "for these operands it is {meant}; cudaMemcpyDefault goes by the addresses"
         )),
     );
 }
@@ -79,6 +79,10 @@ fn contradicted(case: &Case<'_>) -> Vec<Role> {
     {
         return Vec::new();
     }
+    // A kind that is refused for itself is refused before anybody looks at the operands.
+    if case.prediction == Prediction::Status(codes::INVALID_DIRECTION) {
+        return Vec::new();
+    }
     case.moved()
         .filter(|facts| {
             facts.operand.demand == Demand::Cuda
@@ -92,6 +96,9 @@ fn contradicted(case: &Case<'_>) -> Vec<Role> {
 fn direction(case: &Case<'_>) -> String {
     match (case.call.api, case.action().kind()) {
         (Api::Runtime, Some(kind)) => kind.name(),
+        (Api::Driver, _) if matches!(case.action(), Action::Copy3D(_)) => {
+            "CU_MEMORYTYPE_DEVICE".to_owned()
+        }
         _ => case.call.function.to_owned(),
     }
 }
@@ -114,6 +121,9 @@ fn contradicts(case: &Case<'_>, out: &mut Vec<Found>) {
             (_, _, Api::Runtime, _) => {
                 "pass the device pointer as source, or say cudaMemcpyDefault".to_owned()
             }
+            (_, _, Api::Driver, _) if matches!(case.action(), Action::Copy3D(_)) => format!(
+                "pass the device pointer as {role}, or say CU_MEMORYTYPE_HOST, or CU_MEMORYTYPE_UNIFIED, which goes by the address"
+            ),
             (_, _, Api::Driver, _) => format!(
                 "pass the device pointer as {role}, or use cuMemcpy, which goes by the addresses"
             ),
@@ -265,10 +275,16 @@ fn impossible_for_array(case: &Case<'_>, out: &mut Vec<Found>) {
     let Some((to, from)) = kind.says_device() else {
         return;
     };
+    // What the other side is decides; where nobody knows, what the kind says of it.
+    let said = if role == Role::Destination { from } else { to };
+    let device = match case.other(role).map(|facts| facts.class()) {
+        None => true,
+        Some(Class::Unknown | Class::Foreign) => said,
+        Some(class) => class.is_device_only() || class == Class::Managed,
+    };
     let right = match role {
-        Role::Destination if from => Kind::DeviceToDevice,
+        _ if device => Kind::DeviceToDevice,
         Role::Destination => Kind::HostToDevice,
-        _ if to => Kind::DeviceToDevice,
         _ => Kind::DeviceToHost,
     };
     out.push(

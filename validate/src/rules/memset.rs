@@ -66,18 +66,27 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
     if case.call.is_empty() || fill.element < 2 {
         return;
     }
-    let odd = fill.dst % fill.element;
-    let what = if odd != 0 {
-        format!(
-            "the destination {:#x} is {} off",
-            fill.dst,
-            words::bytes(odd)
+    let element = fill.element;
+    let bytes = words::named(case.call, "cudaMemset", "cuMemsetD8");
+    let around = |value: u64| {
+        let below = value - value % element;
+        (below, below.saturating_add(element))
+    };
+    let (what, fix) = if fill.dst % element != 0 {
+        let (below, above) = around(fill.dst);
+        let off = words::bytes(fill.dst % element);
+        (
+            format!("the destination {:#x} is {off} off", fill.dst),
+            format!("begin at {below:#x} or {above:#x}, or fill bytes with {bytes}"),
         )
-    } else if fill.height > 1 && !fill.pitch.is_multiple_of(fill.element) {
-        format!(
-            "the pitch {} is {} off",
-            fill.pitch,
-            words::bytes(fill.pitch % fill.element)
+    } else if fill.height > 1 && fill.pitch % element != 0 {
+        let (below, above) = around(fill.pitch);
+        let off = words::bytes(fill.pitch % element);
+        (
+            format!("the pitch {} is {off} off", fill.pitch),
+            format!(
+                "a pitch of {below} or {above}, as the allocation has it, or fill row by row in bytes"
+            ),
         )
     } else {
         return;
@@ -92,10 +101,6 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
         )
         .about(Role::Destination)
         .why("the device writes whole elements, at multiples of their size")
-        .fix(format!(
-            "begin at {:#x} or {:#x}, or fill bytes with cuMemsetD8",
-            fill.dst - odd,
-            fill.dst.saturating_add(fill.element - odd)
-        )),
+        .fix(fix),
     );
 }

@@ -118,7 +118,7 @@ fn absurd_count(count: u64, room: Option<u64>) -> (String, String) {
     }
     if count >> 63 == 1 && negative < ABSURD {
         let left = room.map_or(String::new(), |room| {
-            format!("; {} are left there", words::bytes(room))
+            format!("; there is room for {}", words::bytes(room))
         });
         return (
             format!("the count {count:#x} is -{negative}, a negative number made unsigned"),

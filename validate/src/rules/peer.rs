@@ -65,7 +65,14 @@ fn ordinal(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .about(role)
             .why("CUDA goes by the address and copies the right bytes; the code says something false")
-            .fix(format!("name device {device}, or use cudaMemcpyDefault, which needs no ordinals")),
+            .fix(format!(
+                "name device {device}, or use {}, which needs no devices",
+                words::named(
+                    case.call,
+                    "cudaMemcpy with cudaMemcpyDefault",
+                    "cuMemcpy"
+                )
+            )),
         );
     }
 }
@@ -126,7 +133,11 @@ fn pool(case: &Case<'_>, out: &mut Vec<Found>) {
         let fix = if peer {
             format!("name device {device} for the {role}")
         } else {
-            format!("cudaMemPoolSetAccess on the pool for device {worker}, or cudaMemcpyPeer")
+            format!(
+                "{} on the pool for device {worker}, or {}",
+                words::named(case.call, "cudaMemPoolSetAccess", "cuMemPoolSetAccess"),
+                words::named(case.call, "cudaMemcpyPeer", "cuMemcpyPeer")
+            )
         };
         out.push(
             Found::new(

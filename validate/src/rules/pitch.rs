@@ -168,16 +168,30 @@ fn fitting_rows(facts: &OperandFacts, room: u64) -> String {
         .checked_sub(shape.width)
         .and_then(|rest| rest.checked_div(shape.pitch))
         .map_or(0, |whole| whole + 1);
+    let whole = shape.extent().unwrap_or(u64::MAX);
     if shape.slices > 1 {
-        return "make extents and pitches fit the allocation".into();
+        let slice = shape
+            .pitch
+            .checked_mul(shape.rows - 1)
+            .and_then(|above| above.checked_add(shape.width));
+        let slices = slice
+            .and_then(|slice| room.checked_sub(slice))
+            .and_then(|rest| rest.checked_div(shape.slice_pitch))
+            .map_or(0, |whole| whole + 1);
+        return format!(
+            "there is room for {} of {}, not for {}; or allocate {whole} bytes from there on",
+            words::several(slices, "slice"),
+            words::several(shape.rows, "row"),
+            shape.slices
+        );
     }
     if rows == 0 {
         return "not one row fits: look at the address and the width".into();
     }
     format!(
-        "{rows} rows fit, not {}; or allocate {} bytes from there on",
-        shape.rows,
-        shape.extent().unwrap_or(u64::MAX)
+        "there is room for {}, not for {}; or allocate {whole} bytes from there on",
+        words::several(rows, "row"),
+        shape.rows
     )
 }
 
@@ -235,7 +249,8 @@ fn linear(case: &Case<'_>, out: &mut Vec<Found>) {
                 copy.bytes
             ))
             .fix(format!(
-                "cudaMemcpy2D with the pitch {pitch} on this side, width {row} and height {height}"
+                "{} with the pitch {pitch} on this side, width {row} and height {height}",
+                words::named(case.call, "cudaMemcpy2D", "cuMemcpy2D")
             )),
         );
     }

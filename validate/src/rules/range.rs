@@ -95,7 +95,8 @@ fn shorter(case: &Case<'_>, facts: &OperandFacts, room: u64) -> String {
     let element = match case.action() {
         Action::Fill(fill) if fill.element > 1 => {
             return format!(
-                "the count is in elements of {} bytes: {} of them fit, not {}",
+                "{} is in elements of {} bytes: {} of them fit, not {}",
+                words::count(case.call),
                 fill.element,
                 room / fill.element,
                 fill.width
@@ -106,14 +107,16 @@ fn shorter(case: &Case<'_>, facts: &OperandFacts, room: u64) -> String {
             .filter(|_| wanted.is_multiple_of(room)),
     };
     let offset = facts.room().map_or(0, |(offset, _)| offset);
+    let (count, verb) = (words::count(case.call), words::verb(case.call));
     match element {
         Some(times @ (2 | 4 | 8)) if offset == 0 => format!(
-            "count is in bytes: {wanted} is {times} times the {room} that were allocated; multiply by the element's size once, in both places or in neither"
+            "{count} is in bytes: {wanted} is {times} times the {room} that were allocated; multiply by the element's size once, in both places or in neither"
         ),
-        _ if offset == 0 => format!("count is in bytes: copy at most {room}, or allocate {wanted}"),
+        _ if offset == 0 => {
+            format!("{count} is in bytes: {verb} at most {room}, or allocate {wanted}")
+        }
         _ => format!(
-            "count is in bytes: {} from byte {offset} of the allocation on leave at most {room}",
-            words::bytes(wanted)
+            "{count} is in bytes: from byte {offset} of the allocation on there is room for {room}, and not for {wanted}"
         ),
     }
 }
@@ -160,7 +163,8 @@ fn spans(case: &Case<'_>, out: &mut Vec<Found>) {
             .at(role, room)
             .why("each allocation is a range of its own, however close the next one lies; the copy must stay in the first")
             .fix(format!(
-                "copy {room} bytes here and the other {beyond} with a second call, or make one allocation of both"
+                "{} {room} bytes here and the other {beyond} with a second call, or make one allocation of both",
+                words::verb(case.call)
             )),
         );
     }

@@ -136,7 +136,19 @@ fn read_only(case: &Case<'_>, out: &mut Vec<Found>) {
         )
         .at(Role::Subject, segment.part.start)
         .why("a registration lets devices write, unless it says that they do not")
-        .fix("pass cudaHostRegisterReadOnly, where cudaDevAttrHostRegisterReadOnlySupported allows it"),
+        .fix(format!(
+            "pass {}, where {} allows it",
+            words::named(
+                case.call,
+                "cudaHostRegisterReadOnly",
+                "CU_MEMHOSTREGISTER_READ_ONLY"
+            ),
+            words::named(
+                case.call,
+                "cudaDevAttrHostRegisterReadOnlySupported",
+                "CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED"
+            )
+        )),
     );
 }
 
@@ -238,13 +250,19 @@ fn not_exportable(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     }
     let fix = match owner.class {
-        Class::Pool => {
-            "export the pool: cudaMemPoolExportToShareableHandle and cudaMemPoolExportPointer"
-        }
+        Class::Pool => words::named(
+            case.call,
+            "export the pool: cudaMemPoolExportToShareableHandle and cudaMemPoolExportPointer",
+            "export the pool: cuMemPoolExportToShareableHandle and cuMemPoolExportPointer",
+        ),
         Class::Virtual | Class::NoAccess | Class::Reserved => {
             "export the allocation's handle: cuMemExportToShareableHandle"
         }
-        _ => "allocate with cudaMalloc what is to be shared",
+        _ => words::named(
+            case.call,
+            "allocate with cudaMalloc what is to be shared",
+            "allocate with cuMemAlloc what is to be shared",
+        ),
     };
     out.push(
         Found::new(
@@ -252,7 +270,11 @@ fn not_exportable(case: &Case<'_>, out: &mut Vec<Found>) {
             format!("{} has no handle of this kind", words::class(owner.class)),
         )
         .at(Role::Subject, 0)
-        .why("this form of sharing works for memory of cudaMalloc alone")
+        .why(words::named(
+            case.call,
+            "this form of sharing works for memory of cudaMalloc alone",
+            "this form of sharing works for memory of cuMemAlloc alone",
+        ))
         .fix(fix),
     );
 }

@@ -1,6 +1,6 @@
 //! `stream.*`: the stream that the work goes into.
 
-use super::{Case, Evidence, Example, Found, Rule, Severity};
+use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Order};
 use crate::facts::{Capture, Class};
 use crate::{Prediction, Stream};
@@ -39,7 +39,10 @@ fn capturing(case: &Case<'_>, out: &mut Vec<Found>) {
             ),
         )
         .why("the legacy stream waits for every blocking stream, and a stream that captures cannot be waited for; the call is refused and the capture becomes invalid")
-        .fix("use the Async form on the capturing stream, or make that stream with cudaStreamNonBlocking, or do this work before the capture"),
+        .fix(format!(
+            "use the Async form on the capturing stream, or make that stream with {}, or do this work before the capture",
+            words::named(case.call, "cudaStreamNonBlocking", "CU_STREAM_NON_BLOCKING")
+        )),
     );
 }
 
@@ -68,7 +71,10 @@ fn batch(case: &Case<'_>, out: &mut Vec<Found>) {
     out.push(
         Found::new(&BATCH, "a batch of copies cannot be captured")
             .why("the call is refused, the capture goes on without it, and the graph lacks these copies")
-            .fix("one cudaMemcpyAsync per entry during capture, or the batch outside of it"),
+            .fix(format!(
+                "one {} per entry during capture, or the batch outside of it",
+                words::named(case.call, "cudaMemcpyAsync", "cuMemcpyAsync")
+            )),
     );
 }
 
@@ -76,7 +82,7 @@ pub(super) static DESTROYED: Rule = Rule {
     id: "stream.destroyed",
     severity: Severity::Error,
     statement: "the stream was destroyed, or its handle never was one",
-    cuda: "the process dies with SIGSEGV inside of CUDA",
+    cuda: "the process dies with SIGSEGV inside of CUDA; where the memory behind the handle has been used again, it may be a code instead: 400 and 709 were seen",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaStreamDestroy: the handle is invalid afterwards; CUDA follows it without a check",
     detection: "the registry",
@@ -137,7 +143,11 @@ fn pageable(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .about(role)
             .why("a device cannot read or write pageable memory, so the copy goes through a staging buffer and the caller waits")
-            .fix("page-lock the host memory: cudaMallocHost, or cudaHostRegister for what is there already"),
+            .fix(format!(
+                "page-lock the host memory: {}, or {} for what is there already",
+                words::named(case.call, "cudaMallocHost", "cuMemAllocHost"),
+                words::named(case.call, "cudaHostRegister", "cuMemHostRegister")
+            )),
         );
     }
 }

@@ -47,7 +47,7 @@ fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
             .why("offset and count are in bytes, and the whole range must lie in the variable")
             .fix(match room.checked_sub(copy.offset) {
                 Some(left) => format!(
-                    "from offset {} on {} are left",
+                    "from offset {} on there is room for {}",
                     copy.offset,
                     words::bytes(left)
                 ),

@@ -2,7 +2,7 @@
 
 use crate::call::Action;
 use crate::facts::{Class, Environment, Owner};
-use crate::{Call, Kind};
+use crate::{Api, Call, Kind};
 
 /// `1 byte`, `40 bytes`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -10,6 +10,15 @@ pub(crate) fn bytes(count: u64) -> String {
         "1 byte".into()
     } else {
         format!("{count} bytes")
+    }
+}
+
+/// `1 row`, `3 rows`.
+pub(crate) fn several(count: u64, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
     }
 }
 
@@ -29,6 +38,39 @@ pub(crate) fn noun(call: &Call) -> &'static str {
         Action::Fill(_) => "fill",
         Action::Register(_) => "registration",
         _ => "copy",
+    }
+}
+
+/// What is done to memory, as a verb.
+pub(crate) fn verb(call: &Call) -> &'static str {
+    match call.action {
+        Action::Fill(_) => "fill",
+        Action::Register(_) => "register",
+        _ => "copy",
+    }
+}
+
+/// The name of the argument that says how many bytes, or elements of a fill, there are.
+pub(crate) fn count(call: &Call) -> &'static str {
+    match (&call.action, call.api) {
+        (Action::Copy(_), _) if call.function.contains("Batch") => "size",
+        (Action::Copy2D(_) | Action::Copy3D(_), _) => "width",
+        (Action::Register(_), _) => "size",
+        (Action::Fill(_), Api::Driver) => "N",
+        (_, Api::Driver) => "ByteCount",
+        (_, Api::Runtime) => "count",
+    }
+}
+
+/// The name that something has in the interface of a call.
+pub(crate) const fn named(
+    call: &Call,
+    runtime: &'static str,
+    driver: &'static str,
+) -> &'static str {
+    match call.api {
+        Api::Runtime => runtime,
+        Api::Driver => driver,
     }
 }
 
@@ -149,6 +191,10 @@ pub(crate) fn exchanged(call: &Call, kind: Kind) -> String {
         Action::Copy2D(copy) => {
             core::mem::swap(&mut copy.dst, &mut copy.src);
             core::mem::swap(&mut copy.dst_pitch, &mut copy.src_pitch);
+            copy.kind = kind;
+        }
+        Action::Copy3D(copy) => {
+            core::mem::swap(&mut copy.dst, &mut copy.src);
             copy.kind = kind;
         }
         _ => {}

@@ -16,7 +16,6 @@ set -u
 root=$(cd "$(dirname "$0")" && pwd) || exit 2
 cd "$root" || exit 2
 export CUWHY_ARCHIVE="$root"
-export CARGO_BIN_EXE_cuwhy="$root/bin/cuwhy"
 export CUWHY_TEST_GPU="${CUWHY_TEST_GPU:-require}"
 export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
 unset CUWHY_LIBCUDART CUWHY_TOOLKITS
@@ -69,7 +68,14 @@ for runtime in toolkits/*/nvidia/*/lib/libcudart.so.*; do
     ran=$((ran + 1))
     skips=$(grep -c '^skipped ' "$log")
     skipped=$((skipped + skips))
-    if [ "$code" -eq 0 ]; then
+    undone=0
+    [ "$CUWHY_TEST_GPU" != require ] || undone=$(grep -c '^skipped device test ' "$log")
+    if [ "$code" -eq 0 ] && [ "$undone" -gt 0 ]; then
+      failed="$failed
+  $version $name ($undone device tests were skipped, $log)"
+      echo "FAILED  $version  $name  a device is required, and this was skipped:"
+      grep '^skipped device test ' "$log" | sed 's/^/        /'
+    elif [ "$code" -eq 0 ]; then
       passed=$((passed + 1))
       echo "ok      $version  $name  $(grep -h '^test result' "$log" | head -n 1) skipped: $skips"
     else

@@ -1,9 +1,34 @@
 //! What bears on copies.
 
-use cuwhy_device_state::{CAPABILITIES, Report};
+use std::collections::BTreeMap;
+
+use cuwhy_device_state::{CAPABILITIES, Capability, Report};
 
 use super::words::{headline, missing, remarks, title};
 use crate::table::{Align, Cell, Table, Tone};
+
+/// What was seen where trying contradicted the claim, and why other things were not tried.
+fn evidence(capabilities: &BTreeMap<String, Capability>) -> String {
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    let mut any = false;
+    for meaning in &CAPABILITIES {
+        let Some(capability) = capabilities.get(meaning.key) else {
+            continue;
+        };
+        let Some(evidence) = &capability.evidence else {
+            continue;
+        };
+        if capability.probed.is_none() || capability.probed != capability.claimed {
+            table.row(vec![meaning.label.into(), evidence.clone().into()]);
+            any = true;
+        }
+    }
+    if any {
+        format!("\n{}", table.render())
+    } else {
+        String::new()
+    }
+}
 
 /// What each device claims about memory, what came of trying it, and what it means for a copy.
 pub fn memory(report: &Report) -> String {
@@ -70,6 +95,7 @@ pub fn memory(report: &Report) -> String {
             None => missing(&device.absent, key),
         };
         text.push_str(&table.render());
+        text.push_str(&evidence(capabilities));
         text.push('\n');
         let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
         table.row(vec![

@@ -10,7 +10,7 @@ use crate::signature::Signature;
 pub(crate) struct Forward {
     driver: String,
     arguments: Option<Vec<String>>,
-    wants_context: bool,
+    context: &'static str,
 }
 
 /// Every line of `text`.
@@ -33,12 +33,15 @@ pub(crate) fn all(
 }
 
 fn one(line: &str) -> Option<(String, Forward)> {
-    let (name, wants_context, call) = match line.split_once(" = ") {
-        Some((name, call)) => (name, true, call),
-        None => line
-            .split_once(" ~ ")
-            .map(|(name, call)| (name, false, call))?,
-    };
+    const WAYS: [(&str, &str); 3] = [
+        (" = ", "call.ensure()?; "),
+        (" ~ ", ""),
+        (" =~ ", "call.ensure_unless_forked()?; "),
+    ];
+    let (name, context, call) = WAYS.into_iter().find_map(|(sign, context)| {
+        let (name, call) = line.split_once(sign)?;
+        Some((name, context, call))
+    })?;
     let (driver, arguments) = match call.split_once('(') {
         Some((driver, arguments)) => {
             let arguments = arguments.strip_suffix(')')?.split(", ");
@@ -49,7 +52,7 @@ fn one(line: &str) -> Option<(String, Forward)> {
     let forward = Forward {
         driver: driver.to_owned(),
         arguments,
-        wants_context,
+        context,
     };
     Some((name.to_owned(), forward))
 }
@@ -67,12 +70,9 @@ impl Forward {
                 false => text.clone(),
             })
             .collect();
-        let context = if self.wants_context {
-            "call.ensure()?; "
-        } else {
-            ""
-        };
-        let Self { driver, .. } = self;
+        let Self {
+            driver, context, ..
+        } = self;
         let passed = passed.join(", ");
         format!(
             "answer(c\"{}\", {mode}, |call| {{ {context}driver!(call.{driver}({passed})) }})",

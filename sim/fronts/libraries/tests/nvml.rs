@@ -112,6 +112,23 @@ fn recorded_and_not() {
     ));
 }
 
+/// An older device of which only its CUDA attributes are recorded.
+fn nothing_invented() {
+    let nvml = nvml();
+    let device = nvml.device_by_index(0).unwrap();
+    assert!(device.name().unwrap().contains("simulated"));
+    assert!(device.memory_info().unwrap().total > 0);
+    let unknown = [
+        device.num_cores().map(u64::from),
+        device.power_management_limit_default().map(u64::from),
+        device.total_energy_consumption(),
+        device.max_pcie_link_gen().map(u64::from),
+    ];
+    for answer in unknown {
+        assert!(matches!(answer, Err(NvmlError::NotSupported)), "{answer:?}");
+    }
+}
+
 fn with(settings: &str, visible: Option<&str>, work: fn()) -> End {
     let (settings, visible) = (settings.to_owned(), visible.map(str::to_owned));
     in_child(move || {
@@ -137,6 +154,14 @@ fn nvml_shows_all_devices_and_names_them_as_cuda_does() {
 #[test]
 fn memory_in_use_follows_the_allocations() {
     assert_eq!(with("quiet", None, memory_follows), End::Exit(0));
+}
+
+#[test]
+fn of_another_device_nothing_is_invented() {
+    assert_eq!(
+        with("profile=gtx980,quiet", None, nothing_invented),
+        End::Exit(0)
+    );
 }
 
 #[test]

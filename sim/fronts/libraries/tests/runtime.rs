@@ -407,6 +407,67 @@ fn a_captured_copy_and_a_made_graph_do_the_same() {
     });
 }
 
+/// The one form of all nodes. No real library was asked about it; the driver's nodes behind it were measured.
+macro_rules! nodes_in_one_form {
+    ($types:ident, $runtime:ident, $table:ident, $function:ident($($edges:expr)?)) => {{
+        use cuda_sys::runtime::$types::cudaGraphNodeParams;
+        use cuda_sys::runtime::cudaGraphNodeType;
+        let (runtime, table) = ($runtime, $table);
+        let (mut graph, mut made) = (ptr::null_mut(), ptr::null_mut());
+        let (mut set, mut copy) = (ptr::null_mut(), ptr::null_mut());
+        let (device, mut back) = (memory(runtime, 64), [0_u8; 64]);
+        assert_eq!(c!(runtime.cudaGraphCreate(&raw mut graph, 0)), 0);
+
+        let mut fill = cudaGraphNodeParams::default();
+        fill.type_ = cudaGraphNodeType::cudaGraphNodeTypeMemset;
+        fill.__bindgen_anon_1.memset.dst = device;
+        fill.__bindgen_anon_1.memset.value = 5;
+        fill.__bindgen_anon_1.memset.elementSize = 1;
+        fill.__bindgen_anon_1.memset.width = 64;
+        fill.__bindgen_anon_1.memset.height = 1;
+        let (node, params) = (&raw mut set, &raw mut fill);
+        let status = c!(table.$function(node, graph, ptr::null(), $($edges,)? 0, params));
+        assert_eq!(status, 0);
+
+        let mut out = cudaGraphNodeParams::default();
+        out.type_ = cudaGraphNodeType::cudaGraphNodeTypeMemcpy;
+        out.__bindgen_anon_1.memcpy.copyParams = cudaMemcpy3DParms {
+            srcPtr: cudaPitchedPtr { ptr: device, pitch: 64, xsize: 64, ysize: 1 },
+            dstPtr: cudaPitchedPtr { ptr: back.as_mut_ptr().cast(), pitch: 64, xsize: 64, ysize: 1 },
+            extent: cudaExtent { width: 64, height: 1, depth: 1 },
+            kind: D2H,
+            ..cudaMemcpy3DParms::default()
+        };
+        let (node, params) = (&raw mut copy, &raw mut out);
+        let status = c!(table.$function(node, graph, &raw const set, $($edges,)? 1, params));
+        assert_eq!(status, 0);
+
+        let mut kernel = cudaGraphNodeParams::default();
+        let params = &raw mut kernel;
+        let status = c!(table.$function(node, graph, ptr::null(), $($edges,)? 0, params));
+        assert_eq!(status, 801, "kernels are not run");
+
+        let status = c!(runtime.cudaGraphInstantiateWithFlags(&raw mut made, graph, 0));
+        assert_eq!(status, 0);
+        assert_eq!(c!(runtime.cudaGraphLaunch(made, ptr::null_mut())), 0);
+        assert_eq!(c!(runtime.cudaDeviceSynchronize()), 0);
+        assert_eq!(back, [5; 64]);
+    }};
+}
+
+#[test]
+fn nodes_of_every_kind_have_one_form() {
+    each("", |_, runtime, _| {
+        if let Some(table) = runtime.v12() {
+            nodes_in_one_form!(v12, runtime, table, cudaGraphAddNode());
+            nodes_in_one_form!(v12, runtime, table, cudaGraphAddNode_v2(ptr::null()));
+        }
+        if let Some(table) = runtime.v13() {
+            nodes_in_one_form!(v13, runtime, table, cudaGraphAddNode(ptr::null()));
+        }
+    });
+}
+
 #[test]
 fn a_copy_on_the_legacy_stream_ends_a_capture() {
     each("", |_, runtime, _| {
@@ -510,8 +571,8 @@ fn an_older_driver_is_insufficient() {
 #[test]
 fn announced_variables_are_device_memory_with_a_size() {
     each("", |major, runtime, _| {
-        support::operands::announce(major);
-        let symbol: *const c_void = (&raw const support::operands::SHADOW).cast();
+        support::announce::announce(major);
+        let symbol: *const c_void = (&raw const support::announce::SHADOW).cast();
         let (mut place, mut size) = (ptr::null_mut(), 0);
         assert_eq!(c!(runtime.cudaGetSymbolAddress(&raw mut place, symbol)), 0);
         assert_eq!(c!(runtime.cudaGetSymbolSize(&raw mut size, symbol)), 0);

@@ -8,7 +8,7 @@
     reason = "every test takes what it needs"
 )]
 
-pub(crate) mod operands;
+pub(crate) mod announce;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -30,11 +30,12 @@ pub(crate) use c;
 /// The majors with the name of the folder's file.
 pub(crate) const MAJORS: [Major; 3] = Major::ALL;
 
-/// The libraries that cargo built with this test, in the folder that every program of this target shares.
+/// The simulator's libraries, in the folder that every program of this target shares.
 pub(crate) fn folder() -> &'static Folder {
     static FOLDER: OnceLock<Folder> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let libraries = Libraries::find().unwrap();
+        let core = cuwhy_tests::shared_library("cuwhy-sim", "libcuwhy_sim.so");
+        let libraries = Libraries::find_around(&core).unwrap();
         libraries.folder(Unversioned::V13).unwrap()
     })
 }
@@ -60,6 +61,8 @@ pub(crate) enum End {
 
 /// Runs `work` in a child, which is where libraries are loaded: each child begins without any.
 pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
+    // A child does not look for them: another thread may have been looking at the time of the fork.
+    folder();
     // SAFETY: the child runs `work` on the one thread that it has and leaves without unwinding.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork failed");
@@ -78,9 +81,9 @@ pub(crate) fn in_child(work: impl FnOnce() -> i32) -> End {
     }
 }
 
-/// The root of the workspace.
-pub(crate) fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+/// A file or folder of the workspace: these tests compile what stands there.
+pub(crate) fn workspace(part: &str) -> PathBuf {
+    cuwhy_tests::workspace(part).expect("these tests are for the workspace")
 }
 
 /// Real headers and the real library of one major, as `cargo xtask toolkits` unpacks them.
@@ -92,39 +95,24 @@ pub(crate) struct Toolkit {
 
 /// The newest toolkit of each major; none, and a line that says so, where they are not unpacked.
 pub(crate) fn toolkits() -> Vec<Toolkit> {
-    let place = std::env::var_os("CUWHY_TOOLKITS")
-        .map_or_else(|| workspace().join("target/toolkits"), PathBuf::from);
-    let found: Vec<Toolkit> = MAJORS
-        .into_iter()
-        .filter_map(|major| {
-            let (package, folder) = match major {
-                Major::V11 => ("nvidia-cuda-runtime-cu11-11.8.89", "nvidia/cuda_runtime"),
-                Major::V12 => ("nvidia-cuda-runtime-cu12-12.9.79", "nvidia/cuda_runtime"),
-                _ => ("nvidia-cuda-runtime-13.5.37", "nvidia/cu13"),
-            };
-            let root = place.join(package).join(folder);
-            let library = root.join("lib").join(major.soname());
-            let include = root.join("include");
-            library.is_file().then_some(Toolkit {
-                major,
-                include,
-                library,
-            })
+    let mut all = cuwhy_tests::toolkits();
+    // The oldest come first.
+    all.reverse();
+    let newest = |major: Major| {
+        let of_major =
+            |toolkit: &&cuwhy_tests::Toolkit| toolkit.version.major() == major.version().major();
+        all.iter().find(of_major).map(|toolkit| Toolkit {
+            major,
+            include: toolkit.include.clone(),
+            library: toolkit.runtime.clone(),
         })
-        .collect();
-    if found.len() < MAJORS.len() {
-        let missing = "real headers are missing: run `cargo xtask toolkits`, or set CUWHY_TOOLKITS";
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        println!("not tested: {missing}");
-    }
-    found
+    };
+    MAJORS.into_iter().filter_map(newest).collect()
 }
 
 /// Compiles one of the programs beside the tests.
 pub(crate) fn compile(program: &str, into: &Path, arguments: &[&std::ffi::OsStr]) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/programs")
-        .join(program);
+    let source = workspace("sim/fronts/libraries/tests/programs").join(program);
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);
     command.arg("-o").arg(into).arg(source).args(arguments);

@@ -1,0 +1,154 @@
+//! Which reproducers a command line names.
+
+use cuwhy_validate::RULES;
+use cuwhy_validate::repro::{Reproducer, WITHOUT, reproducers};
+
+use crate::failure::Failure;
+
+/// Something to show for a rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Chosen {
+    /// A reproducer, by its place in the list, and which of the rule's own it is, from 1.
+    Reproducer {
+        index: usize,
+        form: usize,
+        reproducer: Reproducer,
+    },
+    /// The reason why there is none.
+    Without {
+        rule: &'static str,
+        reason: &'static str,
+    },
+}
+
+impl Chosen {
+    /// The rule's id.
+    pub(super) const fn rule(&self) -> &'static str {
+        match self {
+            Self::Reproducer { reproducer, .. } => reproducer.rule,
+            Self::Without { rule, .. } => rule,
+        }
+    }
+}
+
+/// What these ids, or beginnings of ids, name, in the order of the catalogue; without any, all.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] for one that names nothing, with the ids that are like it.
+pub(super) fn choose(ids: &[String]) -> Result<Vec<Chosen>, Failure> {
+    for id in ids {
+        if !RULES.iter().any(|rule| names(id, rule.id)) {
+            return Err(Failure::Usage(unknown(id)));
+        }
+    }
+    let all = reproducers();
+    let mut chosen = Vec::new();
+    for rule in RULES {
+        if !ids.is_empty() && !ids.iter().any(|id| names(id, rule.id)) {
+            continue;
+        }
+        let own = all
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.rule == rule.id);
+        let own = own
+            .enumerate()
+            .map(|(form, (index, one))| Chosen::Reproducer {
+                index,
+                form: form + 1,
+                reproducer: *one,
+            });
+        chosen.extend(own);
+        let without = WITHOUT.iter().find(|(id, _)| *id == rule.id);
+        chosen.extend(without.map(|&(_, reason)| Chosen::Without {
+            rule: rule.id,
+            reason,
+        }));
+    }
+    Ok(chosen)
+}
+
+/// Whether a word of the command line names this rule: whole, or its area.
+fn names(word: &str, id: &str) -> bool {
+    word == id
+        || id
+            .strip_prefix(word)
+            .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// What to say of a word that names no rule.
+fn unknown(word: &str) -> String {
+    let area = word.split('.').next().unwrap_or(word);
+    let mut like: Vec<(usize, &str)> = RULES
+        .iter()
+        .map(|rule| (distance(word, rule.id), rule.id))
+        .filter(|(distance, id)| {
+            *distance <= word.len().max(4) / 3 || id.split('.').any(|part| part == area)
+        })
+        .collect();
+    like.sort_unstable();
+    like.truncate(8);
+    if like.is_empty() {
+        return format!("no rule is called {word}; `cuwhy rules` lists them all");
+    }
+    let like: Vec<&str> = like.into_iter().map(|(_, id)| id).collect();
+    format!(
+        "no rule is called {word}; there are {}, and `cuwhy rules` lists them all",
+        like.join(", ")
+    )
+}
+
+/// How many letters have to be put in, taken out or exchanged.
+fn distance(one: &str, two: &str) -> usize {
+    let two: Vec<char> = two.chars().collect();
+    let mut row: Vec<usize> = (0..=two.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut before = index;
+        row[0] = index + 1;
+        for (place, other) in two.iter().enumerate() {
+            let exchanged = before + usize::from(letter != *other);
+            before = row[place + 1];
+            row[place + 1] = exchanged.min(before + 1).min(row[place] + 1);
+        }
+    }
+    row[two.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(word: &str) -> String {
+        choose(&[word.to_owned()])
+            .expect_err("no rule is called so")
+            .to_string()
+    }
+
+    #[test]
+    fn a_word_that_names_nothing_gets_what_is_like_it() {
+        assert!(refusal("range.pastend").contains("range.past-end"));
+        assert!(refusal("range.nonsense").contains("range.past-end"));
+        assert!(refusal("pich.in-elements").contains("pitch.in-elements"));
+        let far = refusal("colour");
+        assert!(far.ends_with("`cuwhy rules` lists them all"), "{far}");
+    }
+
+    #[test]
+    fn an_area_names_its_rules_and_nothing_names_all() {
+        let named = choose(&["batch".to_owned()]).expect("it is an area");
+        assert!(named.iter().all(|one| one.rule().starts_with("batch.")));
+        assert_eq!(named.len(), 5);
+        let all = choose(&[]).expect("nothing is wrong with it");
+        for rule in RULES {
+            assert!(all.iter().any(|one| one.rule() == rule.id), "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn letters_are_counted() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

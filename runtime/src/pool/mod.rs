@@ -1,0 +1,8 @@
+//! Stream-ordered memory: pools, and buffers that are allocated and freed in the order of a stream.
+
+mod buffer;
+pub mod raw;
+mod supply;
+
+pub use buffer::{PointerHandle, PooledBuffer};
+pub use supply::{Pool, PoolOptions, PoolUsage};

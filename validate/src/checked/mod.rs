@@ -1,0 +1,104 @@
+//! Checked copies over the layers: what `cuwhy-driver` and `cuwhy-runtime` copy and fill, with a
+//! [`Checker`] around it, and the observers that feed a registry.
+//!
+//! A copy that is predicted to kill the process or the context is not made. One that is predicted
+//! to be refused is, so that the status is CUDA's own.
+//!
+//! | | the layers' own types | raw ranges, as C has them |
+//! | --- | --- | --- |
+//! | one line | `upload`, `download`, `device_to_device` | `raw::copy`, `raw::copy_async` |
+//! | rows and planes, arrays included | `upload_2d`, `download_2d` | `raw::copy_2d`, `raw::copy_3d`, and with `_async` |
+//! | between devices | `device_to_device` | `raw::peer`, `raw::copy_3d_peer`, and with `_async` |
+//! | many at once | `Batch` | `Batch::push` |
+//! | fills | `fill`, `zero`, `zero_2d` | `raw::fill`, `raw::fill_2d`, and with `_async` |
+//!
+//! A checker that asks [`ByRuntime`](crate::ask::ByRuntime) classifies with
+//! `cudaPointerGetAttributes`; what that cannot know is "cannot tell", and the copy is made.
+//!
+//! # Examples
+//!
+//! ```
+//! # #[cfg(feature = "driver")] {
+//! # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+//! use cuda_sys::driver::Driver;
+//! use cuwhy_driver::copy::Direction;
+//! use cuwhy_driver::device::Device;
+//! use cuwhy_driver::memory::{Bytes, DeviceBuffer, DeviceMemory};
+//! use cuwhy_validate::ask::Live;
+//! use cuwhy_validate::checked::driver::{Error, observe, raw, upload};
+//! use cuwhy_validate::{Checker, Registry};
+//!
+//! observe(Registry::global());
+//! let live = Live::new(Driver::get()?);
+//! let checker = Checker::new(&live).with_registry(Registry::global());
+//!
+//! let context = Device::new(0)?.context()?;
+//! let mut buffer = DeviceBuffer::<u32>::new(&context, 10)?;
+//! upload(&checker, &mut buffer, &[7; 10])?;
+//!
+//! // Raw ranges may be wrong; CUDA's own status comes with the reason.
+//! let source = [7_u32; 100];
+//! let current = context.enter()?;
+//! let (to, from) = (buffer.address(), source.as_ptr());
+//! // SAFETY: the source has 400 bytes; CUDA checks the destination, which has 40.
+//! let copied = unsafe { raw::copy(&checker, to, from, Bytes(400), Direction::HostToDevice) };
+//! drop(current);
+//! let Err(Error::Checked(error)) = copied else { panic!("it is too long") };
+//! assert_eq!(error.status(), Some(1));
+//! assert_eq!(error.findings()[0].rule, "range.past-end");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod batch;
+#[cfg(feature = "driver")]
+pub mod driver;
+mod error;
+mod raw;
+#[cfg(feature = "runtime")]
+pub mod runtime;
+mod typed;
+mod watch;
+
+pub use error::Error;
+
+use crate::call::Action;
+use crate::{Api, Call, CheckedError, Checker, Order, Site};
+
+/// A call but for its place and its stream.
+struct Asked {
+    function: &'static str,
+    api: Api,
+    action: Action,
+}
+
+impl Asked {
+    fn call(self, order: Order, site: Site) -> Call {
+        Call {
+            function: self.function,
+            api: self.api,
+            action: self.action,
+            order,
+            site,
+        }
+    }
+}
+
+/// Makes a call between the two halves of a check.
+fn between<E>(
+    checker: &Checker<'_>,
+    call: &Call,
+    make: impl FnOnce() -> Result<(), E>,
+    status_of: impl FnOnce(&E) -> Option<u32>,
+) -> Result<(), Error<E>> {
+    let expected = checker.before(call).map_err(Error::Checked)?;
+    let status = match make() {
+        Ok(()) => 0,
+        Err(error) => match status_of(&error) {
+            Some(status) => status,
+            None => return Err(Error::Layer(error)),
+        },
+    };
+    let checked: Result<(), CheckedError> = checker.after(call, expected, status);
+    checked.map_err(Error::Checked)
+}
