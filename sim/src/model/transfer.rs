@@ -311,8 +311,14 @@ impl Transfer {
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
-            let (to, room, dst_foreign) = self.dst.at(dst.wrapping_add(done)).ok_or(Fault)?;
             let (from, there, src_foreign) = self.src.at(src.wrapping_add(done)).ok_or(Fault)?;
+            let Some((to, room, dst_foreign)) = self.dst.at(dst.wrapping_add(done)) else {
+                // What the host gives is read before anybody finds out that there is no place for it.
+                if src_foreign && thread == Thread::Caller {
+                    walk(None, Some(from), count - done);
+                }
+                return Err(Fault);
+            };
             let step = room.min(there).min(count - done);
             let foreign = match (dst_foreign, src_foreign) {
                 (false, false) => Foreign::Neither,
