@@ -533,8 +533,8 @@ fn the_current_context_is_kept_alive_or_not_had() {
 
 #[test]
 fn a_copy_in_a_default_stream_is_waited_for_whatever_context_is_current_then() {
-    // Default streams have the same handles in every context: the runtime goes by the current one. That it
-    // does so on a real GPU was not compared; that the copy is waited for holds there, too.
+    // Default streams have the same handles in every context: the runtime goes by the current one, as
+    // measured (`docs/measured.md`).
     let Some(child) = child(cuwhy_tests::here!(), House::Runtime(13), "plain", "") else {
         return;
     };

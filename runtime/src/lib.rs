@@ -22,6 +22,9 @@
 //! - Nothing loads or initialises CUDA until a function is called that must, and nothing creates a
 //!   primary context that was not asked for. A thread that never chose a device keeps having chosen
 //!   none: where a device other than the thread's is worked on, it is selected for the length of a call.
+//! - What is made here is made, and works, in its device's primary context, also while the thread works in
+//!   another context that somebody made with the driver API: it must not end with that one. The raw calls
+//!   ([`copy::raw`] and its like) go where C goes.
 //! - No function panics and none prints. A function that an older runtime lacks is
 //!   [`Error::MissingFunction`], a machine without a runtime library is
 //!   [`Error::MissingLibrary`], one without a driver is

@@ -4,6 +4,7 @@ use core::ffi::c_int;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::OnceLock;
 
 use cuda_sys::driver::{CUcontext, CUctx_st, Driver};
 use cuda_sys::runtime::Major;
@@ -74,7 +75,7 @@ impl Device {
     fn push_beside(&self, previous: c_int, foreign: bool) -> Option<&'static Driver> {
         let api = self.api();
         let old = api.major() == Major::V11;
-        let driver = Driver::get().ok()?;
+        let driver = driver()?;
         if !foreign && (old || is_active(driver, previous)?) {
             return None;
         }
@@ -133,6 +134,17 @@ enum Restore {
     Pop(&'static Driver),
 }
 
+/// The driver, looked for once: where it cannot be opened, not every call must find that out again.
+#[inline]
+fn driver() -> Option<&'static Driver> {
+    static DRIVER: OnceLock<Option<&'static Driver>> = OnceLock::new();
+    if let Some(driver) = DRIVER.get() {
+        return *driver;
+    }
+    let driver = Driver::get().ok();
+    *DRIVER.get_or_init(|| driver)
+}
+
 /// Whether a device has its primary context; nothing where the driver does not say.
 fn is_active(driver: &Driver, ordinal: c_int) -> Option<bool> {
     let (mut flags, mut active) = (0, 0);
@@ -148,7 +160,7 @@ static PRIMARY: [AtomicPtr<CUctx_st>; 64] = [const { AtomicPtr::new(ptr::null_mu
 /// Whether the thread works in another context of the device than its primary one.
 #[inline]
 fn in_foreign_context(ordinal: c_int) -> bool {
-    let Ok(driver) = Driver::get() else {
+    let Some(driver) = driver() else {
         return false;
     };
     let mut context = ptr::null_mut();

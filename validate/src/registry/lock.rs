@@ -12,6 +12,9 @@ use std::time::Duration;
 /// writing at that moment, it never goes on here, and what it was writing is in no state to be
 /// used. Therefore the lock knows the process of its holder: who finds it held by another process
 /// leaves it alone for ever and begins with a new thing behind a new lock.
+///
+/// As with any lock, a signal handler must not ask for it: it may have interrupted the holder. Look-ups
+/// need none.
 #[derive(Debug)]
 pub(super) struct Lock<T> {
     /// The process that holds it, or 0.
