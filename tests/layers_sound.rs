@@ -570,9 +570,16 @@ fn a_copy_in_a_default_stream_is_waited_for_whatever_context_is_current_then() {
 
 #[test]
 fn what_the_runtime_makes_does_not_end_with_somebodys_context() {
-    for major in [11, 12, 13] {
-        let house = House::Runtime(major);
-        let Some(child) = child(cuwhy_tests::here!(), house, "plain", "") else {
+    // Also where somebody's context is the primary one, of which the driver counts the users.
+    for (major, primary) in [
+        (11, false),
+        (12, false),
+        (13, false),
+        (11, true),
+        (13, true),
+    ] {
+        let (house, part) = (House::Runtime(major), format!("primary {primary}"));
+        let Some(child) = child(cuwhy_tests::here!(), house, &part, "") else {
             continue;
         };
         let body = || -> cuwhy_runtime::Result<()> {
@@ -583,7 +590,10 @@ fn what_the_runtime_makes_does_not_end_with_somebodys_context() {
             use cuwhy_runtime::stream::{Stream, StreamOptions};
 
             let own = cuwhy_driver::device::Device::new(0)
-                .and_then(|device| Context::create(&device, ContextFlags::BLOCKING))
+                .and_then(|device| match primary {
+                    true => device.context(),
+                    false => Context::create(&device, ContextFlags::BLOCKING),
+                })
                 .expect("a context before the runtime's");
             own.select().expect("it is alive");
             let device = Device::new(0)?;

@@ -330,18 +330,7 @@ fn what_passes_unasked_is_what_the_rules_pass() {
         .values()
         .flat_map(|dst| at.values().map(move |src| (*dst, *src)))
     {
-        for bytes in [
-            0,
-            1,
-            4,
-            40,
-            41,
-            4096,
-            4097,
-            2 << 20,
-            (4 << 20) + 1,
-            u64::MAX,
-        ] {
+        for bytes in [0, 4, 41, 4097, (4 << 20) + 1, u64::MAX] {
             let runtime = (-1..6).map(|raw| Call::memcpy(dst, src, bytes, Kind::from_raw(raw)));
             let driver =
                 COPIES.map(|(function, kind)| Call::driver_copy(function, dst, src, bytes, kind));

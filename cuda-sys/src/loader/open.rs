@@ -180,7 +180,8 @@ fn check<T>(
 
 /// Libraries of one kind that this process has opened: each stays for good, so each is kept once.
 ///
-/// A list that only grows. It takes no lock: a fork can not leave it locked.
+/// A list that only grows. Nothing is locked while a library is opened or read, and a place is filled in one
+/// short step: a fork leaves a child waiting only if it meets that very step.
 #[derive(Debug)]
 pub(crate) struct Opened<T: 'static>(OnceLock<&'static Node<T>>);
 
