@@ -47,18 +47,44 @@ impl Pattern {
 }
 
 /// Elements that CUDA can fill memory with: numbers of 8, 16 and 32 bits.
-pub trait Fill: NoUninit {
+///
+/// Nobody else can implement it: an element wider than its type would reach beyond the range.
+///
+/// ```compile_fail,E0277
+/// use cuwhy_driver::copy::{Fill, Pattern};
+///
+/// #[derive(Clone, Copy)]
+/// struct Small(u8);
+///
+/// // SAFETY: it is one byte, and all of it is its value.
+/// unsafe impl bytemuck::NoUninit for Small {}
+///
+/// impl Fill for Small {
+///     fn pattern(self) -> Pattern {
+///         Pattern::Bits32(self.0.into())
+///     }
+/// }
+/// ```
+pub trait Fill: NoUninit + sealed::Sealed {
     /// The bits of the value.
     fn pattern(self) -> Pattern;
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
 macro_rules! fill {
-    ($($t:ty => $width:ident($value:ident => $bits:expr)),* $(,)?) => { $(impl Fill for $t {
-        fn pattern(self) -> Pattern {
-            let $value = self;
-            Pattern::$width($bits)
+    ($($t:ty => $width:ident($value:ident => $bits:expr)),* $(,)?) => { $(
+        impl sealed::Sealed for $t {}
+
+        impl Fill for $t {
+            fn pattern(self) -> Pattern {
+                let $value = self;
+                Pattern::$width($bits)
+            }
         }
-    })* };
+    )* };
 }
 fill! {
     u8 => Bits8(value => value),
