@@ -19,6 +19,12 @@ use std::sync::Mutex;
 /// Every question is one that creates no context, changes no last error and is allowed while a
 /// stream captures. The plural query is the only one put for an address that CUDA may not know:
 /// the singular one fails there and writes into the driver's own error log.
+///
+/// Addresses are looked up; handles are followed. A question about an array, a stream or a pool that is
+/// none can end the process, as any call with it would: [`Ask::array`], [`Ask::capture`] and
+/// [`Ask::pool_access`] are for handles that are known to be alive. A check asks about streams that the
+/// registry knows and pools that the driver named; about an array also where the registry does not know it
+/// and its handle is an address of this process.
 #[derive(Debug)]
 pub struct Live<'a> {
     table: &'a Table,
