@@ -8,7 +8,7 @@
 
 use super::touch::{PAGE, distance, host};
 use super::{Prediction, codes};
-use crate::call::Action;
+use crate::call::{Action, Kind, Place, Side};
 use crate::facts::{Access, Class, Facts, Owner};
 use crate::{Call, OperandFacts, Role, Span};
 use smallvec::SmallVec;
@@ -112,13 +112,54 @@ fn is_locked(facts: &OperandFacts) -> bool {
     matches!(facts.found().class(), Class::Pinned | Class::Registered)
 }
 
+/// Whether the call itself says that a side is host memory.
+fn is_called_host(call: &Call, role: Role) -> bool {
+    let by_kind = |kind: Kind| {
+        kind.says_device().is_some_and(|(to, from)| match role {
+            Role::Destination => !to,
+            Role::Source | Role::Subject => !from,
+        })
+    };
+    match &call.action {
+        Action::Copy(copy) => by_kind(copy.kind),
+        Action::Copy2D(copy) => by_kind(copy.kind),
+        Action::Copy3D(copy) => {
+            let place = if role == Role::Destination {
+                &copy.dst
+            } else {
+                &copy.src
+            };
+            match place {
+                Place::Memory {
+                    side: Side::Host, ..
+                } => true,
+                Place::Memory {
+                    side: Side::ByKind, ..
+                } => by_kind(copy.kind),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Measured: an endless line of managed memory that the call names as host memory is moved as such.
+fn is_hosts(call: &Call, operand: &OperandFacts) -> bool {
+    operand.found().class() == Class::Managed
+        && operand.operand.shape.width >= ENDLESS
+        && is_called_host(call, operand.operand.role)
+}
+
 fn engine(call: &Call, facts: &Facts) -> Engine {
-    let managed = |operand: &OperandFacts| operand.found().class() == Class::Managed;
+    let managed = |operand: &OperandFacts| {
+        operand.found().class() == Class::Managed && !is_hosts(call, operand)
+    };
     if matches!(call.action, Action::Fill(_)) || facts.operands.iter().any(managed) {
         return Engine::Kernel;
     }
-    let on_host =
-        |operand: &&OperandFacts| is_locked(operand) || !operand.found().class().is_cuda();
+    let on_host = |operand: &&OperandFacts| {
+        is_locked(operand) || !operand.found().class().is_cuda() || is_hosts(call, operand)
+    };
     match facts.operands.iter().filter(on_host).count() {
         0 => Engine::Kernel,
         1 => Engine::Link,
@@ -132,6 +173,12 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
         .operands
         .iter()
         .any(|operand| operand.operand.shape.width >= ENDLESS);
+    let hosts = facts
+        .operands
+        .iter()
+        .filter(|operand| is_hosts(call, operand));
+    let touched: SmallVec<[&OperandFacts; 2]> = touched.iter().copied().chain(hosts).collect();
+    let touched = touched.as_slice();
     match engine(call, facts) {
         Engine::Kernel => {
             // Measured: rows a power of two apart that add up to 2^64 do no harm, as long as the distance

@@ -24,7 +24,9 @@ impl Drawer<'_> {
                 });
                 let object = known.or_else(|| self.holder(operand.address))?;
                 let demanded = operand.demand == cuwhy_validate::call::Demand::Cuda;
-                if is_beyond_telling(call, &operand, &object) {
+                let behind = object.base.saturating_add(object.bytes);
+                let followed = self.world.objects.iter().any(|one| one.base == behind);
+                if is_beyond_telling(call, &operand, &object, followed) {
                     return None;
                 }
                 // Rows of host memory that are spread over the whole address space.
@@ -97,8 +99,9 @@ impl Drawer<'_> {
     }
 }
 
-/// What nobody can tell before the call, because it depends on what nobody can ask.
-fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object) -> bool {
+/// What nobody can tell before the call, because it depends on what nobody can ask. `followed` says that what lies
+/// behind the object is known.
+fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: bool) -> bool {
     const ENDLESS: u64 = 1 << 46;
     const SMALL: u64 = 64 << 10;
     let shape = &operand.shape;
@@ -118,25 +121,37 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object) -> bool {
     if operand.role == Role::Source && !known && last && (64..=SMALL).contains(&shape.width) {
         return !matches!(call.action, Action::Fill(_));
     }
-    // Rows that run backwards, out of the memory that is mapped together with theirs.
-    let back = shape
-        .pitch
-        .wrapping_neg()
-        .saturating_mul(shape.rows.saturating_sub(1))
-        .saturating_add(
-            shape
-                .slice_pitch
-                .wrapping_neg()
-                .saturating_mul(shape.slices.saturating_sub(1)),
-        );
-    if object.fence.is_none() && shape.rows > 1 && back > 0 && back < 1 << 30 {
-        let together = match object.side {
-            Side::Device if object.class.starts_with("pool") => 32 << 20,
-            Side::Device if !object.class.starts_with("virtual") => 2 << 20,
-            _ => 1,
-        };
-        let first = object.base - object.base % together;
-        return operand.address.wrapping_sub(first) < back;
+    // Rows and offsets that lead out of the memory that is mapped together with the object's, and not far away.
+    const FAR: u64 = 1 << 30;
+    let steps =
+        |pitch: u64, count: u64| pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
+    let back =
+        steps(shape.pitch, shape.rows).saturating_add(steps(shape.slice_pitch, shape.slices));
+    let back = if shape.rows > 1 && back < FAR {
+        back
+    } else {
+        0
+    };
+    let behind = object.base.saturating_add(object.bytes);
+    let begins = (object.base..behind).contains(&operand.base);
+    let moved = operand.base != operand.address;
+    if object.fence.is_some() || !begins || back == 0 && !moved {
+        return false;
     }
-    false
+    let is_virtual = object.class.starts_with("virtual");
+    let is_pool = object.class.starts_with("pool");
+    let together = match object.side {
+        Side::Device if is_pool => 32 << 20,
+        Side::Device if !is_virtual => 2 << 20,
+        _ => 1,
+    };
+    let first = object.base - object.base % together;
+    let before = first.wrapping_sub(operand.address.wrapping_sub(back));
+    if (1..FAR).contains(&before) && (back > 0 || is_virtual || is_pool) {
+        return true;
+    }
+    let extent = shape.wrapping_extent();
+    let beyond = operand.address.wrapping_add(extent).wrapping_sub(behind);
+    let passes = (operand.base - object.base).saturating_add(extent) <= object.bytes;
+    is_virtual && !followed && passes && (1..FAR).contains(&beyond)
 }
