@@ -3,8 +3,9 @@
 mod common;
 
 use common::world;
+use cuwhy_validate::ask::{Ask, Pointer};
 use cuwhy_validate::checker::{Audience, Event, Ignore, Reason};
-use cuwhy_validate::facts::{Depth, Owner, collect};
+use cuwhy_validate::facts::{Access, Depth, Owner, collect};
 use cuwhy_validate::{Call, Checker, Class, Kind, Policy, Prediction, Registry, Severity, Span};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -125,6 +126,41 @@ fn the_registry_lets_pass_and_never_accuses_alone() {
     let verdict = checker.check(&call);
     assert_eq!(verdict.prediction, Prediction::Success);
     assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
+}
+
+/// Knows nothing, and cannot be asked: as a driver in a forked child.
+struct Silent;
+
+impl Ask for Silent {
+    fn pointer(&self, _: u64) -> Pointer {
+        Pointer::CannotTell
+    }
+}
+
+#[test]
+fn the_registry_accuses_nobody_where_the_driver_cannot_be_asked() {
+    const DEVICE: u64 = 0x7f00_0000_0000;
+    const HOST: u64 = 0x7f00_1000_0000;
+    let registry = Registry::default();
+    for (class, start) in [(Class::Device, DEVICE), (Class::Registered, HOST)] {
+        let mut owner = Owner::of(class);
+        owner.range = Some(Span::sized(start, 40));
+        owner.access = Access::Read;
+        registry.allocated(owner);
+    }
+    let checker = Checker::new(&Silent).with_registry(&registry);
+    for (dst, src, kind) in [
+        (DEVICE, HOST, Kind::HostToDevice),
+        (HOST, DEVICE, Kind::DeviceToHost),
+        (DEVICE, 0x5500_0000_0000, Kind::HostToDevice),
+    ] {
+        let verdict = checker.check(&Call::memcpy(dst, src, 400, kind));
+        assert!(matches!(verdict.prediction, Prediction::CannotTell(_)));
+        assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
+    }
+    let fits = checker.check(&Call::memcpy(DEVICE, HOST, 40, Kind::HostToDevice));
+    assert_eq!(fits.prediction, Prediction::Success);
+    assert!(fits.findings.is_empty(), "{:?}", fits.findings);
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Sources<'_> {
         let mut owner = match self.ask.pointer(at) {
             Pointer::CannotTell => {
                 return match entry {
-                    Some(Entry::Live(owner)) => owner,
+                    Some(Entry::Live(owner)) => unconfirmed(owner, rest),
                     _ => Owner::of(Class::Unknown),
                 };
             }
@@ -375,6 +375,15 @@ impl Sources<'_> {
         let entry = self.registry.and_then(|registry| registry.find(address));
         matches!(entry, Some(Entry::Dead(_)))
     }
+}
+
+/// What the registry saw and nobody confirmed lets a call pass, and refuses none: code that the registry
+/// did not see may have put something else there.
+fn unconfirmed(mut seen: Owner, rest: Span) -> Owner {
+    seen.range = seen.range.filter(|range| range.covers(rest));
+    seen.access = Access::Unknown;
+    seen.pitch = None;
+    seen
 }
 
 /// What the registry saw is added to what the driver confirmed.
