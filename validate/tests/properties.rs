@@ -159,11 +159,11 @@ fn owner() -> BoxedStrategy<Owner> {
         access,
         prop::option::of(any::<bool>()),
         prop::option::of(permissions),
-        prop::option::of(number()),
+        (prop::option::of(number()), prop::option::of(number())),
         (any::<bool>(), any::<bool>(), any::<bool>()),
     )
         .prop_map(
-            |(class, range, device, access, reachable, permissions, pitch, flags)| {
+            |(class, range, device, access, reachable, permissions, (pitch, row), flags)| {
                 let mut owner = Owner::of(class);
                 owner.range = range.map(|(start, bytes)| Span::sized(start, bytes));
                 owner.device = device;
@@ -171,6 +171,7 @@ fn owner() -> BoxedStrategy<Owner> {
                 owner.reachable = reachable;
                 owner.permissions = permissions;
                 owner.pitch = pitch;
+                owner.row = row;
                 owner.pool = flags.0.then_some(7);
                 owner.exportable = Some(flags.1);
                 owner.end = (class == Class::Freed).then_some(End {

@@ -41,6 +41,7 @@ struct Owned {
     reachable: Option<bool>,
     permissions: Option<(bool, bool)>,
     pitch: Option<Number>,
+    row: Option<Number>,
     device_pointer: Option<Number>,
     flags: u8,
 }
@@ -67,6 +68,7 @@ impl Owned {
             execute: false,
         });
         owner.pitch = self.pitch.map(Number::get);
+        owner.row = self.row.map(Number::get);
         owner.device_pointer = self.device_pointer.map(Number::get);
         owner.pool = flag(0).then_some(7);
         owner.exportable = flag(1).then_some(flag(2));

@@ -397,6 +397,7 @@ fn merge(owner: &mut Owner, seen: Owner) {
     owner.seen = owner.class == seen.class;
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;
+    owner.row = seen.row;
 }
 
 /// A tombstone explains why nothing is there.
