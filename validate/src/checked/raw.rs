@@ -15,20 +15,25 @@ macro_rules! raw_copies {
         /// own borrows, nor of how far a host buffer goes within its mapping: every function here
         /// asks of the caller what the function of the same name in the layer asks.
         pub mod raw {
+            use super::super::{NOW, Turn};
             use super::{Error, Owner, filling, line, made, peers, planes, planes_between, rows};
+            use crate::facts::StreamState;
             use crate::{Checker, Order, Site, Stream as Queue};
             use $layer::copy::{Copy2d, Copy3d, Direction, Pattern, raw};
             use $layer::memory::{Bytes, Pitch};
             use $layer::pointer::Address;
             use $layer::stream::Stream;
 
-            /// A call that returns when it is done.
-            const NOW: Order = Order::Synchronous(Queue::Legacy);
-
             /// A call that is put into a stream.
-            pub(super) fn queued(stream: &Stream) -> Order {
+            pub(super) fn queued(stream: &Stream) -> Turn {
                 let handle = stream.as_raw().expose_provenance() as u64;
-                Order::Async(Queue::from_raw(handle, Queue::Legacy))
+                let order = Order::Async(Queue::from_raw(handle, Queue::Legacy));
+                let stream = match (stream.is_created_here(), stream.is_known_to_run()) {
+                    (false, _) => StreamState::Lent,
+                    (true, false) => StreamState::Alive,
+                    (true, true) => StreamState::Running,
+                };
+                Turn { order, stream }
             }
 
             /// Copies a range of bytes, checked, and waits as far as CUDA waits.
