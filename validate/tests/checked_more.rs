@@ -97,10 +97,11 @@ macro_rules! bodies {
     ($layer:ident, $krate:ident, $type:ty, $place:expr, $narrow:expr) => {
         mod $layer {
             use super::{Counted, Heard};
+            use cuwhy_validate::ask::Ask as _;
             use cuwhy_validate::checked::$layer::{Batch, Error, observe, raw, scope, upload};
             use cuwhy_validate::checker::Reason;
             use cuwhy_validate::registry::Entry;
-            use cuwhy_validate::{Checker, Policy, Registry, Severity};
+            use cuwhy_validate::{Call, Checker, Kind, Policy, Registry, Severity};
             use std::mem::ManuallyDrop;
             use $krate::copy::{Copy2d, Direction, Pattern, Side, SourceOrder};
             use $krate::device::Device;
@@ -108,6 +109,7 @@ macro_rules! bodies {
                 self, Bytes, DeviceBuffer, DeviceMemory, HostFlags, PinnedBuffer, Pitch,
                 PitchedBuffer,
             };
+            use $krate::pointer::Address;
             use $krate::stream::{CaptureMode, Stream, StreamOptions};
 
             type Place = $type;
@@ -347,6 +349,73 @@ macro_rules! bodies {
                 assert_eq!(buffer.to_vec().expect("it is there"), [7; 40]);
             }
 
+            pub(super) fn where_devices_reach_pageable_memory_every_direction_is_right() {
+                let (place, heard, ask) = (place(), Heard::default(), Counted::new());
+                let strict = checker(ask, &heard, Policy::Strict);
+                let current = place.enter().expect("it is there");
+                let call = Call::memcpy(0, 0, 0, Kind::Default);
+                if ask.environment(&call).pageable_access != Some(true) {
+                    cuwhy_tests::skip("needs a device that reaches pageable memory by itself");
+                    return;
+                }
+                let (mut to, from) = (vec![0_u8; 40], vec![7_u8; 40]);
+                for direction in [
+                    Direction::HostToDevice,
+                    Direction::DeviceToHost,
+                    Direction::DeviceToDevice,
+                    Direction::Automatic,
+                ] {
+                    to.fill(0);
+                    let (to_it, size) = (to.as_mut_ptr(), Bytes(40));
+                    // SAFETY: both have 40 bytes.
+                    unsafe { raw::copy(&strict, to_it, from.as_ptr(), size, direction) }
+                        .expect("it is right");
+                    place.synchronize().expect("it is done");
+                    assert_eq!(to, from);
+                }
+                let to_it = to.as_mut_ptr();
+                // SAFETY: it has 40 bytes.
+                unsafe { raw::fill(&strict, to_it, Pattern::Bits8(9), 40) }.expect("it is right");
+                place.synchronize().expect("it is done");
+                assert_eq!(to, [9; 40]);
+                assert_eq!(heard.take(), []);
+                // What cannot be touched is not made there either.
+                let way = Direction::HostToDevice;
+                // SAFETY: it is not made.
+                let result = unsafe { raw::copy(&strict, to_it, Address(0x1000), Bytes(4), way) };
+                let Err(Error::Checked(error)) = result else {
+                    panic!("{result:?}");
+                };
+                assert_eq!(error.reason(), Reason::NotExecuted, "{error}");
+                drop(current);
+            }
+
+            pub(super) fn another_devices_stream_is_right() {
+                if Device::count().expect("it can be asked") < 2 {
+                    cuwhy_tests::skip("needs two devices");
+                    return;
+                }
+                let (near, heard) = (place(), Heard::default());
+                let strict = checker(Counted::new(), &heard, Policy::Strict);
+                let far = Device::new(1).expect("there are two");
+                let far: Place = ($place)(far).expect("it has a context");
+                let stream = Stream::new(&far, StreamOptions::NON_BLOCKING).expect("a stream");
+                let one = DeviceBuffer::<u8>::from_slice(&near, &[7; 40]).expect("40 bytes");
+                let two = DeviceBuffer::<u8>::new(&near, 40).expect("40 bytes");
+                scope(&strict, |scope| scope.device_to_device(&stream, &two, &one))
+                    .expect("it is right");
+                let current = near.enter().expect("it is there");
+                let way = Direction::DeviceToDevice;
+                let (to, from) = (two.address(), one.address());
+                // SAFETY: both have 40 bytes and live until the stream is waited for.
+                unsafe { raw::copy_async(&strict, to, from, Bytes(40), way, &stream) }
+                    .expect("it is right");
+                drop(current);
+                stream.synchronize().expect("it is done");
+                assert_eq!(heard.take(), []);
+                assert_eq!(two.to_vec().expect("it is there"), [7; 40]);
+            }
+
             pub(super) fn what_a_scope_borrows_is_checked() {
                 let (place, heard) = (place(), Heard::default());
                 let stream = Stream::new(&place, StreamOptions::NON_BLOCKING).expect("a stream");
@@ -463,4 +532,6 @@ in_every_house! {
     a_blocking_capture_is_named_when_it_is_lost: "",
     a_handle_that_is_used_again_is_alive: "",
     what_a_scope_borrows_is_checked: "",
+    where_devices_reach_pageable_memory_every_direction_is_right: "hmm=on",
+    another_devices_stream_is_right: "devices=2",
 }

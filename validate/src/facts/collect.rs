@@ -22,6 +22,10 @@ const MOST_PROBES: u64 = 32;
 const PAGE: u64 = 4096;
 
 /// What whoever makes a call knows of its stream.
+#[cfg_attr(
+    not(any(feature = "driver", feature = "runtime")),
+    expect(dead_code, reason = "only the layers know more than the registry")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum StreamState {
     /// No more than the registry does.

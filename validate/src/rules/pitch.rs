@@ -99,6 +99,10 @@ fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
         if !refused && !is_otherwise_as_made(case, facts, element) {
             continue;
         }
+        // The width was counted in elements as well.
+        let short = facts.head().and_then(|owner| owner.row);
+        let short = short.filter(|row| shape.width.checked_mul(element) == Some(*row));
+        let width = short.map_or_else(String::new, |row| format!(", and a width of {row}"));
         let (severity, then) = if refused {
             (Severity::Error, "no row fits")
         } else {
@@ -117,7 +121,9 @@ fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
             .with_severity(severity)
             .about(role)
             .why(format!("pitches are in bytes; with this one {then}"))
-            .fix(format!("pass {made_with}, as the allocation returned it")),
+            .fix(format!(
+                "pass {made_with}, as the allocation returned it{width}"
+            )),
         );
     }
 }
