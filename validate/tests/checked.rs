@@ -7,7 +7,7 @@
 mod houses;
 
 use cuwhy_tests::here;
-use houses::{HOUSES, House, child};
+use houses::{HOUSES, House, child, has};
 
 /// The bodies, for one layer: its crate, and how a place to work in is had there.
 macro_rules! bodies {
@@ -386,7 +386,7 @@ macro_rules! bodies {
                 stream.synchronize().expect("it is done");
                 drop(current);
 
-                if super::has_batches() {
+                if super::has("MemcpyBatchAsync") {
                     let source = [9_u8; 40];
                     let mut result = [0_u8; 40];
                     let mut batch = Batch::new();
@@ -662,12 +662,6 @@ mod names {
         pub(crate) const PEER_VOLUMES: [&str; 2] = ["cudaMemcpy3DPeer", "cudaMemcpy3DPeerAsync"];
         pub(crate) const BATCH: &str = "cudaMemcpyBatchAsync";
     }
-}
-
-/// Whether the libraries know batches, which came with 12.8.
-fn has_batches() -> bool {
-    let runtime = cuda_sys::runtime::Runtime::get().expect("there is a runtime");
-    runtime.has("cudaMemcpyBatchAsync")
 }
 
 in_every_house! {

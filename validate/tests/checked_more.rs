@@ -7,7 +7,7 @@
 mod houses;
 
 use cuwhy_tests::here;
-use houses::{HOUSES, House, child};
+use houses::{HOUSES, House, child, has};
 
 use cuwhy_validate::ask::{Ask, Host, Live, Pointer};
 use cuwhy_validate::checker::{Audience, Event};
@@ -103,7 +103,8 @@ macro_rules! bodies {
             use cuwhy_validate::registry::Entry;
             use cuwhy_validate::{Call, Checker, Kind, Policy, Registry, Severity};
             use std::mem::ManuallyDrop;
-            use $krate::copy::{Copy2d, Direction, Pattern, Side, SourceOrder};
+            use $krate::array::{Array, Format, Shape};
+            use $krate::copy::{Copy2d, Copy3d, Direction, Pattern, Side, SourceOrder};
             use $krate::device::Device;
             use $krate::memory::{
                 self, Bytes, DeviceBuffer, DeviceMemory, HostFlags, PinnedBuffer, Pitch,
@@ -260,7 +261,7 @@ macro_rules! bodies {
                 assert_eq!(ask.asked(), 0);
                 queued(&strict, pinned.as_ptr(), &lent).expect("it is right");
                 assert_eq!(ask.asked(), 1);
-                let batches = super::has_batches();
+                let batches = super::has("MemcpyBatchAsync");
                 if batches {
                     for checker in [&check, &strict] {
                         batch(checker, &stream).expect("it is right");
@@ -390,6 +391,126 @@ macro_rules! bodies {
                 drop(current);
             }
 
+            pub(super) fn planes_in_one_call_and_with_attributes_are_checked() {
+                let (place, heard) = (place(), Heard::default());
+                let strict = checker(Counted::new(), &heard, Policy::Strict);
+                let check = checker(Counted::new(), &heard, Policy::Check);
+                let stream = Stream::new(&place, StreamOptions::NON_BLOCKING).expect("a stream");
+                let device = DeviceBuffer::<u8>::new(&place, 256).expect("256 bytes");
+                let other = DeviceBuffer::<u8>::new(&place, 256).expect("256 bytes");
+                let numbers: Vec<u8> = (0..=255).collect();
+                let source = PinnedBuffer::<u8>::from_slice(&place, &numbers, HostFlags::PLAIN);
+                let source = source.expect("256 bytes");
+                let array = Array::new(&place, Shape::plane(16, 4, Format::U32, 1));
+                let array = array.expect("an array");
+                let current = place.enter().expect("it is there");
+                // Four planes of four rows of 16 bytes.
+                let planes = |to: &DeviceBuffer<u8>, depth: usize| Copy3d {
+                    destination: Side::device(to.address(), Pitch(16)).planes_of(4),
+                    source: Side::host(source.as_ptr(), Pitch(16)).planes_of(4),
+                    width: Bytes(16),
+                    height: 4,
+                    depth,
+                };
+                let into = |height: usize| Copy3d {
+                    destination: array.side(),
+                    source: Side::host(source.as_ptr(), Pitch(64)).planes_of(4),
+                    width: Bytes(64),
+                    height,
+                    depth: 1,
+                };
+                let order = SourceOrder::Stream;
+                let entry = |result: &Result<(), Error>| match result {
+                    Err(Error::Checked(error)) => error.findings()[0].entry,
+                    other => panic!("{other:?}"),
+                };
+                for checker in [&check, &strict] {
+                    let many = |copies: &[Copy3d]| {
+                        // SAFETY: everything lives until the stream is waited for; CUDA checks how far
+                        // the device's memory goes.
+                        unsafe { raw::copy_3d_batch_async(checker, copies, order, &stream) }
+                    };
+                    let right = [planes(&device, 4), planes(&other, 4), into(4)];
+                    if !super::has("Memcpy3DBatchAsync") {
+                        let result = many(&right);
+                        assert!(matches!(result, Err(Error::Layer(_))), "{result:?}");
+                        continue;
+                    }
+                    many(&[]).expect("nothing is asked");
+                    many(&right).expect("it is right");
+                    stream.synchronize().expect("it is done");
+                    assert_eq!(heard.take(), []);
+                    assert_eq!(other.to_vec().expect("it is there"), numbers);
+                    for (copies, rule) in [
+                        (
+                            [planes(&device, 4), planes(&other, 5)],
+                            "pitch.last-row-past-end",
+                        ),
+                        ([planes(&device, 4), into(5)], "array.outside"),
+                    ] {
+                        let result = many(&copies);
+                        assert_eq!(entry(&result), Some(1));
+                        let says = match &result {
+                            Err(Error::Checked(error)) => error.to_string(),
+                            other => panic!("{other:?}"),
+                        };
+                        assert!(says.contains(rule), "{says}");
+                        refused(result, 1, "batch.entry");
+                    }
+                    heard.take();
+                }
+                // An entry that would kill the process is not made, nor is any other; that of host memory
+                // is known under strict alone.
+                if super::has("Memcpy3DBatchAsync") {
+                    let host = Side::host(core::ptr::without_provenance::<u8>(0x1000), Pitch(16));
+                    let deadly = Copy3d {
+                        source: host.planes_of(4),
+                        ..planes(&other, 4)
+                    };
+                    let many = |copies: &[Copy3d]| {
+                        // SAFETY: it is not made.
+                        unsafe { raw::copy_3d_batch_async(&strict, copies, order, &stream) }
+                    };
+                    let result = many(&[planes(&device, 4), deadly]);
+                    let Err(Error::Checked(error)) = result else {
+                        panic!("nothing is there: {result:?}");
+                    };
+                    assert_eq!(error.reason(), Reason::NotExecuted, "{error}");
+                    assert_eq!(error.findings()[0].rule, "batch.entry", "{error}");
+                    heard.take();
+                }
+
+                let to = device.address();
+                for checker in [&check, &strict] {
+                    let line = |bytes| {
+                        let (from, size) = (source.as_ptr(), Bytes(bytes));
+                        // SAFETY: as above.
+                        unsafe {
+                            raw::copy_with_order_async(checker, to, from, size, order, &stream)
+                        }
+                    };
+                    let planes_of = |depth| {
+                        let copy = planes(&device, depth);
+                        // SAFETY: as above.
+                        unsafe { raw::copy_3d_with_order_async(checker, &copy, order, &stream) }
+                    };
+                    if !super::has("MemcpyWithAttributesAsync") {
+                        let result = line(256);
+                        assert!(matches!(result, Err(Error::Layer(_))), "{result:?}");
+                        heard.take();
+                        continue;
+                    }
+                    line(256).expect("it is right");
+                    planes_of(4).expect("it is right");
+                    stream.synchronize().expect("it is done");
+                    assert_eq!(heard.take(), []);
+                    refused(line(257), 1, "range.past-end");
+                    refused(planes_of(5), 1, "pitch.last-row-past-end");
+                    heard.take();
+                }
+                drop(current);
+            }
+
             pub(super) fn another_devices_stream_is_right() {
                 if Device::count().expect("it can be asked") < 2 {
                     cuwhy_tests::skip("needs two devices");
@@ -452,7 +573,7 @@ macro_rules! bodies {
                         (&*one, &*two, &*three),
                         (&*numbers, &[9; 10][..], &*numbers)
                     );
-                    if super::has_batches() {
+                    if super::has("MemcpyBatchAsync") {
                         let mut back = pinned(&[0; 10]);
                         let mut batch = Batch::new();
                         batch.device_to_device(&third, &buffer).expect("lengths");
@@ -468,7 +589,10 @@ macro_rules! bodies {
                     }
                     let more = pinned(&[1; 11]);
                     let mut less = pinned(&[0; 11]);
-                    assert_eq!(heard.take().len(), usize::from(super::has_batches()));
+                    assert_eq!(
+                        heard.take().len(),
+                        usize::from(super::has("MemcpyBatchAsync"))
+                    );
                     let past = "range.past-end";
                     let up = scope(&checker, |scope| scope.upload(&stream, &*long, &more));
                     refused(up, 1, past);
@@ -520,12 +644,6 @@ mod rows {
     }
 }
 
-/// Whether the libraries know batches, which came with 12.8.
-fn has_batches() -> bool {
-    let runtime = cuda_sys::runtime::Runtime::get().expect("there is a runtime");
-    runtime.has("cudaMemcpyBatchAsync")
-}
-
 in_every_house! {
     the_rows_of_an_allocation_are_known: "",
     a_capture_that_the_stream_began_is_known: "",
@@ -534,4 +652,5 @@ in_every_house! {
     what_a_scope_borrows_is_checked: "",
     where_devices_reach_pageable_memory_every_direction_is_right: "hmm=on",
     another_devices_stream_is_right: "devices=2",
+    planes_in_one_call_and_with_attributes_are_checked: "driver=13.2",
 }

@@ -6,7 +6,6 @@ mod calls;
 
 use arbitrary::Arbitrary;
 use calls::{Made, Number};
-use cuwhy_validate::call::Action;
 use cuwhy_validate::facts::{
     Access, ArrayFacts, Capture, Current, End, Environment, Owner, Permissions, Segment,
 };
@@ -180,12 +179,9 @@ fn facts_of(call: &Call, scene: &Scene) -> Facts {
     for index in 0..call.operands().len() {
         facts.operands.push(operand(call, index, scene));
     }
-    if let Action::Batch(batch) = &call.action {
-        for entry in &batch.entries {
-            let one = call.entry(entry);
-            let part = facts_of(&one, scene);
-            facts.entries.push((one, part));
-        }
+    for one in call.entries() {
+        let part = facts_of(&one, scene);
+        facts.entries.push((one, part));
     }
     facts
 }

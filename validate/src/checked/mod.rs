@@ -9,7 +9,8 @@
 //! | one line | `upload`, `download`, `device_to_device` | `raw::copy`, `raw::copy_async` |
 //! | rows and planes, arrays included | `upload_2d`, `download_2d` | `raw::copy_2d`, `raw::copy_3d`, and with `_async` |
 //! | between devices | `device_to_device` | `raw::peer`, `raw::copy_3d_peer`, and with `_async` |
-//! | many at once | `Batch` | `Batch::push` |
+//! | many at once | `Batch` | `Batch::push`, `raw::copy_3d_batch_async` |
+//! | with the order of the source (13.2) | | `raw::copy_with_order_async`, `raw::copy_3d_with_order_async` |
 //! | borrowed until they are done | `scope` | |
 //! | fills | `fill`, `zero`, `zero_2d` | `raw::fill`, `raw::fill_2d`, and with `_async` |
 //!

@@ -330,3 +330,41 @@ fn filling(
         action,
     }
 }
+
+/// Planes as a call with attributes takes them: both sides are told apart by address.
+fn unified(function: &'static str, copy: &Copy3d) -> Asked {
+    let mut asked = volume(function, copy, Kind::Default);
+    if let Action::Copy3D(copy) = &mut asked.action {
+        for place in [&mut copy.dst, &mut copy.src] {
+            if let Place::Memory { side, .. } = place {
+                *side = Called::Unified;
+            }
+        }
+    }
+    asked
+}
+
+fn many_planes(copies: &[Copy3d]) -> Asked {
+    const FUNCTION: &str = "cudaMemcpy3DBatchAsync";
+    let entries = copies
+        .iter()
+        .filter_map(|copy| match unified(FUNCTION, copy).action {
+            Action::Copy3D(copy) => Some(copy),
+            _ => None,
+        });
+    asked(FUNCTION, Action::Batch3D(entries.collect()))
+}
+
+fn planes_with_order(copy: &Copy3d) -> Asked {
+    unified("cudaMemcpy3DWithAttributesAsync", copy)
+}
+
+fn line_with_order(to: Address, from: Address, size: Bytes) -> Asked {
+    let copy = Linear {
+        dst: to.0,
+        src: from.0,
+        bytes: size.0 as u64,
+        kind: Kind::Default,
+    };
+    asked("cudaMemcpyWithAttributesAsync", Action::Copy(copy))
+}

@@ -64,7 +64,10 @@ pub(crate) fn collect_knowing(
     {
         facts.environment.forked_from = Some(registry.process());
     }
-    if let Action::Copy3D(copy) = &call.action {
+    let arrays = |call: &Call| {
+        let Action::Copy3D(copy) = &call.action else {
+            return [None, None];
+        };
         let array = |place: &Place| match *place {
             Place::Array { handle, .. } | Place::Both { handle, .. } => {
                 let alive = registry.and_then(|registry| registry.array(handle));
@@ -74,26 +77,25 @@ pub(crate) fn collect_knowing(
             }
             _ => None,
         };
-        facts.arrays = [array(&copy.dst), array(&copy.src)];
-    }
+        [array(&copy.dst), array(&copy.src)]
+    };
+    facts.arrays = arrays(call);
     let from = Sources {
         ask,
         registry,
         call,
     };
-    if let Action::Batch(batch) = &call.action {
-        for entry in &batch.entries {
-            let one = call.entry(entry);
-            let mut part = Facts {
-                environment: facts.environment.clone(),
-                ..Facts::default()
-            };
-            for operand in one.operands() {
-                part.operands
-                    .push(from.operand(operand, &part.environment, depth));
-            }
-            facts.entries.push((one, part));
+    for one in call.entries() {
+        let mut part = Facts {
+            environment: facts.environment.clone(),
+            arrays: arrays(&one),
+            ..Facts::default()
+        };
+        for operand in one.operands() {
+            part.operands
+                .push(from.operand(operand, &part.environment, depth));
         }
+        facts.entries.push((one, part));
     }
     for operand in call.operands() {
         let one = from.operand(operand, &facts.environment, depth);
