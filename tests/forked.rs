@@ -1,4 +1,4 @@
-//! What a child of a program that uses CUDA is answered: the codes measured on an H100 and an H200 with driver
+//! What a child of a program that uses CUDA is answered: the codes measured on an H100, some before on an H200, with driver
 //! 580.159.04 and the runtimes 11.8, 12.9 and 13.0, asked again wherever CUDA is.
 
 use core::ffi::c_void;

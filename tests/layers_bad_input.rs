@@ -427,6 +427,28 @@ fn a_context_of_ones_own_ends_with_its_last_clone() {
 }
 
 #[test]
+fn a_registration_that_was_refused_keeps_no_context() {
+    let Some(child) = child(here!(), House::Driver, "refused", "") else {
+        return;
+    };
+    child
+        .run(|| {
+            use cuwhy_driver::device::Device;
+            use cuwhy_driver::memory::{RegisterFlags, Registered};
+            let device = Device::new(0).expect("a device");
+            let context = device.context().expect("a context");
+            let numbers = vec![1_u8; 100_000];
+            let first = Registered::shared(&context, &numbers, RegisterFlags::PLAIN);
+            let second = Registered::shared(&context, &numbers, RegisterFlags::PLAIN);
+            let refused = second.expect_err("registered already").status();
+            assert_eq!(refused.map(|status| status.0), Some(712));
+            drop((first.expect("registered"), context));
+            assert!(!device.is_primary_active().expect("a question"));
+        })
+        .must_succeed();
+}
+
+#[test]
 fn a_context_that_was_destroyed_is_an_error() {
     // On hardware the outcome is undefined (measured: H200, driver 580, once 0 and once a crash).
     let Some(child) = child(here!(), House::Driver, "destroyed", "devices=1") else {

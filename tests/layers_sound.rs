@@ -530,3 +530,75 @@ fn the_current_context_is_kept_alive_or_not_had() {
         })
         .must_succeed();
 }
+
+#[test]
+fn a_copy_in_a_default_stream_is_waited_for_whatever_context_is_current_then() {
+    // Default streams have the same handles in every context: the runtime goes by the current one. That it
+    // does so on a real GPU was not compared; that the copy is waited for holds there, too.
+    let Some(child) = child(cuwhy_tests::here!(), House::Runtime(13), "plain", "") else {
+        return;
+    };
+    let body = || -> cuwhy_runtime::Result<()> {
+        use cuwhy_driver::context::{Context, ContextFlags};
+        use cuwhy_runtime::copy;
+        use cuwhy_runtime::device::Device;
+        use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+        use cuwhy_runtime::stream::Stream;
+        use std::time::Duration;
+
+        let device = Device::new(0)?;
+        let own = cuwhy_driver::device::Device::new(0)
+            .and_then(|device| Context::create(&device, ContextFlags::BLOCKING))
+            .expect("a context beside the runtime's");
+        let buffer = DeviceBuffer::from_slice(&device, &[7_u8; 64])?;
+        let mut host = PinnedBuffer::zeroed(&device, 64, HostFlags::PLAIN.portable())?;
+        for stream in [Stream::legacy(&device), Stream::per_thread(&device)] {
+            host.fill(0);
+            stream.host_function(|| std::thread::sleep(Duration::from_millis(100)))?;
+            copy::scope(|scope| {
+                scope.download(&stream, &mut host, &buffer)?;
+                own.select().expect("it is alive");
+                Ok(())
+            })?;
+            assert_eq!(host[63], 7, "{stream:?}");
+            Context::leave().expect("always");
+        }
+        Ok(())
+    };
+    child.run(|| body().expect("no error")).must_succeed();
+}
+
+#[test]
+fn what_the_runtime_makes_does_not_end_with_somebodys_context() {
+    for major in [11, 12, 13] {
+        let house = House::Runtime(major);
+        let Some(child) = child(cuwhy_tests::here!(), house, "plain", "") else {
+            continue;
+        };
+        let body = || -> cuwhy_runtime::Result<()> {
+            use cuwhy_driver::context::{Context, ContextFlags};
+            use cuwhy_runtime::device::Device;
+            use cuwhy_runtime::event::{Event, EventOptions};
+            use cuwhy_runtime::memory::{DeviceBuffer, HostFlags, PinnedBuffer};
+            use cuwhy_runtime::stream::{Stream, StreamOptions};
+
+            let own = cuwhy_driver::device::Device::new(0)
+                .and_then(|device| Context::create(&device, ContextFlags::BLOCKING))
+                .expect("a context before the runtime's");
+            own.select().expect("it is alive");
+            let device = Device::new(0)?;
+            let host = PinnedBuffer::from_slice(&device, &[7_u8; 64], HostFlags::PLAIN)?;
+            let buffer = DeviceBuffer::from_slice(&device, &host)?;
+            let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+            let event = Event::new(&device, EventOptions::TIMING)?;
+            let still = Context::current().expect("a question");
+            assert_eq!(still.as_ref(), Some(&own), "it stays current");
+            Context::leave().expect("always");
+            drop((still, own));
+            assert_eq!((host[63], buffer.to_vec()?[63]), (7, 7));
+            event.record(&stream)?;
+            stream.synchronize()
+        };
+        child.run(|| body().expect("no error")).must_succeed();
+    }
+}

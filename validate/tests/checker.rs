@@ -4,8 +4,8 @@ mod common;
 
 use common::world;
 use cuwhy_validate::checker::{Audience, Event, Ignore, Reason};
-use cuwhy_validate::facts::Owner;
-use cuwhy_validate::{Call, Checker, Class, Kind, Policy, Prediction, Registry, Span};
+use cuwhy_validate::facts::{Depth, Owner, collect};
+use cuwhy_validate::{Call, Checker, Class, Kind, Policy, Prediction, Registry, Severity, Span};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -297,4 +297,69 @@ fn a_panic_of_whoever_hears_travels_up_and_leaves_nothing_locked() {
     }
     let good = Call::memcpy(at["device_40B"], at["pinned"], 40, Kind::HostToDevice);
     checker.run(&good, || 0).expect("it is right");
+}
+
+/// Every pair of the measured operands, with a registry that knows what CUDA knows.
+#[test]
+fn what_passes_unasked_is_what_the_rules_pass() {
+    const COPIES: [(&str, Kind); 4] = [
+        ("cuMemcpy", Kind::Default),
+        ("cuMemcpyHtoD_v2", Kind::HostToDevice),
+        ("cuMemcpyDtoH_v2", Kind::DeviceToHost),
+        ("cuMemcpyDtoD_v2", Kind::DeviceToDevice),
+    ];
+    let (world, at) = world();
+    let registry = Registry::default();
+    for &address in at.values() {
+        let call = Call::memcpy(address, address, 1, Kind::Default);
+        let facts = collect(&call, &world, None, Depth::Full);
+        let owner = facts.operands.first().and_then(|operand| operand.head());
+        if let Some(owner) = owner.filter(|owner| owner.class.is_cuda()) {
+            registry.allocated(owner.clone());
+        }
+    }
+    assert!(registry.live() > 10);
+    let checkers = [
+        Checker::new(&world).with_registry(&registry),
+        Checker::new(&world)
+            .with_registry(&registry)
+            .for_one_device(),
+    ];
+    let mut unasked = 0;
+    for (dst, src) in at
+        .values()
+        .flat_map(|dst| at.values().map(move |src| (*dst, *src)))
+    {
+        for bytes in [
+            0,
+            1,
+            4,
+            40,
+            41,
+            4096,
+            4097,
+            2 << 20,
+            (4 << 20) + 1,
+            u64::MAX,
+        ] {
+            let runtime = (-1..6).map(|raw| Call::memcpy(dst, src, bytes, Kind::from_raw(raw)));
+            let driver =
+                COPIES.map(|(function, kind)| Call::driver_copy(function, dst, src, bytes, kind));
+            for call in runtime.chain(driver) {
+                for checker in &checkers {
+                    let expected = checker.before(&call);
+                    if !expected.is_ok_and(|expected| expected.prediction().is_none()) {
+                        continue;
+                    }
+                    unasked += 1;
+                    let verdict = checker.check(&call);
+                    assert_eq!(verdict.prediction, Prediction::Success, "{}", call.text());
+                    let errors = verdict.findings.iter();
+                    let errors = errors.filter(|finding| finding.severity == Severity::Error);
+                    assert_eq!(errors.count(), 0, "{} {verdict:?}", call.text());
+                }
+            }
+        }
+    }
+    assert!(unasked > 1000, "{unasked}");
 }

@@ -256,6 +256,85 @@ fn readers_see_whole_records_while_writers_work() {
     });
 }
 
+/// Writers use the same addresses again and again for allocations whose size, class and device
+/// follow from one number; a reader that put words of two of them together would see fields that do
+/// not belong together. `CUWHY_STRESS_SECONDS` makes it last.
+#[test]
+fn no_reader_combines_two_allocations() {
+    const BASE: u64 = 0x7f12_0000_0000;
+    const BLOCK: u64 = 2 << 20;
+    const CLASSES: [Class; 5] = [
+        Class::Device,
+        Class::Pool,
+        Class::Managed,
+        Class::Pinned,
+        Class::Registered,
+    ];
+    // In one piece with others, in one block, and across the borders of blocks.
+    let places = [
+        (BASE + 100, 60),
+        (BASE + 400, 3_000),
+        (BASE + BLOCK / 2, 70_000),
+        (BASE + 4 * BLOCK - 40, 64),
+        (BASE + 8 * BLOCK - 4096, 3 * BLOCK),
+        (BASE + (1 << 34) - BLOCK, 5 * BLOCK),
+    ];
+    let which = |number: u64| usize::try_from(number).expect("a small number");
+    let made = |place: usize, number: u64| {
+        let (start, most) = places[place];
+        let mut owner = owner(start, most - number % 40);
+        owner.class = CLASSES[which(number % 5)];
+        owner.device = Some(i32::try_from(number % 40).expect("a small number"));
+        owner
+    };
+    let seconds = std::env::var("CUWHY_STRESS_SECONDS").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(0.5);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
+    let registry = Registry::with_tombstones(5);
+    let seen = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (registry, made) = (&registry, &made);
+            scope.spawn(move || {
+                for round in writer.. {
+                    let place = which(round % 6);
+                    registry.allocated(made(place, round));
+                    if round % 3 == 0 {
+                        registry.freed(places[place].0, &free());
+                    }
+                    if round % 512 < 2 && std::time::Instant::now() > end {
+                        break;
+                    }
+                }
+            });
+        }
+        for reader in 0..2_u64 {
+            let (registry, seen) = (&registry, &seen);
+            scope.spawn(move || {
+                for round in reader.. {
+                    let (start, most) = places[which(round % 6)];
+                    let address = start + round * 7919 % most;
+                    if let Some(hit) = registry.lookup(address) {
+                        assert!(hit.range.contains(address), "{hit:?} {address:#x}");
+                        let number = start + most - hit.range.end;
+                        let device = hit.device().map(i64::from);
+                        // Of the dead the end may be left over.
+                        let whole = hit.range.start == start;
+                        assert!(whole || !hit.is_live(), "{hit:?} {start:#x}");
+                        assert_eq!(device, i64::try_from(number).ok(), "{hit:?}");
+                        assert_eq!(hit.class(), CLASSES[which(number % 5)], "{hit:?}");
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if round % 512 < 2 && std::time::Instant::now() > end {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    assert!(seen.into_inner() > 1000);
+}
+
 #[test]
 fn what_is_alive_is_found_while_its_slots_become_finer() {
     // Each home is alone in 2 MiB at first. Then neighbours come in the same 2 MiB, the same 64 KiB

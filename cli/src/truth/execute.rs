@@ -1,6 +1,8 @@
 //! Makes a call, right or wrong, exactly as it was drawn.
 
-use core::ffi::{c_int, c_void};
+mod runtime;
+
+use core::ffi::c_void;
 use core::ptr;
 
 use cuda_sys::driver::{
@@ -8,11 +10,10 @@ use cuda_sys::driver::{
     CUmemorytype_enum, CUresult, CUstream, Driver, cudaError_enum,
 };
 use cuda_sys::runtime::{
-    Runtime, cudaArray_t, cudaError, cudaError_t, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind,
-    cudaPitchedPtr, cudaPos, cudaStream_t, v12, v13,
+    Runtime, cudaArray_t, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind, cudaPitchedPtr, cudaPos,
 };
 use cuwhy_validate::Kind;
-use cuwhy_validate::call::{Action, Batch, Fill, Linear, Peer, Place, Plane, Side, Volume};
+use cuwhy_validate::call::{Action, Batch, Fill, Linear, Peer, Place, Side, Volume};
 
 /// Calls CUDA.
 macro_rules! cuda {
@@ -246,7 +247,7 @@ impl Hands {
             let Some(runtime) = self.runtime else {
                 return NOT_MADE;
             };
-            return make_runtime(runtime, name, action, stream, element).0;
+            return runtime::make_runtime(runtime, name, action, stream, element).0;
         }
         self.make_driver(name, action, stream).0
     }
@@ -404,181 +405,4 @@ fn batched(driver: &Driver, name: &str, batch: &Batch, stream: CUstream) -> CUre
             stream
         ))
     }
-}
-
-fn make_runtime(
-    runtime: &Runtime,
-    name: &str,
-    action: &Action,
-    stream: u64,
-    element: u64,
-) -> cudaError_t {
-    let stream: cudaStream_t = ptr::with_exposed_provenance_mut(size(stream));
-    let status = match action {
-        Action::Copy(copy) => {
-            let (to, from, bytes, kind) = (
-                pointer(copy.dst),
-                pointer(copy.src),
-                size(copy.bytes),
-                kind_of(copy.kind),
-            );
-            match name {
-                "cudaMemcpy" => cuda!(runtime.cudaMemcpy(to, from, bytes, kind)),
-                _ => cuda!(runtime.cudaMemcpyAsync(to, from, bytes, kind, stream)),
-            }
-        }
-        Action::Copy2D(copy) => rows(runtime, name, copy, stream),
-        Action::Copy3D(copy) => runtime_boxed(runtime, name, copy, stream, element),
-        Action::Peer(copy) => {
-            let (to, from, bytes) = (pointer(copy.dst), pointer(copy.src), size(copy.bytes));
-            let (dst_device, src_device) = (copy.dst_device, copy.src_device);
-            match name {
-                "cudaMemcpyPeer" => {
-                    cuda!(runtime.cudaMemcpyPeer(to, dst_device, from, src_device, bytes))
-                }
-                _ => cuda!(
-                    runtime.cudaMemcpyPeerAsync(to, dst_device, from, src_device, bytes, stream)
-                ),
-            }
-        }
-        Action::Batch(batch) => runtime_batched(runtime, batch, stream),
-        Action::Fill(fill) => {
-            let (to, value) = (
-                pointer(fill.dst),
-                c_int::from_ne_bytes(fill.value.to_ne_bytes()),
-            );
-            let (pitch, width, height) = (size(fill.pitch), size(fill.width), size(fill.height));
-            match name {
-                "cudaMemset" => cuda!(runtime.cudaMemset(to, value, width)),
-                "cudaMemsetAsync" => cuda!(runtime.cudaMemsetAsync(to, value, width, stream)),
-                "cudaMemset2D" => cuda!(runtime.cudaMemset2D(to, pitch, value, width, height)),
-                _ => cuda!(runtime.cudaMemset2DAsync(to, pitch, value, width, height, stream)),
-            }
-        }
-        Action::Register(one) => {
-            cuda!(runtime.cudaHostRegister(pointer(one.address), size(one.bytes), one.flags))
-        }
-        Action::Unregister { address } => cuda!(runtime.cudaHostUnregister(pointer(*address))),
-        _ => cudaError(NOT_MADE),
-    };
-    // The error that the call left must not be taken for the next one's.
-    let _ = cuda!(runtime.cudaGetLastError());
-    status
-}
-
-fn rows(runtime: &Runtime, name: &str, copy: &Plane, stream: cudaStream_t) -> cudaError_t {
-    let (to, from, kind) = (pointer(copy.dst), pointer(copy.src), kind_of(copy.kind));
-    let (dpitch, spitch) = (size(copy.dst_pitch), size(copy.src_pitch));
-    let (width, height) = (size(copy.width), size(copy.height));
-    match name {
-        "cudaMemcpy2D" => {
-            cuda!(runtime.cudaMemcpy2D(to, dpitch, from, spitch, width, height, kind))
-        }
-        _ => {
-            cuda!(runtime.cudaMemcpy2DAsync(to, dpitch, from, spitch, width, height, kind, stream))
-        }
-    }
-}
-
-fn runtime_boxed(
-    runtime: &Runtime,
-    name: &str,
-    copy: &Volume,
-    stream: cudaStream_t,
-    element: u64,
-) -> cudaError_t {
-    let parms = parms(copy, element);
-    let (to, from, kind) = (part(&copy.dst), part(&copy.src), kind_of(copy.kind));
-    let (width, height) = (size(copy.width), size(copy.height));
-    let (to_array, from_array) = (
-        runtime_array(to.array),
-        runtime_array(from.array).cast_const(),
-    );
-    let (to_x, to_y) = (size(to.at[0]), size(to.at[1]));
-    let (from_x, from_y) = (size(from.at[0]), size(from.at[1]));
-    match name {
-        "cudaMemcpy3D" => cuda!(runtime.cudaMemcpy3D(&raw const parms)),
-        "cudaMemcpy3DAsync" => cuda!(runtime.cudaMemcpy3DAsync(&raw const parms, stream)),
-        "cudaMemcpy2DToArray" => cuda!(runtime.cudaMemcpy2DToArray(
-            to_array,
-            to_x,
-            to_y,
-            pointer(from.address),
-            size(from.pitch),
-            width,
-            height,
-            kind
-        )),
-        "cudaMemcpy2DToArrayAsync" => cuda!(runtime.cudaMemcpy2DToArrayAsync(
-            to_array,
-            to_x,
-            to_y,
-            pointer(from.address),
-            size(from.pitch),
-            width,
-            height,
-            kind,
-            stream
-        )),
-        "cudaMemcpy2DFromArray" => cuda!(runtime.cudaMemcpy2DFromArray(
-            pointer(to.address),
-            size(to.pitch),
-            from_array,
-            from_x,
-            from_y,
-            width,
-            height,
-            kind
-        )),
-        "cudaMemcpy2DArrayToArray" => cuda!(runtime.cudaMemcpy2DArrayToArray(
-            to_array, to_x, to_y, from_array, from_x, from_y, width, height, kind
-        )),
-        _ => cudaError(NOT_MADE),
-    }
-}
-
-fn runtime_batched(runtime: &Runtime, batch: &Batch, stream: cudaStream_t) -> cudaError_t {
-    let mut lists = Lists::of(batch);
-    let (count, attributes) = (lists.to.len(), lists.attributes.len());
-    let mut to: Vec<*mut c_void> = lists.to.iter().map(|&at| pointer(at)).collect();
-    let mut from: Vec<*mut c_void> = lists.from.iter().map(|&at| pointer(at)).collect();
-    let starts = lists.starts.as_mut_ptr();
-    let bytes = lists.bytes.as_mut_ptr();
-    if let Some(table) = runtime.v13() {
-        // The same 24 bytes as the driver's structure.
-        let how = lists
-            .attributes
-            .as_mut_ptr()
-            .cast::<v13::cudaMemcpyAttributes>();
-        let from: Vec<*const c_void> = from.iter().map(|at| at.cast_const()).collect();
-        return cuda!(table.cudaMemcpyBatchAsync(
-            to.as_ptr(),
-            from.as_ptr(),
-            bytes,
-            count,
-            how,
-            starts,
-            attributes,
-            stream
-        ));
-    }
-    if let Some(table) = runtime.v12() {
-        let how = lists
-            .attributes
-            .as_mut_ptr()
-            .cast::<v12::cudaMemcpyAttributes>();
-        let mut bad = 0_usize;
-        return cuda!(table.cudaMemcpyBatchAsync(
-            to.as_mut_ptr(),
-            from.as_mut_ptr(),
-            bytes,
-            count,
-            how,
-            starts,
-            attributes,
-            &raw mut bad,
-            stream
-        ));
-    }
-    cudaError(NOT_MADE)
 }

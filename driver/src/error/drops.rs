@@ -14,12 +14,21 @@ static DROP_FAILURES: AtomicU64 = AtomicU64::new(0);
 /// Without a hook such failures are only counted ([`drop_failures`]). The hook runs on the thread
 /// that drops; should it panic, the panic ends there.
 pub fn on_drop_failure(hook: impl Fn(&Error) + Send + Sync + 'static) {
-    *DROP_HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    replace(Some(Arc::new(hook)));
 }
 
 /// Removes the hook of [`on_drop_failure`].
 pub fn clear_drop_hook() {
-    *DROP_HOOK.write().unwrap_or_else(PoisonError::into_inner) = None;
+    replace(None);
+}
+
+/// Puts another hook in place; what the old one owns is dropped outside of the lock, because that may
+/// report failures, too.
+fn replace(new: Option<DropHook>) {
+    let mut hook = DROP_HOOK.write().unwrap_or_else(PoisonError::into_inner);
+    let old = core::mem::replace(&mut *hook, new);
+    drop(hook);
+    contain(|| drop(old));
 }
 
 /// How many times a `Drop` could not free what it owned.
@@ -46,5 +55,26 @@ pub(crate) fn contain(run: impl FnOnce()) {
     if let Err(thrown) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         // Dropping it could panic again.
         core::mem::forget(thrown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_hook_owns_may_use_the_hook_when_it_goes() {
+        struct Owned;
+        impl Drop for Owned {
+            fn drop(&mut self) {
+                clear_drop_hook();
+            }
+        }
+        let owned = Owned;
+        on_drop_failure(move |_| {
+            let _owned = &owned;
+        });
+        on_drop_failure(|_| {});
+        assert!(DROP_HOOK.try_read().is_ok_and(|hook| hook.is_none()));
     }
 }

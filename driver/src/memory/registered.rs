@@ -160,6 +160,13 @@ impl<'a, T: Copy> Registered<'a, T> {
         flags: RegisterFlags,
     ) -> Result<Self> {
         let location = Location::caller();
+        let size = Bytes(len.wrapping_mul(size_of::<T>()));
+        if size.0 > 0 {
+            let entered = context.enter()?;
+            // SAFETY: the borrow keeps the memory allocated until the value unregisters it.
+            unsafe { raw::register_unobserved(elements.as_ptr().cast(), size, flags) }?;
+            drop(entered);
+        }
         let registered = Self {
             context: context.clone(),
             elements,
@@ -168,17 +175,10 @@ impl<'a, T: Copy> Registered<'a, T> {
             location,
             marker: PhantomData,
         };
-        let registered = ManuallyDrop::new(registered);
-        if registered.size().0 > 0 {
-            let entered = context.enter()?;
-            // SAFETY: the borrow keeps the memory allocated until the value unregisters it.
-            unsafe {
-                raw::register_unobserved(elements.as_ptr().cast(), registered.size(), flags)
-            }?;
-            drop(entered);
+        if size.0 > 0 {
             observe::began(|| registered.event());
         }
-        Ok(ManuallyDrop::into_inner(registered))
+        Ok(registered)
     }
 }
 

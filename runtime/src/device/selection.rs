@@ -3,8 +3,9 @@
 use core::ffi::c_int;
 use core::marker::PhantomData;
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
-use cuda_sys::driver::Driver;
+use cuda_sys::driver::{CUcontext, CUctx_st, Driver};
 use cuda_sys::runtime::Major;
 
 use super::Device;
@@ -40,20 +41,21 @@ impl Device {
     pub fn enter(&self) -> Result<Entered<'_>> {
         let api = self.api();
         let previous = current(api)?;
-        if previous == self.as_raw() {
+        let foreign = in_foreign_context(previous);
+        if previous == self.as_raw() && !foreign {
             return Ok(Entered {
                 api,
                 restore: Restore::Nothing,
                 marker: PhantomData,
             });
         }
-        self.enter_other(previous)
+        self.enter_other(previous, foreign)
     }
 
     #[cold]
-    fn enter_other(&self, previous: c_int) -> Result<Entered<'_>> {
+    fn enter_other(&self, previous: c_int, foreign: bool) -> Result<Entered<'_>> {
         let api = self.api();
-        let restore = match self.push_beside(previous) {
+        let restore = match self.push_beside(previous, foreign) {
             Some(driver) => Restore::Pop(driver),
             None => {
                 self.select()?;
@@ -67,24 +69,21 @@ impl Device {
         })
     }
 
-    /// Pushes this device's context where selecting `previous` again would create a context.
-    fn push_beside(&self, previous: c_int) -> Option<&'static Driver> {
+    /// Pushes this device's context where selecting `previous` again would create a context, or would not
+    /// bring back the one that the thread works in.
+    fn push_beside(&self, previous: c_int, foreign: bool) -> Option<&'static Driver> {
         let api = self.api();
-        if api.major() == Major::V11 {
-            return None;
-        }
+        let old = api.major() == Major::V11;
         let driver = Driver::get().ok()?;
-        let (mut flags, mut active) = (0, 0);
-        // SAFETY: both are live out parameters; the driver refuses an ordinal that is none.
-        let status =
-            unsafe { driver.cuDevicePrimaryCtxGetState(previous, &raw mut flags, &raw mut active) };
-        if status.0 != 0 || active != 0 {
+        if !foreign && (old || is_active(driver, previous)?) {
             return None;
         }
-        // SAFETY: the runtime refuses an ordinal that is none; zero flags change none.
-        let status = unsafe { api.cudaInitDevice(self.as_raw(), 0, 0) };
-        if status.0 != 0 {
-            return None;
+        if !old {
+            // SAFETY: the runtime refuses an ordinal that is none; zero flags change none.
+            let status = unsafe { api.cudaInitDevice(self.as_raw(), 0, 0) };
+            if status.0 != 0 {
+                return None;
+            }
         }
         let mut context = ptr::null_mut();
         // SAFETY: `context` is a live out parameter. The retain is never given back: the runtime keeps the
@@ -132,6 +131,69 @@ enum Restore {
     Nothing,
     Select(c_int),
     Pop(&'static Driver),
+}
+
+/// Whether a device has its primary context; nothing where the driver does not say.
+fn is_active(driver: &Driver, ordinal: c_int) -> Option<bool> {
+    let (mut flags, mut active) = (0, 0);
+    // SAFETY: both are live out parameters; the driver refuses an ordinal that is none.
+    let status =
+        unsafe { driver.cuDevicePrimaryCtxGetState(ordinal, &raw mut flags, &raw mut active) };
+    (status.0 == 0).then_some(active != 0)
+}
+
+/// The primary contexts that were seen, by their devices' ordinals.
+static PRIMARY: [AtomicPtr<CUctx_st>; 64] = [const { AtomicPtr::new(ptr::null_mut()) }; 64];
+
+/// Whether the thread works in another context of the device than its primary one.
+#[inline]
+fn in_foreign_context(ordinal: c_int) -> bool {
+    let Ok(driver) = Driver::get() else {
+        return false;
+    };
+    let mut context = ptr::null_mut();
+    // SAFETY: `context` is a live out parameter.
+    let status = unsafe { driver.cuCtxGetCurrent(&raw mut context) };
+    if status.0 != 0 || context.is_null() {
+        return false;
+    }
+    !is_seen(ordinal, context) && is_foreign(driver, context)
+}
+
+/// The place where a device's primary context is kept.
+fn place(ordinal: c_int) -> Option<&'static AtomicPtr<CUctx_st>> {
+    PRIMARY.get(usize::try_from(ordinal).ok()?)
+}
+
+/// Whether a context was seen to be the primary one of a device.
+#[inline]
+fn is_seen(ordinal: c_int, context: CUcontext) -> bool {
+    place(ordinal).is_some_and(|seen| seen.load(Ordering::Relaxed) == context)
+}
+
+/// Whether the current context is not the primary one of its own device. That need not be the device that
+/// the thread chose: up to 11 the runtime makes that one's context current when it is first needed.
+#[cold]
+fn is_foreign(driver: &Driver, context: CUcontext) -> bool {
+    let mut device = 0;
+    // SAFETY: `device` is a live out parameter, and a context is current.
+    let status = unsafe { driver.cuCtxGetDevice(&raw mut device) };
+    if status.0 != 0 || is_seen(device, context) {
+        return false;
+    }
+    if is_active(driver, device) == Some(false) {
+        return true;
+    }
+    let mut primary = ptr::null_mut();
+    // SAFETY: `primary` is a live out parameter. As in `push_beside` the retain is never given back.
+    let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut primary, device) };
+    if status.0 != 0 {
+        return false;
+    }
+    if let Some(seen) = place(device) {
+        seen.store(primary, Ordering::Relaxed);
+    }
+    primary != context
 }
 
 /// The thread's device.

@@ -1,6 +1,6 @@
 //! Calls that a child of the program can still make: most of those that name a stream, an event or an array that it had.
 //!
-//! Measured on an H100 and an H200: they answer as if nothing were going on there, and nothing happens. Everything else answers 3.
+//! Measured on an H100, some before on an H200: they answer as if nothing were going on there, and nothing happens. Everything else answers 3.
 //! No lock is waited for: a thread that does not exist here may have held it when the process was forked. Where
 //! something cannot be looked up for that reason, the child's word is taken for it.
 

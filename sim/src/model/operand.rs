@@ -185,14 +185,31 @@ impl Space {
             Place::Foreign => (Piece::foreign(object.base), offset),
         };
         let device = matches!(object.place, Place::Behind { .. }).then_some(object.device);
+        let mut pieces = vec![piece];
+        if device.is_some() {
+            pieces.extend(self.blocks_behind(object.block.base + object.block.size));
+        }
         Ok(Operand {
-            pieces: vec![piece],
+            pieces,
             start,
             known: true,
             device,
             host: object.is_host(),
             reach,
         })
+    }
+
+    /// Blocks of device memory that follow without a hole: what leaves one of them finds the next.
+    fn blocks_behind(&self, mut end: usize) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        while let Some(next) = self.first_from(end)
+            && next.block.base == end
+            && let Place::Behind { bytes, .. } = &next.place
+        {
+            pieces.push(Piece::inside(Arc::clone(bytes), 0, bytes.length()));
+            end += next.block.size;
+        }
+        pieces
     }
 
     fn in_reservation(

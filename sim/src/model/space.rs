@@ -111,6 +111,12 @@ impl Space {
         Found::Nothing
     }
 
+    /// The first object from an address on.
+    pub(crate) fn first_from(&self, address: usize) -> Option<&Arc<Object>> {
+        let (_, object) = self.objects.range(address..).next()?;
+        Some(object)
+    }
+
     /// The object that begins at this address.
     pub(crate) fn exactly(&self, address: usize) -> Option<&Arc<Object>> {
         self.objects.get(&address)

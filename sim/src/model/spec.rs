@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::object::Kind;
 use super::operand::{Operand, Piece, Reach, Role, View, Wanted};
 use super::space::Found;
-use super::transfer::{Filling, Pattern, Shape, Side, Transfer};
+use super::transfer::{ENDLESS, Filling, Pattern, Shape, Side, Transfer};
 
 /// What the caller says an operand is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,11 @@ impl Corner {
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
-        Ok(Side::of(operand, before, pitch, slice))
+        let mut side = Side::of(operand, before, pitch, slice);
+        if self.sort == Sort::Host && shape.width >= ENDLESS {
+            side.take_at_its_word();
+        }
+        Ok(side)
     }
 
     fn in_bounds(&self, array: &Arc<Array>, shape: Shape) -> Outcome<Side> {

@@ -104,6 +104,14 @@ impl Side {
         all.saturating_sub(offset)
     }
 
+    /// Managed memory that the caller calls host memory is moved as such.
+    pub(crate) fn take_at_its_word(&mut self) {
+        if self.is_managed() {
+            self.host = true;
+            self.pageable = true;
+        }
+    }
+
     const fn is_managed(&self) -> bool {
         !self.host && !self.remote
     }
@@ -129,7 +137,7 @@ enum Engine {
 }
 
 /// A row so long runs through all addresses.
-const ENDLESS: usize = 1 << 46;
+pub(crate) const ENDLESS: usize = 1 << 46;
 /// Bits of an address that a copy engine looks at.
 const ENGINE_ADDRESS: usize = (1 << 49) - 1;
 
@@ -150,14 +158,21 @@ const AHEAD: usize = 2 << 20;
 /// Touches every page of two ranges that are moved along together, in the order in which the driver's routine does.
 fn walk(dst: Option<usize>, src: Option<usize>, count: usize) {
     const LAST: usize = 63;
+    if count == 0 {
+        return;
+    }
     let to_next =
         |address: Option<usize>| address.map_or(usize::MAX, |address| PAGE - address % PAGE);
     // A buffer is aligned.
     let head = dst.map_or(0, |address| address.wrapping_neg() % bytes::UNIT);
     if let Some(from) = src {
-        bytes::touch(from.wrapping_add(if head == 0 { bytes::UNIT } else { 0 }));
-        if head > 0 {
-            bytes::touch(from.wrapping_add(head - 1));
+        let (first, last) = if head == 0 {
+            (bytes::UNIT, LAST)
+        } else {
+            (0, head - 1)
+        };
+        for place in [first, 0, last] {
+            bytes::touch(from.wrapping_add(place.min(count - 1)));
         }
     }
     if let Some(to) = dst.filter(|_| head == 0) {
@@ -209,7 +224,12 @@ impl Transfer {
         }
         for (y, z) in rows() {
             let (dst, src) = (self.dst.start(y, z, to), self.src.start(y, z, from));
-            self.row(dst, src, width, thread)?;
+            let moved = self.row(dst, src, width, thread);
+            if moved.is_err() && self.engine() == Engine::Processor && thread == Thread::Caller {
+                // The processor itself went where nothing is.
+                bytes::touch(1 << 63);
+            }
+            moved?;
         }
         Ok(())
     }
@@ -311,8 +331,14 @@ impl Transfer {
     fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
-            let (to, room, dst_foreign) = self.dst.at(dst.wrapping_add(done)).ok_or(Fault)?;
             let (from, there, src_foreign) = self.src.at(src.wrapping_add(done)).ok_or(Fault)?;
+            let Some((to, room, dst_foreign)) = self.dst.at(dst.wrapping_add(done)) else {
+                // What the host gives is read before anybody finds out that there is no place for it.
+                if src_foreign && thread == Thread::Caller {
+                    walk(None, Some(from), count - done);
+                }
+                return Err(Fault);
+            };
             let step = room.min(there).min(count - done);
             let foreign = match (dst_foreign, src_foreign) {
                 (false, false) => Foreign::Neither,

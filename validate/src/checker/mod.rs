@@ -310,7 +310,10 @@ impl Expected {
 /// Codes that a context returns for ever once it has them.
 #[must_use]
 pub const fn is_sticky(status: u32) -> bool {
-    matches!(status, 700 | 702 | 710 | 714..=719 | 721 | 220 | 226 | 214)
+    matches!(
+        status,
+        214 | 220 | 226 | 700 | 702 | 710 | 714..=719 | 721 | 911
+    )
 }
 
 /// Codes that say something of the machine at this moment, not of the call's arguments.

@@ -20,6 +20,8 @@ const MOST_SEGMENTS: usize = 16;
 /// The greatest number of places at which a long range is probed for memory that CUDA knows.
 const MOST_PROBES: u64 = 32;
 const PAGE: u64 = 4096;
+/// Device memory is mapped in pieces of this size.
+const BLOCK: u64 = 2 << 20;
 
 /// What whoever makes a call knows of its stream.
 #[cfg_attr(
@@ -325,7 +327,12 @@ impl Sources<'_> {
             };
             probe = next;
         }
-        let found = found.or_else(|| self.known_start(last, part));
+        // Device memory comes in blocks: the next one is where the steps are too long to find it.
+        let block = (part.start / BLOCK + 1).saturating_mul(BLOCK);
+        let near = (step > BLOCK && block <= last)
+            .then(|| self.known_start(block, part))
+            .flatten();
+        let found = near.or(found).or_else(|| self.known_start(last, part));
         match (found, next) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
@@ -344,7 +351,9 @@ impl Sources<'_> {
         let Pointer::Known(attributes) = self.ask.pointer(at) else {
             return None;
         };
-        let owner = super::classify(&attributes)?;
+        // What is reserved and not mapped is no memory of CUDA's either.
+        let owner =
+            super::classify(&attributes).filter(|owner| !owner.class.is_taken_for_pageable())?;
         let start = match self.ask.mapped_range(at) {
             Some(mapped) if owner.class == Class::Virtual && attributes.mapping.is_none() => {
                 mapped.start

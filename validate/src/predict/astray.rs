@@ -8,8 +8,8 @@
 
 use super::touch::{PAGE, distance, host};
 use super::{Prediction, codes};
-use crate::call::Action;
-use crate::facts::{Class, Facts};
+use crate::call::{Action, Kind, Place, Side};
+use crate::facts::{Access, Class, Facts, Owner};
 use crate::{Call, OperandFacts, Role, Span};
 use smallvec::SmallVec;
 
@@ -47,17 +47,15 @@ pub(super) fn strays(facts: &OperandFacts) -> bool {
     !rows_inside(facts, u64::MAX)
 }
 
-/// Whether all rows lie in memory that is mapped for the operand, where addresses have these bits.
+/// Whether all rows lie in memory that is mapped around the operand, where addresses have these bits.
 fn rows_inside(facts: &OperandFacts, mask: u64) -> bool {
     let shape = &facts.operand.shape;
+    let parts = mapped(facts);
     let inside = |start: u64, bytes: u64| {
         let start = start & mask;
-        [facts.found(), facts]
-            .into_iter()
-            .filter_map(mapped)
-            .any(|part| {
-                part.contains(start) && start.checked_add(bytes).is_some_and(|end| end <= part.end)
-            })
+        parts.iter().any(|part| {
+            part.contains(start) && start.checked_add(bytes).is_some_and(|end| end <= part.end)
+        })
     };
     if let Some(extent) = shape.extent()
         && inside(facts.operand.address, extent)
@@ -76,33 +74,92 @@ fn rows_inside(facts: &OperandFacts, mask: u64) -> bool {
     })
 }
 
-/// The memory around an operand's owner that the hardware can reach.
-fn mapped(facts: &OperandFacts) -> Option<Span> {
-    let range = facts.usable()?;
-    let around = |block: u64| {
-        let end = range.end.checked_next_multiple_of(block)?;
-        Some(Span::new(range.start - range.start % block, end))
-    };
-    match facts.class() {
-        Class::Device | Class::Symbol | Class::Managed => around(DEVICE_BLOCK),
-        Class::Pool => around(POOL_CHUNK),
-        Class::Pinned | Class::Registered => around(PAGE),
-        class if class.is_cuda() => Some(range),
-        _ => None,
+/// The memory that the hardware can reach around what CUDA found, and where the operand really lies.
+fn mapped(facts: &OperandFacts) -> SmallVec<[Span; 2]> {
+    let role = facts.operand.role;
+    let owners = [facts.found(), facts]
+        .into_iter()
+        .flat_map(|one| &one.segments)
+        .map(|segment| &segment.owner);
+    let mut parts: SmallVec<[Span; 2]> = owners.filter_map(|owner| around(owner, role)).collect();
+    parts.sort_unstable_by_key(|part| part.start);
+    let mut joined: SmallVec<[Span; 2]> = SmallVec::new();
+    for part in parts {
+        match joined.last_mut() {
+            Some(last) if part.start <= last.end => last.end = last.end.max(part.end),
+            _ => joined.push(part),
+        }
     }
+    joined
+}
+
+/// What is mapped for the device together with a piece of memory.
+fn around(owner: &Owner, role: Role) -> Option<Span> {
+    let range = owner.range?;
+    let block = match owner.class {
+        Class::Device | Class::Symbol | Class::Managed | Class::Pinned => DEVICE_BLOCK,
+        Class::Pool => POOL_CHUNK,
+        Class::Registered => PAGE,
+        Class::Virtual if role == Role::Destination && owner.access == Access::Read => return None,
+        Class::Virtual => 1,
+        _ => return None,
+    };
+    let end = range.end.checked_next_multiple_of(block)?;
+    Some(Span::new(range.start - range.start % block, end))
 }
 
 fn is_locked(facts: &OperandFacts) -> bool {
     matches!(facts.found().class(), Class::Pinned | Class::Registered)
 }
 
+/// Whether the call itself says that a side is host memory.
+fn is_called_host(call: &Call, role: Role) -> bool {
+    let by_kind = |kind: Kind| {
+        kind.says_device().is_some_and(|(to, from)| match role {
+            Role::Destination => !to,
+            Role::Source | Role::Subject => !from,
+        })
+    };
+    match &call.action {
+        Action::Copy(copy) => by_kind(copy.kind),
+        Action::Copy2D(copy) => by_kind(copy.kind),
+        Action::Copy3D(copy) => {
+            let place = if role == Role::Destination {
+                &copy.dst
+            } else {
+                &copy.src
+            };
+            match place {
+                Place::Memory {
+                    side: Side::Host, ..
+                } => true,
+                Place::Memory {
+                    side: Side::ByKind, ..
+                } => by_kind(copy.kind),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Measured: an endless line of managed memory that the call names as host memory is moved as such.
+fn is_hosts(call: &Call, operand: &OperandFacts) -> bool {
+    operand.found().class() == Class::Managed
+        && operand.operand.shape.width >= ENDLESS
+        && is_called_host(call, operand.operand.role)
+}
+
 fn engine(call: &Call, facts: &Facts) -> Engine {
-    let managed = |operand: &OperandFacts| operand.found().class() == Class::Managed;
+    let managed = |operand: &OperandFacts| {
+        operand.found().class() == Class::Managed && !is_hosts(call, operand)
+    };
     if matches!(call.action, Action::Fill(_)) || facts.operands.iter().any(managed) {
         return Engine::Kernel;
     }
-    let on_host =
-        |operand: &&OperandFacts| is_locked(operand) || !operand.found().class().is_cuda();
+    let on_host = |operand: &&OperandFacts| {
+        is_locked(operand) || !operand.found().class().is_cuda() || is_hosts(call, operand)
+    };
     match facts.operands.iter().filter(on_host).count() {
         0 => Engine::Kernel,
         1 => Engine::Link,
@@ -116,6 +173,12 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
         .operands
         .iter()
         .any(|operand| operand.operand.shape.width >= ENDLESS);
+    let hosts = facts
+        .operands
+        .iter()
+        .filter(|operand| is_hosts(call, operand));
+    let touched: SmallVec<[&OperandFacts; 2]> = touched.iter().copied().chain(hosts).collect();
+    let touched = touched.as_slice();
     match engine(call, facts) {
         Engine::Kernel => {
             // Measured: rows a power of two apart that add up to 2^64 do no harm, as long as the distance
@@ -151,6 +214,10 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
             }
         }
         Engine::Processor => {
+            // Without a pageable side it need not be the processor: nobody can tell combined from other memory.
+            if touched.is_empty() {
+                return Prediction::Crash;
+            }
             let both: SmallVec<[&OperandFacts; 2]> = facts.operands.iter().collect();
             match host(call, facts, &both) {
                 fault @ Prediction::Fault { .. } => fault,
@@ -175,9 +242,10 @@ fn first_of(call: &Call, facts: &Facts, touched: &[&OperandFacts], code: u32) ->
         .iter()
         .find(|operand| operand.operand.role != pageable.operand.role);
     let left = other.map_or(0, |other| {
-        mapped(other)
-            .filter(|part| part.contains(other.operand.address))
-            .map_or(0, |part| part.end - other.operand.address)
+        let here = other.operand.address;
+        let parts = mapped(other);
+        let part = parts.iter().find(|part| part.contains(here));
+        part.map_or(0, |part| part.end - here)
     });
     // What goes to the device is read first, and what comes from it is read there first.
     let runs = pageable.operand.shape.width >= ENDLESS;

@@ -226,7 +226,8 @@ impl Book {
         if self.dead.len() > self.limit {
             self.dead.retain(alive);
         }
-        if self.pending.len() > self.limit {
+        // No more than the limit are alive: at twice as many, half of them go at once.
+        if self.pending.len() > self.limit.saturating_mul(2) {
             self.pending.retain(alive);
         }
     }
@@ -317,5 +318,27 @@ impl Book {
 
     pub(super) const fn live(&self) -> usize {
         self.live
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Site;
+
+    #[test]
+    fn what_is_kept_of_frees_that_nobody_waits_for_is_bounded() {
+        let (tree, mut book) = (Tree::new(), Book::new(4));
+        for number in 1..100_u64 {
+            let mut owner = Owner::of(Class::Pool);
+            owner.range = Some(Span::sized(number * 512, 512));
+            book.allocated(&tree, owner);
+            let how = Freed::in_order("cudaFreeAsync", Site::Unknown, 7);
+            assert_eq!(book.freed(&tree, number * 512, &how), Known::Live);
+            assert!(book.pending.len() <= 8 && book.dead.len() <= 4);
+        }
+        book.synchronized(&tree, None);
+        let last = book.owner(99 * 512).expect("a tombstone");
+        assert!(last.end.is_some_and(|end| !end.pending));
     }
 }

@@ -24,9 +24,9 @@ pub use word::Hit;
 use crate::facts::{End, Owner};
 use crate::{Class, Site, Span};
 use book::Book;
+use grown::Grown;
 use handles::{Ends, Handles};
 use lock::Lock;
-use std::sync::LazyLock;
 use tree::Tree;
 
 /// What the registry knows of an address.
@@ -75,7 +75,8 @@ pub struct Registry {
 /// How many dead allocations are remembered unless somebody says otherwise.
 pub const TOMBSTONES: usize = 4096;
 
-static GLOBAL: LazyLock<Registry> = LazyLock::new(Registry::default);
+/// No `LazyLock`: a fork while it is being made would leave the child waiting.
+static GLOBAL: Grown<Registry> = Grown::new();
 
 impl Default for Registry {
     fn default() -> Self {
@@ -100,7 +101,7 @@ impl Registry {
     /// The registry of this process.
     #[must_use]
     pub fn global() -> &'static Self {
-        &GLOBAL
+        GLOBAL.grow(Box::default)
     }
 
     /// The process that the registry was made in; a child that was forked inherits it.
@@ -147,7 +148,7 @@ impl Registry {
     }
 
     /// Tells the registry that a device was reset or a context destroyed: all memory of it that
-    /// `belongs` accepts is gone.
+    /// `belongs` accepts is gone. Writers wait meanwhile: `belongs` must not ask this registry.
     pub fn reset(&self, how: &Freed, belongs: impl Fn(&Owner) -> bool) {
         self.book(|book| book.reset(&self.tree, how, belongs));
     }

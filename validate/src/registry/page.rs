@@ -50,16 +50,22 @@ impl Page {
     #[inline(never)]
     fn crowd(&self, piece: usize, address: u64, records: &Records) -> u64 {
         let words = self.bucket(piece).into_iter().flat_map(Bucket::all);
-        let mut words = words.map(|word| word.load(Ordering::Acquire));
-        let found = words.find(|&word| match word::read(word, address) {
-            Word::Empty => false,
-            Word::Small(hit) => hit.range.contains(address),
-            // Of one that is being written the caller will find out.
-            Word::Large(number) => records
-                .read(number)
-                .is_none_or(|hit| hit.range.contains(address)),
-        });
-        found.unwrap_or(EMPTY)
+        // One that is being written, for want of a better one: the caller looks at it again.
+        let mut torn = EMPTY;
+        for word in words {
+            let word = word.load(Ordering::Acquire);
+            let hit = match word::read(word, address) {
+                Word::Empty => continue,
+                Word::Small(hit) => Some(hit),
+                Word::Large(number) => records.read(number),
+            };
+            match hit {
+                Some(hit) if hit.range.contains(address) => return word,
+                Some(_) => {}
+                None => torn = word,
+            }
+        }
+        torn
     }
 }
 
@@ -147,4 +153,36 @@ fn pieces(range: Span) -> impl Iterator<Item = usize> {
     let first = range.start >> PIECE_BITS;
     let last = range.end.saturating_sub(1) >> PIECE_BITS;
     (first..=last).map(|piece| index(piece * PIECE_BYTES, PIECE_BITS, PIECES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Class;
+    use crate::facts::Owner;
+    use crate::registry::word::{BLOCK_BITS, Hit};
+
+    fn hit(start: u64, bytes: u64) -> Hit {
+        let mut owner = Owner::of(Class::Device);
+        owner.range = Some(Span::sized(start, bytes));
+        Hit::of(&owner).expect("it has a range")
+    }
+
+    #[test]
+    fn one_that_is_being_written_hides_no_neighbour() {
+        const BASE: u64 = 1 << BLOCK_BITS;
+        let (records, page) = (Records::new(), Page::zeroed());
+        records.write(0, &hit(BASE - 1, 11));
+        page.put(Span::sized(BASE, 10), word::large(0), &records);
+        let small = hit(BASE + 20, 5);
+        let word = word::small(&small).expect("it is within a block");
+        page.put(small.range, word, &records);
+        for cut_off in [false, true] {
+            if cut_off {
+                records.cut_off(0);
+            }
+            assert_eq!(page.find(BASE + 5, &records), word::large(0));
+            assert_eq!(page.find(BASE + 22, &records), word);
+        }
+    }
 }

@@ -87,6 +87,15 @@ impl Records {
             chunk.0[number as usize % CHUNK].write(hit);
         }
     }
+
+    /// Leaves a record as a writer leaves it that is in the middle of its work.
+    #[cfg(test)]
+    pub(super) fn cut_off(&self, number: u32) {
+        if let Some(chunk) = self.chunk(number).and_then(Grown::get) {
+            let record = &chunk.0[number as usize % CHUNK];
+            record.head.fetch_add(ONE_WRITE, Ordering::Relaxed);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,157 @@
+//! What can be made without harm to this process, and what nobody can foretell.
+
+use cuwhy_validate::call::Action;
+use cuwhy_validate::{Call, Operand, Role};
+
+use super::{Drawer, Sides};
+use crate::truth::world::{Object, PAGE, Side};
+
+impl Drawer<'_> {
+    /// Whether the call can be made without harm to this process's other memory; if so, whether a
+    /// fault may be mended.
+    pub(super) fn tame(&self, call: &Call, sides: &Sides) -> Option<bool> {
+        let mut mend = true;
+        let mut check = |call: &Call, sides: Option<&Sides>| {
+            for operand in call.operands() {
+                let writes = operand.role == Role::Destination;
+                let end = operand.end();
+                let known = sides.map(|sides| {
+                    if writes {
+                        sides.dst.object
+                    } else {
+                        sides.src.object
+                    }
+                });
+                let object = known.or_else(|| self.holder(operand.address))?;
+                let demanded = operand.demand == cuwhy_validate::call::Demand::Cuda;
+                let behind = object.base.saturating_add(object.bytes);
+                let followed = self.world.objects.iter().any(|one| one.base == behind);
+                if is_beyond_telling(call, &operand, &object, followed) {
+                    return None;
+                }
+                // Rows of host memory that are spread over the whole address space.
+                if object.fence.is_some() && !operand.shape.is_line() && end.is_none() {
+                    return None;
+                }
+                // Accepted, and never done in anybody's life.
+                if operand.shape.payload() > 1 << 33
+                    && (operand.shape.rows > 1 || operand.shape.slices > 1)
+                    && operand.shape.extent().is_none()
+                {
+                    return None;
+                }
+                match object.fence {
+                    Some(fence) => {
+                        let inside = operand.address >= fence.start
+                            && end.is_some_and(|end| end <= fence.end);
+                        mend &= inside;
+                        let dies = fence.guarded
+                            && operand.shape.is_line()
+                            && operand.address >= fence.start
+                            && end.is_none_or(|end| end.saturating_sub(fence.end) >= 1 << 40);
+                        if writes && !inside && !dies && !demanded {
+                            return None;
+                        }
+                    }
+                    None if writes && !demanded && object.side == Side::Both => {
+                        let range = object.base..object.base.saturating_add(object.bytes);
+                        if !range.contains(&operand.address) {
+                            return None;
+                        }
+                    }
+                    None if writes && !demanded && object.class == "pinned_freed" => return None,
+                    None => {}
+                }
+            }
+            Some(())
+        };
+        if let Action::Batch(batch) = &call.action {
+            for entry in &batch.entries {
+                check(&call.entry(entry), None)?;
+            }
+        } else {
+            check(call, Some(sides))?;
+        }
+        Some(mend)
+    }
+
+    /// The object that an address lies in, or near.
+    pub(super) fn holder(&self, address: u64) -> Option<Object> {
+        let near = |object: &&Object| {
+            let (start, end) = object.fence.map_or(
+                (
+                    object.base.saturating_sub(16),
+                    object.base.saturating_add(object.bytes),
+                ),
+                |fence| (fence.start, fence.end),
+            );
+            address == object.base || (start..=end).contains(&address)
+        };
+        let exact = |object: &&Object| {
+            (object.base..object.base.saturating_add(object.bytes)).contains(&address)
+        };
+        let objects = &self.world.objects;
+        objects
+            .iter()
+            .find(exact)
+            .or_else(|| objects.iter().find(near))
+            .copied()
+    }
+}
+
+/// What nobody can tell before the call, because it depends on what nobody can ask. `followed` says that what lies
+/// behind the object is known.
+fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: bool) -> bool {
+    const ENDLESS: u64 = 1 << 46;
+    const SMALL: u64 = 64 << 10;
+    let shape = &operand.shape;
+    // The C library's heap grows and shrinks while the driver works.
+    if shape.width >= ENDLESS && object.class == "heap" {
+        return true;
+    }
+    // One row at an offset of 2^63: a method of the hardware cuts addresses off at one place or another.
+    if shape.is_line() && operand.address.wrapping_sub(operand.base) == 1 << 63 {
+        return true;
+    }
+    // What goes to a device within the driver's commands goes to any place, aligned or not, and this decides
+    // which of two closed pages is touched first.
+    let known = object.side != Side::Bad
+        && (object.base..object.base.saturating_add(object.bytes)).contains(&operand.address);
+    let last = operand.address % PAGE > PAGE - 16;
+    if operand.role == Role::Source && !known && last && (64..=SMALL).contains(&shape.width) {
+        return !matches!(call.action, Action::Fill(_));
+    }
+    // Rows and offsets that lead out of the memory that is mapped together with the object's, and not far away.
+    const FAR: u64 = 1 << 30;
+    let steps =
+        |pitch: u64, count: u64| pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
+    let back =
+        steps(shape.pitch, shape.rows).saturating_add(steps(shape.slice_pitch, shape.slices));
+    let back = if shape.rows > 1 && back < FAR {
+        back
+    } else {
+        0
+    };
+    let behind = object.base.saturating_add(object.bytes);
+    let begins = (object.base..behind).contains(&operand.base);
+    let moved = operand.base != operand.address;
+    if object.fence.is_some() || !begins || back == 0 && !moved {
+        return false;
+    }
+    let is_virtual = object.class.starts_with("virtual");
+    let is_pool = object.class.starts_with("pool");
+    let together = match object.side {
+        Side::Device if is_pool => 32 << 20,
+        Side::Device if !is_virtual => 2 << 20,
+        _ => 1,
+    };
+    let first = object.base - object.base % together;
+    let before = first.wrapping_sub(operand.address.wrapping_sub(back));
+    if (1..FAR).contains(&before) && (back > 0 || is_virtual || is_pool) {
+        return true;
+    }
+    let extent = shape.wrapping_extent();
+    let beyond = operand.address.wrapping_add(extent).wrapping_sub(behind);
+    let passes = (operand.base - object.base).saturating_add(extent) <= object.bytes;
+    is_virtual && !followed && passes && (1..FAR).contains(&beyond)
+}
