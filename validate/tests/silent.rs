@@ -7,8 +7,10 @@ use cuwhy_validate::ask::{Attributes, Recorded};
 use cuwhy_validate::call::{
     Action, Batch, BatchAttribute, BatchEntry, Fill, Order, Peer, Place, Plane, Side, Volume,
 };
-use cuwhy_validate::facts::{Access, Current, Environment};
-use cuwhy_validate::{Api, Call, Kind, Prediction, Registry, Severity, Site, Span, Stream, check};
+use cuwhy_validate::facts::{Access, Current, Environment, Owner};
+use cuwhy_validate::{
+    Api, Call, Class, Kind, Prediction, Registry, Severity, Site, Span, Stream, check,
+};
 
 /// What is said of a call, notes left out.
 fn said(world: &Recorded, call: &Call) -> Vec<&'static str> {
@@ -342,4 +344,50 @@ fn the_often_repeated_mistake_that_is_none() {
     // A single variable on the stack is pageable host memory like any other.
     let copy = Call::memcpy(at["device_40B"], at["pageable_heap"], 4, Kind::HostToDevice);
     silent(&world, &copy);
+}
+
+#[test]
+fn a_pitch_alone_accuses_nobody_of_what_cuda_accepts() {
+    let (world, at) = world();
+    let (device, heap) = (at["device_4MiB"], at["pageable_heap"]);
+    let made = |row| {
+        let registry = Registry::default();
+        let mut owner = Owner::of(Class::Device);
+        owner.range = Some(Span::sized(device, 4 << 20));
+        owner.pitch = Some(1 << 20);
+        owner.row = row;
+        registry.allocated(owner);
+        registry
+    };
+    // Four rows of 64 bytes, 1 MiB apart, and a quarter of that.
+    let quarter = call(
+        Api::Runtime,
+        "cudaMemcpy2D",
+        Action::Copy2D(Plane {
+            dst: device,
+            dst_pitch: 1 << 18,
+            src: heap,
+            src_pitch: 64,
+            width: 64,
+            height: 4,
+            kind: Kind::HostToDevice,
+        }),
+    );
+    let line = Call::memcpy(device, heap, 256, Kind::HostToDevice);
+    let said = |call: &Call, row| -> Vec<(&str, Severity)> {
+        let verdict = check(call, &world, Some(&made(row)));
+        assert_eq!(verdict.prediction, Prediction::Success, "{}", call.text());
+        let findings = verdict.findings.iter();
+        findings.map(|one| (one.rule, one.severity)).collect()
+    };
+    // Who knows the rows as well is told.
+    let known = [("pitch.in-elements", Severity::Warning)];
+    assert_eq!(said(&quarter, Some(64)), known);
+    let known = [("pitch.linear-copy-of-pitched", Severity::Error)];
+    assert_eq!(said(&line, Some(64)), known);
+    // Rows of another width, and rows of which nobody knows the width.
+    for row in [None, Some(63), Some(128), Some(1 << 20)] {
+        assert_eq!(said(&quarter, row), []);
+        assert_eq!(said(&line, row), []);
+    }
 }
