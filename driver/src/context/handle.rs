@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cuda_sys::driver::CUcontext;
 
-use super::entered::{Entered, current, enter};
 use super::ContextFlags;
+use super::entered::{Entered, current, enter};
 use crate::api::{Api, api};
 use crate::device::Device;
 use crate::error::{Misuse, Result, check, misuse, report_drop};
