@@ -10,7 +10,7 @@ use cuda_sys::driver::{
     CUstreamCaptureStatus, CUstreamCaptureStatus_enum, Driver,
 };
 use cuda_sys::runtime::{Runtime, cudaError_t};
-use cuwhy_tests::{Child, Wanted, here, shared_library, wanted};
+use cuwhy_tests::{here, on_cuda};
 use cuwhy_validate::ask::{Ask, ByRuntime, Live};
 use cuwhy_validate::facts::{Depth, collect};
 use cuwhy_validate::{Call, Kind, Registry, Stream};
@@ -206,40 +206,17 @@ fn captures_go_on() {
     assert_eq!(status, CUresult::CUDA_SUCCESS);
 }
 
-/// On the machine's device, or on the simulator with each major's runtime.
-fn everywhere(test: &str, body: fn()) {
-    if wanted() == Wanted::Require {
-        Child::new(test, "the machine's device")
-            .run(body)
-            .must_succeed();
-        return;
-    }
-    for major in [11, 12, 13] {
-        let file = format!("libcuwhy_sim_cudart{major}.so");
-        let runtime = shared_library(&format!("cuwhy-sim-cudart{major}"), &file);
-        let child = Child::new(test, &format!("simulated, CUDA {major}"))
-            .env("CUWHY_SIM", "quiet=on")
-            .env(
-                "CUWHY_LIBCUDA",
-                shared_library("cuwhy-sim", "libcuwhy_sim.so"),
-            )
-            .env("CUWHY_LIBCUDART", runtime)
-            .without("CUDA_VISIBLE_DEVICES");
-        child.run(body).must_succeed();
-    }
-}
-
 #[test]
 fn no_question_creates_a_context() {
-    everywhere(here!(), no_context_is_created);
+    on_cuda(here!(), no_context_is_created);
 }
 
 #[test]
 fn no_question_changes_the_last_error() {
-    everywhere(here!(), last_errors_stay);
+    on_cuda(here!(), last_errors_stay);
 }
 
 #[test]
 fn no_question_ends_a_capture() {
-    everywhere(here!(), captures_go_on);
+    on_cuda(here!(), captures_go_on);
 }

@@ -146,6 +146,7 @@ impl OpenedMemory {
             device: Some(self.context.device().ordinal()),
             context: Some(self.context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

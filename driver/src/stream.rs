@@ -33,6 +33,19 @@ pub struct Stream {
     context: Context,
     raw: CUstream,
     owned: bool,
+    /// What is known of captures without a question.
+    capture: Known,
+}
+
+/// What a value knows of its stream's captures by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It was created here, and every capture that it began or joined has ended.
+    None,
+    /// It was created here, and has begun or joined one.
+    Begun,
+    /// Others may begin one: it was not created here.
+    Nothing,
 }
 
 // SAFETY: a stream may be used from every thread.
@@ -162,6 +175,7 @@ impl Stream {
             context: context.clone(),
             raw,
             owned: true,
+            capture: Known::None,
         })
     }
 
@@ -173,6 +187,7 @@ impl Stream {
             context: context.clone(),
             raw: ptr::without_provenance_mut(LEGACY),
             owned: false,
+            capture: Known::Nothing,
         }
     }
 
@@ -184,6 +199,7 @@ impl Stream {
             context: context.clone(),
             raw: ptr::without_provenance_mut(PER_THREAD),
             owned: false,
+            capture: Known::Nothing,
         }
     }
 
@@ -198,6 +214,7 @@ impl Stream {
             context: context.clone(),
             raw,
             owned: true,
+            capture: Known::Nothing,
         }
     }
 
@@ -214,6 +231,7 @@ impl Stream {
             context: context.clone(),
             raw,
             owned: false,
+            capture: Known::Nothing,
         }
     }
 
@@ -306,7 +324,9 @@ impl Stream {
     /// As [`Stream::begin_capture`].
     #[doc(alias = "cuStreamWaitEvent")]
     pub fn join_capture(&mut self, event: &Event) -> Result<()> {
-        self.may_capture("cuStreamWaitEvent", || self.wait_unchecked(event))
+        self.may_capture("cuStreamWaitEvent", || self.wait_unchecked(event))?;
+        self.begun();
+        Ok(())
     }
 
     fn wait_unchecked(&self, event: &Event) -> Result<()> {
@@ -438,7 +458,32 @@ impl Stream {
                 stream = self.raw,
                 mode = mode.raw().0
             )
-        })
+        })?;
+        self.begun();
+        Ok(())
+    }
+
+    /// From now on CUDA has to say whether it captures.
+    fn begun(&mut self) {
+        if self.capture == Known::None {
+            self.capture = Known::Begun;
+        }
+    }
+
+    /// Whether this value created the stream, so that nobody else can have destroyed it.
+    #[must_use]
+    pub fn is_created_here(&self) -> bool {
+        self.capture != Known::Nothing
+    }
+
+    /// Whether the stream is known to run what it is given, without a question to CUDA: it was created
+    /// here, and neither began nor joined a capture that is not known to have ended. Otherwise
+    /// [`Stream::capture_status`] says.
+    ///
+    /// What is done to the raw handle behind this crate's back it cannot know.
+    #[must_use]
+    pub fn is_known_to_run(&self) -> bool {
+        self.capture == Known::None
     }
 
     /// Lets the stream capture, unless somebody could then not wait for a copy any longer.
@@ -485,6 +530,9 @@ impl Stream {
         let status = unsafe { api.cuStreamEndCapture(self.raw, &raw mut graph) };
         drop(entered);
         check!(api, cuStreamEndCapture, status, stream = self.raw)?;
+        if self.capture == Known::Begun {
+            self.capture = Known::None;
+        }
         // SAFETY: CUDA made the graph just now and gave it to us alone.
         Ok(unsafe { Graph::from_raw(&self.context, graph) })
     }

@@ -148,6 +148,7 @@ impl OpenedMemory {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::house::copy::{
     Batch, Direction, HostPart, Pattern, SourceOrder, Transfer, device_to_device, download,
-    download_2d, fill, scope, to_vec, upload, upload_2d, zero, zero_2d,
+    download_2d, fill, scope, scope_with, to_vec, upload, upload_2d, zero, zero_2d,
 };
 use super::super::house::graph::Graph;
 use super::super::house::ipc::{self, EventHandle, MemoryHandle, OpenedMemory};
@@ -594,6 +594,14 @@ fn copies() -> Vec<Entry> {
         row("copy scope", |p, now| {
             let (buffer, stream, host) = (dev(p)?, nb(p)?, pin(p)?);
             scope(|scope| {
+                scope.upload(&stream, &buffer, &host)?;
+                now();
+                Ok(())
+            })
+        }),
+        row("copy scope_with", |p, now| {
+            let (buffer, stream, host) = (dev(p)?, nb(p)?, pin(p)?);
+            scope_with(|scope| {
                 scope.upload(&stream, &buffer, &host)?;
                 now();
                 Ok(())

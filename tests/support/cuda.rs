@@ -7,6 +7,15 @@ use crate::place::shared_library;
 /// The majors of the runtime that the simulator has.
 const MAJORS: [u32; 3] = [11, 12, 13];
 
+/// The part of a test that runs with the machine's own CUDA.
+const MACHINE: &str = "the machine's device";
+
+/// Whether this is the part of an [`on_cuda`] test that runs with the machine's own CUDA.
+#[must_use]
+pub fn is_on_machine(test: &str) -> bool {
+    Child::part_of(test).is_some_and(|part| part == MACHINE)
+}
+
 /// Lets a child find the simulator: its driver, and its runtime of this major where one is given.
 #[must_use]
 pub fn simulated(child: Child, runtime: Option<u32>) -> Child {
@@ -43,7 +52,15 @@ pub fn simulated(child: Child, runtime: Option<u32>) -> Child {
 ///
 /// When `body` does not come to its end, or a device is required and there is none.
 pub fn on_cuda(test: &str, body: impl Fn()) {
-    const MACHINE: &str = "the machine's device";
+    on_cuda_with(test, "", body);
+}
+
+/// The same, where the simulator gets options.
+///
+/// # Panics
+///
+/// As [`on_cuda`].
+pub fn on_cuda_with(test: &str, options: &str, body: impl Fn()) {
     let simulated_part = |major| format!("simulated, CUDA {major}");
     if let Some(part) = Child::part_of(test) {
         // A child does its own part and nothing before it: it must find CUDA untouched.
@@ -53,6 +70,7 @@ pub fn on_cuda(test: &str, body: impl Fn()) {
     if wanted() != Wanted::Require {
         for major in MAJORS {
             simulated(Child::new(test, &simulated_part(major)), Some(major))
+                .env("CUWHY_SIM", format!("quiet=on,{options}"))
                 .run(&body)
                 .must_succeed();
         }

@@ -18,7 +18,7 @@ mod toolkit;
 
 pub use child::{Child, Outcome, test_name};
 pub use compiler::{compiler, refused_lines, run_c, shared_object};
-pub use cuda::{on_cuda, simulated};
+pub use cuda::{is_on_machine, on_cuda, on_cuda_with, simulated};
 pub use gpu::{Wanted, device, device_or_why, wanted};
 pub use place::{ARCHIVE_MARK, House, executable, fixture, house, shared_library, workspace};
 pub use skip::skip;

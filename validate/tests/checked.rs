@@ -2,39 +2,12 @@
 //! explained, what is deadly is not made. On the simulator with the runtime of each major, and with
 //! `CUWHY_TEST_GPU=require` on the machine's device with the runtime that `CUWHY_LIBCUDART` names.
 
-use cuwhy_tests::{Child, Wanted, here, simulated, wanted};
+#[macro_use]
+#[path = "common/houses.rs"]
+mod houses;
 
-/// The layer of a test, and the runtime library under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum House {
-    Driver,
-    Runtime(u32),
-}
-
-const HOUSES: [House; 4] = [
-    House::Driver,
-    House::Runtime(11),
-    House::Runtime(12),
-    House::Runtime(13),
-];
-
-/// A child that finds the simulator with these options, or the machine's CUDA where a device is
-/// required; there one runtime is enough, and no call can be told to fail.
-fn child(test: &str, house: House, options: &str) -> Option<Child> {
-    let child = Child::new(test, &format!("{house:?}"));
-    if wanted() == Wanted::Require {
-        let there = !options.contains("fail") && !matches!(house, House::Runtime(11 | 12));
-        if !there {
-            cuwhy_tests::skip("it needs the simulator, and the machine's device is required");
-        }
-        return there.then_some(child);
-    }
-    let major = match house {
-        House::Driver => 13,
-        House::Runtime(major) => major,
-    };
-    Some(simulated(child, Some(major)).env("CUWHY_SIM", format!("quiet=on,{options}")))
-}
+use cuwhy_tests::here;
+use houses::{HOUSES, House, child, has};
 
 /// The bodies, for one layer: its crate, and how a place to work in is had there.
 macro_rules! bodies {
@@ -413,7 +386,7 @@ macro_rules! bodies {
                 stream.synchronize().expect("it is done");
                 drop(current);
 
-                if super::has_batches() {
+                if super::has("MemcpyBatchAsync") {
                     let source = [9_u8; 40];
                     let mut result = [0_u8; 40];
                     let mut batch = Batch::new();
@@ -689,30 +662,6 @@ mod names {
         pub(crate) const PEER_VOLUMES: [&str; 2] = ["cudaMemcpy3DPeer", "cudaMemcpy3DPeerAsync"];
         pub(crate) const BATCH: &str = "cudaMemcpyBatchAsync";
     }
-}
-
-/// Whether the libraries know batches, which came with 12.8.
-fn has_batches() -> bool {
-    let runtime = cuda_sys::runtime::Runtime::get().expect("there is a runtime");
-    runtime.has("cudaMemcpyBatchAsync")
-}
-
-macro_rules! in_every_house {
-    ($($name:ident: $options:literal),* $(,)?) => { $(
-        #[test]
-        fn $name() {
-            for house in HOUSES {
-                let Some(child) = child(here!(), house, $options) else {
-                    continue;
-                };
-                let body = || match house {
-                    House::Driver => driver::$name(),
-                    House::Runtime(_) => runtime::$name(),
-                };
-                child.run(body).must_succeed();
-            }
-        }
-    )* };
 }
 
 in_every_house! {

@@ -83,6 +83,28 @@ fn batch() -> BoxedStrategy<Batch> {
         .boxed()
 }
 
+fn volume() -> BoxedStrategy<Volume> {
+    (
+        place(),
+        place(),
+        number(),
+        number(),
+        number(),
+        any::<bool>(),
+        kind(),
+    )
+        .prop_map(|(dst, src, width, height, depth, is_plane, kind)| Volume {
+            dst,
+            src,
+            width,
+            height,
+            depth,
+            is_plane,
+            kind,
+        })
+        .boxed()
+}
+
 fn action() -> BoxedStrategy<Action> {
     prop_oneof![
         3 => (address(), address(), number(), kind()).prop_map(|(dst, src, bytes, kind)| {
@@ -93,11 +115,8 @@ fn action() -> BoxedStrategy<Action> {
                 Action::Copy2D(Plane { dst, dst_pitch, src, src_pitch, width, height, kind })
             }
         ),
-        2 => (place(), place(), number(), number(), number(), any::<bool>(), kind()).prop_map(
-            |(dst, src, width, height, depth, is_plane, kind)| {
-                Action::Copy3D(Volume { dst, src, width, height, depth, is_plane, kind })
-            }
-        ),
+        2 => volume().prop_map(Action::Copy3D),
+        1 => prop::collection::vec(volume(), 0..4).prop_map(Action::Batch3D),
         1 => (address(), -2..4_i32, address(), -2..4_i32, number()).prop_map(
             |(dst, dst_device, src, src_device, bytes)| {
                 Action::Peer(Peer { dst, dst_device, src, src_device, bytes })
@@ -159,11 +178,11 @@ fn owner() -> BoxedStrategy<Owner> {
         access,
         prop::option::of(any::<bool>()),
         prop::option::of(permissions),
-        prop::option::of(number()),
+        (prop::option::of(number()), prop::option::of(number())),
         (any::<bool>(), any::<bool>(), any::<bool>()),
     )
         .prop_map(
-            |(class, range, device, access, reachable, permissions, pitch, flags)| {
+            |(class, range, device, access, reachable, permissions, (pitch, row), flags)| {
                 let mut owner = Owner::of(class);
                 owner.range = range.map(|(start, bytes)| Span::sized(start, bytes));
                 owner.device = device;
@@ -171,6 +190,7 @@ fn owner() -> BoxedStrategy<Owner> {
                 owner.reachable = reachable;
                 owner.permissions = permissions;
                 owner.pitch = pitch;
+                owner.row = row;
                 owner.pool = flags.0.then_some(7);
                 owner.exportable = Some(flags.1);
                 owner.end = (class == Class::Freed).then_some(End {
@@ -257,12 +277,9 @@ fn facts_of(call: &Call, parts: &[Parts; 2], environment: &Environment) -> Facts
         let one = operand(call, index, &parts[index % 2], [0x7f00_0000_0000, 0]);
         facts.operands.push(one);
     }
-    if let Action::Batch(batch) = &call.action {
-        for entry in &batch.entries {
-            let one = call.entry(entry);
-            let part = facts_of(&one, parts, environment);
-            facts.entries.push((one, part));
-        }
+    for one in call.entries() {
+        let part = facts_of(&one, parts, environment);
+        facts.entries.push((one, part));
     }
     facts
 }

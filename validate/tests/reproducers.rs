@@ -14,12 +14,11 @@ use std::process::{self, Command};
 
 use cuda_sys::driver::Driver;
 use cuda_sys::runtime::Runtime;
-use cuwhy_tests::{Child, Wanted, device, device_or_why, here, simulated, wanted};
+use cuwhy_tests::{here, is_on_machine, on_cuda_with};
 use cuwhy_validate::repro::{
     Answer, Place, Reproducer, Skip, Stage, Which, forgotten, reproducers,
 };
 
-const MACHINE: &str = "the machine's device";
 /// Names a single call to be made: its place in the list.
 const ONE: &str = "CUWHY_TEST_REPRODUCER";
 /// The exit code of a process in which the call was made and is as it should be.
@@ -146,10 +145,8 @@ fn show(index: usize, one: &Reproducer, which: Which, stage: &Stage) -> Result<V
     Ok(wrong)
 }
 
-fn all() {
+fn all(on_machine: bool) {
     let stage = stage();
-    let on_machine = Child::part_of("every_rule_fires_and_every_twin_is_silent")
-        .is_some_and(|part| part == MACHINE);
     let (mut wrong, mut skipped, mut shown) = (Vec::new(), Vec::new(), 0);
     for (index, one) in reproducers().iter().enumerate() {
         for which in [Which::Wrong, Which::Right] {
@@ -176,25 +173,6 @@ fn all() {
 #[test]
 fn every_rule_fires_and_every_twin_is_silent() {
     let test = here!();
-    if let Some(part) = Child::part_of(test) {
-        Child::new(test, &part).run(all).must_succeed();
-        return;
-    }
-    if wanted() != Wanted::Require {
-        for major in [11, 12, 13] {
-            let child = Child::new(test, &format!("simulated, CUDA {major}"));
-            // Some rules are about two devices.
-            let child = simulated(child, Some(major)).env("CUWHY_SIM", "quiet=on,devices=2");
-            child.run(all).must_succeed();
-        }
-    }
-    let there = match wanted() {
-        Wanted::Require => device().is_some(),
-        Wanted::Auto => device_or_why().is_ok(),
-        Wanted::Off => false,
-    };
-    if there {
-        let child = Child::new(test, MACHINE);
-        child.run(all).must_succeed();
-    }
+    // Some rules are about two devices.
+    on_cuda_with(test, "devices=2", || all(is_on_machine(test)));
 }

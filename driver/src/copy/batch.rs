@@ -180,8 +180,8 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFunction`](crate::error::Error::MissingFunction) before 12.8, [`Misuse::Capturing`](crate::error::Misuse::Capturing),
-    /// and what CUDA answers: 1 for the legacy stream.
+    /// [`Error::MissingFunction`](crate::error::Error::MissingFunction) before 12.8, and what CUDA answers: 1 for the
+    /// legacy stream, 900 for one that captures.
     ///
     /// # Safety
     ///
@@ -192,7 +192,6 @@ impl<'a> Batch<'a> {
         if self.is_empty() {
             return Ok(());
         }
-        stream.refuse_capture(CALL)?;
         let api = api()?;
         let (mut attributes, mut begins) = self.attributes();
         let (count, runs, handle) = (self.len(), attributes.len(), stream.as_raw());

@@ -71,6 +71,19 @@ pub fn scope<'env, R, F>(body: F) -> Result<R>
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<R>,
 {
+    scope_with(body)
+}
+
+/// The same for a closure with an error type of its own, which comes before what the streams answer.
+///
+/// # Errors
+///
+/// As [`scope`].
+pub fn scope_with<'env, R, E, F>(body: F) -> core::result::Result<R, E>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> core::result::Result<R, E>,
+    E: From<Error>,
+{
     let scope = Scope {
         streams: RefCell::new(Vec::new()),
         scope: PhantomData,
@@ -281,7 +294,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Errors
     ///
-    /// As [`Batch::submit`].
+    /// [`Misuse`](crate::error::Misuse) for a stream that captures, and otherwise as [`Batch::submit`].
     #[doc(alias = "cuMemcpyBatchAsync")]
     pub fn batch(&'scope self, stream: &'scope Stream, batch: Batch<'scope>) -> Result<()> {
         self.uses("cuMemcpyBatchAsync_v2", stream)?;

@@ -215,6 +215,7 @@ impl<T> DeviceBuffer<T> {
             device: Some(self.context.device().ordinal()),
             context: Some(self.context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -320,6 +320,7 @@ impl<T> ManagedBuffer<T> {
             device: Some(self.context.device().ordinal()),
             context: Some(self.context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -292,6 +292,7 @@ impl<T> PinnedBuffer<T> {
             device: Some(self.context.device().ordinal()),
             context: Some(self.context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::panic::Location;
 use core::ptr;
 
-use super::observe::{self, Event, Kind};
+use super::observe::{self, Event, Kind, Rows};
 use super::{Bytes, HostFlags, ManagedVisibility, Pitch, RegisterFlags};
 use crate::api::api;
 use crate::error::{Misuse, Result, check, misuse};
@@ -26,6 +26,7 @@ fn event(
         device: None,
         context: None,
         stream: None,
+        rows: None,
         location,
     }
 }
@@ -100,7 +101,15 @@ pub fn allocate_pitched(width: Bytes, height: usize, element: Bytes) -> Result<(
     let location = Location::caller();
     let (address, pitch) = allocate_pitched_unobserved(width, height, element)?;
     let size = Bytes(pitch.0.saturating_mul(height));
-    observe::began(|| event(Kind::Pitched, address, size, Some(location)));
+    let rows = Rows {
+        pitch,
+        width,
+        height,
+    };
+    observe::began(|| Event {
+        rows: Some(rows),
+        ..event(Kind::Pitched, address, size, Some(location))
+    });
     Ok((address, pitch))
 }
 

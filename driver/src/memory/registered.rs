@@ -260,6 +260,7 @@ impl<T> Registered<'_, T> {
             device: Some(self.context.device().ordinal()),
             context: Some(self.context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -336,6 +336,7 @@ impl<T> PooledBuffer<T> {
             device: Some(context.device().ordinal()),
             context: Some(context.id_for_observers()),
             stream: Some(self.stream.id_for_observers()),
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -24,6 +24,7 @@ fn event(
         device: Some(stream.context().device().ordinal()),
         context: Some(stream.context().id_for_observers()),
         stream: Some(stream.id_for_observers()),
+        rows: None,
         location,
     }
 }

@@ -128,6 +128,7 @@ impl Mapping {
             device: Some(context.device().ordinal()),
             context: Some(context.id_for_observers()),
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -172,8 +172,8 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFunction`](crate::error::Error::MissingFunction) before 12.8, [`Misuse::Capturing`](crate::error::Misuse::Capturing),
-    /// and what CUDA answers: 1 for the legacy stream.
+    /// [`Error::MissingFunction`](crate::error::Error::MissingFunction) before 12.8, and what CUDA answers: 1 for the
+    /// legacy stream, 900 for one that captures.
     ///
     /// # Safety
     ///
@@ -184,7 +184,6 @@ impl<'a> Batch<'a> {
         if self.is_empty() {
             return Ok(());
         }
-        stream.refuse_capture(CALL)?;
         let api = api()?;
         let (orders, mut begins) = self.runs();
         let (count, runs, handle) = (self.len(), orders.len(), stream.as_raw());

@@ -156,7 +156,7 @@ pub use batch::{Batch, SourceOrder};
 pub use direction::Direction;
 pub use fill::{Fill, Pattern, fill, zero, zero_2d};
 pub use planes::{Copy2d, Copy3d, Memory, Position, Side, download_2d, upload_2d};
-pub use scope::{Scope, scope};
+pub use scope::{Scope, scope, scope_with};
 pub(crate) use slices::zeroes;
 pub use slices::{device_to_device, download, to_vec, upload};
 pub use transfer::{HostMemory, HostPart, Transfer};

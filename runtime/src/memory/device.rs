@@ -210,6 +210,7 @@ impl<T> DeviceBuffer<T> {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

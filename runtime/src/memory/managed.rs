@@ -315,6 +315,7 @@ impl<T> ManagedBuffer<T> {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

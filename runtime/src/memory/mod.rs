@@ -20,7 +20,7 @@ pub use advice::{Advice, Home};
 pub use bytes::{Bytes, Pitch};
 pub use device::DeviceBuffer;
 pub use managed::{ManagedBuffer, ManagedVisibility};
-pub use observe::{Event as MemoryEvent, Kind as MemoryKind, Observer};
+pub use observe::{Event as MemoryEvent, Kind as MemoryKind, Observer, Rows as MemoryRows};
 pub use pinned::{HostFlags, PinnedBuffer};
 pub use pitched::PitchedBuffer;
 pub use registered::{RegisterFlags, Registered};

@@ -7,7 +7,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::error::contain;
-use crate::memory::Bytes;
+use crate::memory::{Bytes, Pitch};
 use crate::pointer::Address;
 
 /// What kind of memory an event is about.
@@ -32,6 +32,17 @@ pub enum Kind {
     Ipc,
 }
 
+/// How memory in rows was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// The distance from one row to the next, as CUDA chose it.
+    pub pitch: Pitch,
+    /// The bytes of a row that were asked for; the rest of the pitch belongs to nobody.
+    pub width: Bytes,
+    /// The number of rows.
+    pub height: usize,
+}
+
 /// Something that has come to life, or is about to end.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
@@ -48,6 +59,8 @@ pub struct Event {
     pub context: Option<u64>,
     /// The stream's handle as a number, for what happens in stream order.
     pub stream: Option<u64>,
+    /// The rows, of [`Kind::Pitched`].
+    pub rows: Option<Rows>,
     /// The caller, where this crate knows it.
     pub location: Option<&'static Location<'static>>,
 }
@@ -184,6 +197,7 @@ mod tests {
             device: None,
             context: None,
             stream: None,
+            rows: None,
             location: None,
         }
     }

@@ -287,6 +287,7 @@ impl<T> PinnedBuffer<T> {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

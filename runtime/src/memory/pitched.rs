@@ -3,7 +3,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 
-use super::observe::{self, Event, Kind};
+use super::observe::{self, Event, Kind, Rows};
 use super::{Bytes, Pitch, raw};
 use crate::device::Device;
 use crate::error::{Result, report_drop};
@@ -179,6 +179,11 @@ impl<T> PitchedBuffer<T> {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: Some(Rows {
+                pitch: self.pitch,
+                width: Bytes(self.width.wrapping_mul(size_of::<T>())),
+                height: self.height,
+            }),
             location: Some(self.location),
         }
     }

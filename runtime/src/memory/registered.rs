@@ -257,6 +257,7 @@ impl<T> Registered<'_, T> {
             device: Some(self.device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -335,6 +335,7 @@ impl<T> PooledBuffer<T> {
             device: Some(self.stream.device().ordinal()),
             context: None,
             stream: Some(self.stream.id_for_observers()),
+            rows: None,
             location: Some(self.location),
         }
     }

@@ -25,6 +25,7 @@ fn event(
         device: Some(stream.device().ordinal()),
         context: None,
         stream: Some(stream.id_for_observers()),
+        rows: None,
         location,
     }
 }

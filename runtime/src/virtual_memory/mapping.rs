@@ -129,6 +129,7 @@ impl Mapping {
             device: Some(device.ordinal()),
             context: None,
             stream: None,
+            rows: None,
             location: Some(self.location),
         }
     }

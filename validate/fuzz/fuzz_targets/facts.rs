@@ -6,7 +6,6 @@ mod calls;
 
 use arbitrary::Arbitrary;
 use calls::{Made, Number};
-use cuwhy_validate::call::Action;
 use cuwhy_validate::facts::{
     Access, ArrayFacts, Capture, Current, End, Environment, Owner, Permissions, Segment,
 };
@@ -41,6 +40,7 @@ struct Owned {
     reachable: Option<bool>,
     permissions: Option<(bool, bool)>,
     pitch: Option<Number>,
+    row: Option<Number>,
     device_pointer: Option<Number>,
     flags: u8,
 }
@@ -67,6 +67,7 @@ impl Owned {
             execute: false,
         });
         owner.pitch = self.pitch.map(Number::get);
+        owner.row = self.row.map(Number::get);
         owner.device_pointer = self.device_pointer.map(Number::get);
         owner.pool = flag(0).then_some(7);
         owner.exportable = flag(1).then_some(flag(2));
@@ -178,12 +179,9 @@ fn facts_of(call: &Call, scene: &Scene) -> Facts {
     for index in 0..call.operands().len() {
         facts.operands.push(operand(call, index, scene));
     }
-    if let Action::Batch(batch) = &call.action {
-        for entry in &batch.entries {
-            let one = call.entry(entry);
-            let part = facts_of(&one, scene);
-            facts.entries.push((one, part));
-        }
+    for one in call.entries() {
+        let part = facts_of(&one, scene);
+        facts.entries.push((one, part));
     }
     facts
 }

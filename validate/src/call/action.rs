@@ -230,6 +230,8 @@ pub enum Action {
     Symbol(SymbolCopy),
     /// Many copies.
     Batch(Batch),
+    /// Many copies of slices, or with arrays; the sides of each are told apart by address.
+    Batch3D(Vec<Volume>),
     /// A fill.
     Fill(Fill),
     /// Page-locking of host memory.
@@ -254,6 +256,7 @@ impl Action {
             Self::Peer(copy) => copy.bytes == 0,
             Self::Symbol(copy) => copy.bytes == 0,
             Self::Batch(batch) => batch.entries.is_empty(),
+            Self::Batch3D(entries) => entries.is_empty(),
             Self::Fill(fill) => fill.width == 0 || fill.height == 0,
             Self::Register(_) | Self::Unregister { .. } | Self::Export(_) => false,
         }
@@ -269,6 +272,7 @@ impl Action {
             Self::Symbol(copy) => Some(copy.kind),
             Self::Peer(_)
             | Self::Batch(_)
+            | Self::Batch3D(_)
             | Self::Fill(_)
             | Self::Register(_)
             | Self::Unregister { .. }

@@ -5,7 +5,7 @@ mod kind;
 mod operand;
 mod shape;
 mod site;
-mod text;
+pub(crate) mod text;
 
 pub use action::{
     Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Peer, Place, Plane, Register,
@@ -133,6 +133,26 @@ impl Call {
                 kind,
             }),
             ..self.clone()
+        }
+    }
+
+    /// One entry of a 3D batch as a copy of its own, which the driver checks whoever was called.
+    #[must_use]
+    pub fn entry_3d(&self, entry: &Volume) -> Self {
+        Self {
+            api: Api::Driver,
+            action: Action::Copy3D(*entry),
+            ..self.clone()
+        }
+    }
+
+    /// The copies of a batch of either form, each as a call of its own.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Self> {
+        match &self.action {
+            Action::Batch(batch) => batch.entries.iter().map(|one| self.entry(one)).collect(),
+            Action::Batch3D(entries) => entries.iter().map(|one| self.entry_3d(one)).collect(),
+            _ => Vec::new(),
         }
     }
 

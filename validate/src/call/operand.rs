@@ -163,7 +163,7 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             Shape::line(1),
             Demand::Cuda
         )],
-        Action::Batch(_) => SmallVec::new(),
+        Action::Batch(_) | Action::Batch3D(_) => SmallVec::new(),
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn call(call: &Call) -> String {
         Action::Peer(copy) => peer(copy),
         Action::Symbol(copy) => symbol(copy),
         Action::Batch(batch) => batched(batch),
+        Action::Batch3D(entries) => vec![("numOps", entries.len().to_string())],
         Action::Fill(fill) => filled(call, fill),
         Action::Register(register) => vec![
             ("ptr", address(register.address)),
@@ -95,6 +96,13 @@ fn plane(copy: &Plane) -> Vec<(&'static str, String)> {
         ("height", count(copy.height)),
         ("", copy.kind.name()),
     ]
+}
+
+/// A copy of a 3D batch, as part of a text about the batch.
+pub(crate) fn boxed(copy: &Volume) -> String {
+    let (dst, src) = (place(&copy.dst), place(&copy.src));
+    let [width, height, depth] = [copy.width, copy.height, copy.depth].map(count);
+    format!("{{dst = {dst}, src = {src}, extent = {width} bytes x {height} x {depth}}}")
 }
 
 fn place(place: &Place) -> String {

@@ -2,11 +2,12 @@
 
 use super::batch::batches;
 use super::raw::raw_copies;
+use super::scope::scopes;
 use super::typed::typed_copies;
 use super::watch::watch;
-use super::{Asked, between};
+use super::{Asked, Known, NOW, between};
 use crate::call::{Action, Linear, Peer, Place, Side as Called, Volume};
-use crate::{Api, Call, Checker, Kind, Order, Site, Stream as Queue};
+use crate::{Api, Checker, Kind, Site};
 use cuwhy_driver::context::{Context, Entered};
 use cuwhy_driver::copy::{self, Copy2d, Copy3d, Direction, Memory};
 use cuwhy_driver::memory::Bytes;
@@ -18,12 +19,11 @@ pub type Error = super::Error<cuwhy_driver::error::Error>;
 /// What the memory of a peer copy belongs to.
 type Owner = Context;
 
-const NOW: Order = Order::Synchronous(Queue::Legacy);
-
 watch!(cuwhy_driver, names);
 raw_copies!(cuwhy_driver);
 typed_copies!(cuwhy_driver, context);
 batches!(cuwhy_driver, "cuMemcpyBatchAsync", Api::Driver);
+scopes!(cuwhy_driver, context);
 
 /// What makes memory of a kind, and what ends it.
 const fn names(kind: What) -> (&'static str, &'static str) {
@@ -41,7 +41,7 @@ const fn names(kind: What) -> (&'static str, &'static str) {
 
 fn made(
     checker: &Checker<'_>,
-    call: &Call,
+    call: &Known,
     make: impl FnOnce() -> cuwhy_driver::error::Result<()>,
 ) -> Result<(), Error> {
     between(checker, call, make, |error| {
@@ -259,4 +259,42 @@ fn filling(
             height: height as u64,
         }),
     )
+}
+
+/// Planes as a call with attributes takes them: both sides are told apart by address.
+fn unified(function: &'static str, copy: &Copy3d) -> Asked {
+    let mut asked = volume(function, copy);
+    if let Action::Copy3D(copy) = &mut asked.action {
+        for place in [&mut copy.dst, &mut copy.src] {
+            if let Place::Memory { side, .. } = place {
+                *side = Called::Unified;
+            }
+        }
+    }
+    asked
+}
+
+fn many_planes(copies: &[Copy3d]) -> Asked {
+    const FUNCTION: &str = "cuMemcpy3DBatchAsync";
+    let entries = copies
+        .iter()
+        .filter_map(|copy| match unified(FUNCTION, copy).action {
+            Action::Copy3D(copy) => Some(copy),
+            _ => None,
+        });
+    asked(FUNCTION, Action::Batch3D(entries.collect()))
+}
+
+fn planes_with_order(copy: &Copy3d) -> Asked {
+    unified("cuMemcpy3DWithAttributesAsync", copy)
+}
+
+fn line_with_order(to: Address, from: Address, size: Bytes) -> Asked {
+    let copy = Linear {
+        dst: to.0,
+        src: from.0,
+        bytes: size.0 as u64,
+        kind: Kind::Default,
+    };
+    asked("cuMemcpyWithAttributesAsync", Action::Copy(copy))
 }

@@ -9,7 +9,9 @@
 //! | one line | `upload`, `download`, `device_to_device` | `raw::copy`, `raw::copy_async` |
 //! | rows and planes, arrays included | `upload_2d`, `download_2d` | `raw::copy_2d`, `raw::copy_3d`, and with `_async` |
 //! | between devices | `device_to_device` | `raw::peer`, `raw::copy_3d_peer`, and with `_async` |
-//! | many at once | `Batch` | `Batch::push` |
+//! | many at once | `Batch` | `Batch::push`, `raw::copy_3d_batch_async` |
+//! | with the order of the source (13.2) | | `raw::copy_with_order_async`, `raw::copy_3d_with_order_async` |
+//! | borrowed until they are done | `scope` | |
 //! | fills | `fill`, `zero`, `zero_2d` | `raw::fill`, `raw::fill_2d`, and with `_async` |
 //!
 //! A checker that asks [`ByRuntime`](crate::ask::ByRuntime) classifies with
@@ -57,13 +59,15 @@ mod error;
 mod raw;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+mod scope;
 mod typed;
 mod watch;
 
 pub use error::Error;
 
 use crate::call::Action;
-use crate::{Api, Call, CheckedError, Checker, Order, Site};
+use crate::facts::StreamState;
+use crate::{Api, Call, CheckedError, Checker, Order, Site, Stream};
 
 /// A call but for its place and its stream.
 struct Asked {
@@ -72,14 +76,37 @@ struct Asked {
     action: Action,
 }
 
+/// Where a call is done, and what its layer knows of that stream.
+#[derive(Clone, Copy)]
+struct Turn {
+    order: Order,
+    stream: StreamState,
+}
+
+/// A call that returns when it is done.
+const NOW: Turn = Turn {
+    order: Order::Synchronous(Stream::Legacy),
+    stream: StreamState::Unknown,
+};
+
+/// A call with what its layer knows of the stream.
+struct Known {
+    call: Call,
+    stream: StreamState,
+}
+
 impl Asked {
-    fn call(self, order: Order, site: Site) -> Call {
-        Call {
+    fn call(self, turn: Turn, site: Site) -> Known {
+        let call = Call {
             function: self.function,
             api: self.api,
             action: self.action,
-            order,
+            order: turn.order,
             site,
+        };
+        Known {
+            call,
+            stream: turn.stream,
         }
     }
 }
@@ -87,11 +114,13 @@ impl Asked {
 /// Makes a call between the two halves of a check.
 fn between<E>(
     checker: &Checker<'_>,
-    call: &Call,
+    Known { call, stream }: &Known,
     make: impl FnOnce() -> Result<(), E>,
     status_of: impl FnOnce(&E) -> Option<u32>,
 ) -> Result<(), Error<E>> {
-    let expected = checker.before(call).map_err(Error::Checked)?;
+    let expected = checker
+        .before_knowing(call, *stream)
+        .map_err(Error::Checked)?;
     let status = match make() {
         Ok(()) => 0,
         Err(error) => match status_of(&error) {
@@ -99,6 +128,6 @@ fn between<E>(
             None => return Err(Error::Layer(error)),
         },
     };
-    let checked: Result<(), CheckedError> = checker.after(call, expected, status);
+    let checked: Result<(), CheckedError> = checker.after_knowing(call, *stream, expected, status);
     checked.map_err(Error::Checked)
 }

@@ -15,20 +15,28 @@ macro_rules! raw_copies {
         /// own borrows, nor of how far a host buffer goes within its mapping: every function here
         /// asks of the caller what the function of the same name in the layer asks.
         pub mod raw {
-            use super::{Error, Owner, filling, line, made, peers, planes, planes_between, rows};
+            use super::super::{NOW, Turn};
+            use super::{
+                Error, Owner, filling, line, line_with_order, made, many_planes, peers, planes,
+                planes_between, planes_with_order, rows,
+            };
+            use crate::facts::StreamState;
             use crate::{Checker, Order, Site, Stream as Queue};
-            use $layer::copy::{Copy2d, Copy3d, Direction, Pattern, raw};
+            use $layer::copy::{Copy2d, Copy3d, Direction, Pattern, SourceOrder, raw};
             use $layer::memory::{Bytes, Pitch};
             use $layer::pointer::Address;
             use $layer::stream::Stream;
 
-            /// A call that returns when it is done.
-            const NOW: Order = Order::Synchronous(Queue::Legacy);
-
             /// A call that is put into a stream.
-            pub(super) fn queued(stream: &Stream) -> Order {
+            pub(super) fn queued(stream: &Stream) -> Turn {
                 let handle = stream.as_raw().expose_provenance() as u64;
-                Order::Async(Queue::from_raw(handle, Queue::Legacy))
+                let order = Order::Async(Queue::from_raw(handle, Queue::Legacy));
+                let stream = match (stream.is_created_here(), stream.is_known_to_run()) {
+                    (false, _) => StreamState::Lent,
+                    (true, false) => StreamState::Alive,
+                    (true, true) => StreamState::Running,
+                };
+                Turn { order, stream }
             }
 
             /// Copies a range of bytes, checked, and waits as far as CUDA waits.
@@ -160,6 +168,91 @@ macro_rules! raw_copies {
                 made(checker, &call, || {
                     // SAFETY: the caller answers for what the planes cover, until the stream has done it.
                     unsafe { raw::copy_3d_async(copy, stream) }
+                })
+            }
+
+            /// Gives many copies of planes to the stream in one call, checked one by one: the first that is
+            /// wrong is named where CUDA refuses the call.
+            ///
+            /// What CUDA answers was never compared with a device, so that nothing is predicted but what
+            /// would kill the process.
+            ///
+            /// # Errors
+            ///
+            /// As for [`copy`], and [`Error::Layer`] before CUDA 12.8.
+            ///
+            /// # Safety
+            ///
+            /// As for the layer's `raw::copy_3d_batch_async`.
+            #[track_caller]
+            pub unsafe fn copy_3d_batch_async(
+                checker: &Checker<'_>,
+                copies: &[Copy3d],
+                order: SourceOrder,
+                stream: &Stream,
+            ) -> Result<(), Error> {
+                if copies.is_empty() {
+                    return Ok(());
+                }
+                let call = many_planes(copies).call(queued(stream), Site::here());
+                made(checker, &call, || {
+                    // SAFETY: the caller answers for what the planes cover, until the stream has done it.
+                    unsafe { raw::copy_3d_batch_async(copies, order, stream) }
+                })
+            }
+
+            /// Copies planes when the stream comes to it, saying when the source may be read, checked.
+            ///
+            /// What CUDA answers was never compared with a device, so that nothing is predicted but what
+            /// would kill the process.
+            ///
+            /// # Errors
+            ///
+            /// As for [`copy`], and [`Error::Layer`] before CUDA 13.2.
+            ///
+            /// # Safety
+            ///
+            /// As for the layer's `raw::copy_3d_with_order_async`.
+            #[track_caller]
+            pub unsafe fn copy_3d_with_order_async(
+                checker: &Checker<'_>,
+                copy: &Copy3d,
+                order: SourceOrder,
+                stream: &Stream,
+            ) -> Result<(), Error> {
+                let call = planes_with_order(copy).call(queued(stream), Site::here());
+                made(checker, &call, || {
+                    // SAFETY: the caller answers for what the planes cover, until the stream has done it.
+                    unsafe { raw::copy_3d_with_order_async(copy, order, stream) }
+                })
+            }
+
+            /// Copies a range of bytes when the stream comes to it, saying when the source may be read, checked.
+            ///
+            /// What CUDA answers was never compared with a device, so that nothing is predicted but what
+            /// would kill the process.
+            ///
+            /// # Errors
+            ///
+            /// As for [`copy`], and [`Error::Layer`] before CUDA 13.2.
+            ///
+            /// # Safety
+            ///
+            /// As for the layer's `raw::copy_with_order_async`.
+            #[track_caller]
+            pub unsafe fn copy_with_order_async(
+                checker: &Checker<'_>,
+                destination: impl Into<Address>,
+                source: impl Into<Address>,
+                size: Bytes,
+                order: SourceOrder,
+                stream: &Stream,
+            ) -> Result<(), Error> {
+                let (to, from) = (destination.into(), source.into());
+                let asked = line_with_order(to, from, size);
+                made(checker, &asked.call(queued(stream), Site::here()), || {
+                    // SAFETY: the caller answers for both ranges, until the stream has done it.
+                    unsafe { raw::copy_with_order_async(to, from, size, order, stream) }
                 })
             }
 

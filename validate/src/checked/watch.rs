@@ -42,6 +42,8 @@ macro_rules! watch {
                 owner.access = crate::facts::Access::Unknown;
                 owner.origin.call = Some($names(event.kind).0);
                 owner.origin.site = site(event);
+                owner.pitch = event.rows.map(|rows| rows.pitch.0 as u64);
+                owner.row = event.rows.map(|rows| rows.width.0 as u64);
                 self.0.allocated(owner);
             }
 

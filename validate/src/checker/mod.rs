@@ -10,7 +10,7 @@ pub use error::{CheckedError, Reason};
 pub use policy::{Ignore, NoSuchRule, Policy};
 
 use crate::ask::Ask;
-use crate::facts::{Depth, collect};
+use crate::facts::{Depth, StreamState, collect_knowing};
 use crate::finding::Outcome;
 use crate::predict::{codes, predict};
 use crate::verdict::judge;
@@ -106,13 +106,17 @@ impl<'a> Checker<'a> {
     /// Judges a call, without making it. Findings that are ignored are left out; nobody is told.
     #[must_use]
     pub fn check(&self, call: &Call) -> Verdict {
-        let mut verdict = self.judge(call);
+        self.check_knowing(call, StreamState::Unknown)
+    }
+
+    fn check_knowing(&self, call: &Call, stream: StreamState) -> Verdict {
+        let mut verdict = self.judge(call, stream);
         self.leave_out(&mut verdict);
         verdict
     }
 
-    fn judge(&self, call: &Call) -> Verdict {
-        let mut facts = collect(call, self.ask, self.registry, Depth::Full);
+    fn judge(&self, call: &Call, stream: StreamState) -> Verdict {
+        let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Full, stream);
         facts.environment.poison = self.poison();
         judge(call, &facts)
     }
@@ -133,6 +137,16 @@ impl<'a> Checker<'a> {
     /// [`CheckedError`] where the call would kill the process or the context: it must not be made.
     #[inline]
     pub fn before(&self, call: &Call) -> Result<Expected, CheckedError> {
+        self.before_knowing(call, StreamState::Unknown)
+    }
+
+    /// The same where more is known of the call's stream.
+    #[inline]
+    pub(crate) fn before_knowing(
+        &self,
+        call: &Call,
+        stream: StreamState,
+    ) -> Result<Expected, CheckedError> {
         let nothing_to_do = match self.policy {
             Policy::ExplainOnFailure => true,
             Policy::Check => self.is_known_good(call),
@@ -141,15 +155,15 @@ impl<'a> Checker<'a> {
         if nothing_to_do {
             return Ok(Expected(None));
         }
-        self.look_closer(call)
+        self.look_closer(call, stream)
     }
 
     /// Apart from the shortest way, which needs neither this much stack nor this much code.
     #[inline(never)]
-    fn look_closer(&self, call: &Call) -> Result<Expected, CheckedError> {
+    fn look_closer(&self, call: &Call, stream: StreamState) -> Result<Expected, CheckedError> {
         let strict = self.policy == Policy::Strict;
         if !strict {
-            let mut facts = collect(call, self.ask, self.registry, Depth::Quick);
+            let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Quick, stream);
             facts.environment.poison = self.poison();
             let prediction = predict(call, &facts);
             let host = matches!(prediction, Prediction::CannotTell(_));
@@ -157,7 +171,7 @@ impl<'a> Checker<'a> {
                 return Ok(Expected(Some(prediction)));
             }
         }
-        let mut verdict = self.judge(call);
+        let mut verdict = self.judge(call, stream);
         let ignored = self.leave_out(&mut verdict);
         if verdict.prediction.is_deadly() && !ignored {
             let findings = self.tell(verdict.findings, None);
@@ -175,6 +189,17 @@ impl<'a> Checker<'a> {
     ///
     /// [`CheckedError`] where the status is a failure.
     pub fn after(&self, call: &Call, expected: Expected, status: u32) -> Result<(), CheckedError> {
+        self.after_knowing(call, StreamState::Unknown, expected, status)
+    }
+
+    /// The same where more is known of the call's stream.
+    pub(crate) fn after_knowing(
+        &self,
+        call: &Call,
+        stream: StreamState,
+        expected: Expected,
+        status: u32,
+    ) -> Result<(), CheckedError> {
         if status == codes::SUCCESS {
             if let Some(prediction @ Prediction::Status(_)) = expected.0 {
                 self.audience.hear(&Event::Unexpected {
@@ -185,7 +210,7 @@ impl<'a> Checker<'a> {
             }
             return Ok(());
         }
-        let verdict = self.check(call);
+        let verdict = self.check_knowing(call, stream);
         let prediction = expected.0.unwrap_or(verdict.prediction);
         let sticky = is_sticky(status);
         if sticky {

@@ -1,6 +1,6 @@
 //! Facts from their sources, in this order: the registry, one plural query, the memory map.
 
-use super::{Access, Class, Environment, Facts, OperandFacts, Owner, Segment};
+use super::{Access, Capture, Class, Environment, Facts, OperandFacts, Owner, Segment};
 use crate::ask::{Ask, Host, Pointer};
 use crate::call::{Action, Place};
 use crate::registry::{Entry, Registry};
@@ -23,21 +23,53 @@ const PAGE: u64 = 4096;
 /// Device memory is mapped in pieces of this size.
 const BLOCK: u64 = 2 << 20;
 
+/// What whoever makes a call knows of its stream.
+#[cfg_attr(
+    not(any(feature = "driver", feature = "runtime")),
+    expect(dead_code, reason = "only the layers know more than the registry")
+)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum StreamState {
+    /// No more than the registry does.
+    #[default]
+    Unknown,
+    /// A value of a layer that was given a handle: whoever gave it promised that it is alive.
+    Lent,
+    /// Alive: a value of a layer that created it; whether it captures has to be asked.
+    Alive,
+    /// Alive, and it does not capture unless somebody begins one by its raw handle.
+    Running,
+}
+
 /// Collects what is known of a call. The registry may be absent.
 #[must_use]
 pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: Depth) -> Facts {
+    collect_knowing(call, ask, registry, depth, StreamState::Unknown)
+}
+
+/// The same where more is known of the call's stream.
+pub(crate) fn collect_knowing(
+    call: &Call,
+    ask: &dyn Ask,
+    registry: Option<&Registry>,
+    depth: Depth,
+    state: StreamState,
+) -> Facts {
     let mut facts = Facts {
         environment: ask.environment(call),
         ..Facts::default()
     };
-    stream(call, ask, registry, &mut facts.environment);
+    stream(call, ask, registry, (depth, state), &mut facts.environment);
     if depth == Depth::Full
         && let Some(registry) = registry.filter(|registry| registry.live() > 0)
         && registry.process() != std::process::id()
     {
         facts.environment.forked_from = Some(registry.process());
     }
-    if let Action::Copy3D(copy) = &call.action {
+    let arrays = |call: &Call| {
+        let Action::Copy3D(copy) = &call.action else {
+            return [None, None];
+        };
         let array = |place: &Place| match *place {
             Place::Array { handle, .. } | Place::Both { handle, .. } => {
                 let alive = registry.and_then(|registry| registry.array(handle));
@@ -47,26 +79,25 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
             }
             _ => None,
         };
-        facts.arrays = [array(&copy.dst), array(&copy.src)];
-    }
+        [array(&copy.dst), array(&copy.src)]
+    };
+    facts.arrays = arrays(call);
     let from = Sources {
         ask,
         registry,
         call,
     };
-    if let Action::Batch(batch) = &call.action {
-        for entry in &batch.entries {
-            let one = call.entry(entry);
-            let mut part = Facts {
-                environment: facts.environment.clone(),
-                ..Facts::default()
-            };
-            for operand in one.operands() {
-                part.operands
-                    .push(from.operand(operand, &part.environment, depth));
-            }
-            facts.entries.push((one, part));
+    for one in call.entries() {
+        let mut part = Facts {
+            environment: facts.environment.clone(),
+            arrays: arrays(&one),
+            ..Facts::default()
+        };
+        for operand in one.operands() {
+            part.operands
+                .push(from.operand(operand, &part.environment, depth));
         }
+        facts.entries.push((one, part));
     }
     for operand in call.operands() {
         let one = from.operand(operand, &facts.environment, depth);
@@ -80,12 +111,28 @@ pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: D
 
 /// Adds what is known of the call's stream. Only a stream that is known to be alive is asked about:
 /// the driver follows the handle, and a dead one would kill the process in our question.
-fn stream(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, into: &mut Environment) {
+fn stream(
+    call: &Call,
+    ask: &dyn Ask,
+    registry: Option<&Registry>,
+    (depth, state): (Depth, StreamState),
+    into: &mut Environment,
+) {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
-        let alive = registry.and_then(|registry| registry.stream(handle));
+        let seen = || registry.and_then(|registry| registry.stream(handle));
+        // What a layer created the registry has not heard of, and the handle may be one used again.
+        let alive = match state {
+            StreamState::Alive | StreamState::Running => Some(true),
+            StreamState::Lent => seen().or((depth == Depth::Full).then_some(true)),
+            StreamState::Unknown => seen(),
+        };
         into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
         if alive != Some(true) {
+            return;
+        }
+        if state == StreamState::Running && depth == Depth::Quick {
+            into.capture = Capture::None;
             return;
         }
     }
@@ -415,6 +462,7 @@ fn merge(owner: &mut Owner, seen: Owner) {
     owner.seen = owner.class == seen.class;
     owner.origin = seen.origin;
     owner.pitch = seen.pitch;
+    owner.row = seen.row;
 }
 
 /// A tombstone explains why nothing is there.

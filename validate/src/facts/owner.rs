@@ -61,8 +61,10 @@ pub struct Owner {
     pub origin: Origin,
     /// How it went away.
     pub end: Option<End>,
-    /// Bytes of a row where it was made with a pitch.
+    /// Bytes from row to row where it was made with a pitch.
     pub pitch: Option<u64>,
+    /// Bytes of a row that were asked for, where it was made with a pitch.
+    pub row: Option<u64>,
 }
 
 impl Owner {
@@ -89,6 +91,7 @@ impl Owner {
             },
             end: None,
             pitch: None,
+            row: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! A rule's report and the facts become a finding.
 
 use super::{CallText, Finding, FirstBad, OperandText, Outcome, OwnerRange, SegmentText};
+use crate::call::text::boxed;
 use crate::call::{Action, Place};
-use crate::facts::{ArrayFacts, Class, Environment, Owner, Segment};
+use crate::facts::{ArrayFacts, Class, Environment, Facts, Owner, Segment};
 use crate::rules::words;
 use crate::rules::{Case, Found};
-use crate::{Api, OperandFacts, Role};
+use crate::{Api, Call, OperandFacts, Role};
 
 /// Makes a finding of what a rule found.
 #[must_use]
@@ -27,7 +28,8 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
         .iter()
         .map(|facts| operand(facts, case.environment()))
         .collect();
-    operands.extend(arrays(case));
+    let copy = entry.map_or(case.call, |(call, _)| call);
+    operands.extend(arrays(copy, facts));
     operands.sort_by_key(|operand| operand.role != Role::Destination.name());
     let mut text = call.text();
     if let (Action::Batch(batch), Some(index)) = (&call.action, found.entry)
@@ -37,6 +39,11 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
             " with entry {index} = {{dst = {:#x}, src = {:#x}, size = {}}}",
             entry.dst, entry.src, entry.bytes
         ));
+    }
+    if let (Action::Batch3D(entries), Some(index)) = (&call.action, found.entry)
+        && let Some(entry) = entries.get(index)
+    {
+        text.push_str(&format!(" with entry {index} = {}", boxed(entry)));
     }
     Finding {
         rule: found.rule.id,
@@ -92,11 +99,11 @@ fn joined(segments: impl Iterator<Item = SegmentText>) -> Vec<SegmentText> {
 }
 
 /// The sides of a copy that are arrays: no memory with an address, and operands all the same.
-fn arrays(case: &Case<'_>) -> impl Iterator<Item = OperandText> {
-    let Action::Copy3D(copy) = case.action() else {
+fn arrays(call: &Call, facts: &Facts) -> impl Iterator<Item = OperandText> {
+    let Action::Copy3D(copy) = &call.action else {
         return None.into_iter().chain(None);
     };
-    let [dst, src] = case.facts.arrays;
+    let [dst, src] = facts.arrays;
     array(Role::Destination, &copy.dst, dst)
         .into_iter()
         .chain(array(Role::Source, &copy.src, src))

@@ -9,6 +9,7 @@ mod other;
 mod plane;
 mod status;
 mod touch;
+mod unmeasured;
 
 pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
@@ -84,6 +85,9 @@ type Stopped = Option<Prediction>;
 /// Says what CUDA will answer to a call, from facts about it.
 #[must_use]
 pub fn predict(call: &Call, facts: &Facts) -> Prediction {
+    if let Some(answer) = unmeasured::predict(call, facts) {
+        return answer;
+    }
     let crash = || {
         let dead = facts.environment.stream_dead == Some(true);
         dead.then_some(Prediction::Crash)

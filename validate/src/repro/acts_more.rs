@@ -227,6 +227,18 @@ pub(super) static ACTS: &[Reproducer] = &[
         },
     ),
     of(
+        "pitch.in-elements",
+        side(Role::Destination),
+        |stage| {
+            let (device, pitch) = stage.pitched(400, 4)?;
+            Ok(rows(to_device(device, pitch / 4), 400, 400, 4))
+        },
+        |stage| {
+            let (device, pitch) = stage.pitched(400, 4)?;
+            Ok(rows(to_device(device, pitch), 400, 400, 4))
+        },
+    ),
+    of(
         "pitch.last-row-past-end",
         dst(2048),
         |stage| Ok(rows(to_device(stage.device(512 * 4)?, 512), 512, 512, 5)),

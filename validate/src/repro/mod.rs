@@ -19,7 +19,7 @@ mod variable;
 pub use stage::{Skip, Stage};
 
 use crate::finding::FirstBad;
-use crate::{Call, Finding, Prediction, RULES, Role, Rule, Verdict};
+use crate::{Call, Finding, Prediction, RULES, Role, Rule, Site, Verdict};
 
 /// What a reproducer does with a stage: it sets the scene and says which call follows.
 pub type Act = fn(&Stage) -> Result<Call, Skip>;
@@ -150,10 +150,15 @@ impl Reproducer {
     ///
     /// [`Skip`] where this machine cannot show it.
     pub fn call(&self, stage: &Stage, which: Which) -> Result<Call, Skip> {
-        match which {
+        let call = match which {
             Which::Wrong => (self.wrong)(stage),
             Which::Right => (self.right)(stage),
-        }
+        };
+        // A line of this crate tells a reader nothing of the call.
+        call.map(|call| Call {
+            site: Site::Unknown,
+            ..call
+        })
     }
 
     /// Where one of the two calls is to be made.

@@ -97,6 +97,7 @@ impl Stage {
         let bytes = pitch * height;
         self.born_with(Class::Device, start, bytes, "cuMemAllocPitch", |owner| {
             owner.pitch = Some(pitch);
+            owner.row = Some(width);
         });
         Ok((start, pitch))
     }

@@ -30,7 +30,9 @@ pub(crate) static ENTRY: Rule = Rule {
 };
 
 fn entry(case: &Case<'_>, out: &mut Vec<Found>) {
-    let Some(batch) = batch(case) else { return };
+    if !matches!(case.action(), Action::Batch(_) | Action::Batch3D(_)) {
+        return;
+    }
     let bad = |(index, (call, facts)): (usize, &(_, _))| {
         let first = judge_entry(call, facts)
             .into_iter()
@@ -50,7 +52,7 @@ fn entry(case: &Case<'_>, out: &mut Vec<Found>) {
         &ENTRY,
         format!(
             "entry {index} of {}: {} ({}){more}",
-            batch.entries.len(),
+            case.facts.entries.len(),
             first.says,
             first.rule.id
         ),
@@ -166,9 +168,8 @@ pub(super) static LEGACY: Rule = Rule {
 };
 
 fn legacy(case: &Case<'_>, out: &mut Vec<Found>) {
-    if batch(case).is_none_or(|batch| batch.entries.is_empty())
-        || case.call.stream() != Stream::Legacy
-    {
+    let batch = matches!(case.action(), Action::Batch(_) | Action::Batch3D(_));
+    if !batch || case.call.is_empty() || case.call.stream() != Stream::Legacy {
         return;
     }
     out.push(

@@ -66,31 +66,51 @@ pub(super) static IN_ELEMENTS: Rule = Rule {
     cuda: "12, or success with sheared rows",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMallocPitch: the pitch is returned, and used, in bytes",
-    detection: "the pitch times 2, 4 or 8 equals the pitch that the allocation was made with",
+    detection: "the pitch times 2, 4 or 8 equals the pitch that the allocation was made with, and rows do not fit it (an error), or everything else of the call is as the allocation was made (a warning)",
     example: Example {
-        wrong: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch / 4, host, 100, 100, 4, cudaMemcpyHostToDevice)",
-        right: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch, host, 400, 400, 4, cudaMemcpyHostToDevice)",
+        wrong: "cudaMallocPitch(&device, &pitch, 100, 4); cudaMemcpy2D(device, pitch / 4, host, 100, 100, 4, cudaMemcpyHostToDevice)",
+        right: "cudaMallocPitch(&device, &pitch, 100, 4); cudaMemcpy2D(device, pitch, host, 100, 100, 4, cudaMemcpyHostToDevice)",
     },
     shadows: &["pitch.width-exceeds-pitch"],
     find: in_elements,
 };
 
 fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
-    if !matches!(case.action(), Action::Copy2D(_) | Action::Copy3D(_)) {
+    if !matches!(
+        case.action(),
+        Action::Copy2D(_) | Action::Copy3D(_) | Action::Fill(_)
+    ) {
         return;
     }
     for facts in case.moved() {
         let Some(made_with) = facts.head().and_then(|owner| owner.pitch) else {
             continue;
         };
-        let pitch = facts.operand.shape.pitch;
+        let shape = facts.operand.shape;
+        let pitch = shape.pitch;
         let element = [2, 4, 8]
             .into_iter()
             .find(|element| pitch.checked_mul(*element) == Some(made_with));
-        let Some(element) = element.filter(|_| facts.operand.shape.rows > 1) else {
+        let Some(element) = element.filter(|_| shape.rows > 1) else {
             continue;
         };
         let role = facts.operand.role;
+        let refused = is_refused_for_width(case, role) && shape.width <= made_with;
+        if !refused && !is_otherwise_as_made(case, facts, element) {
+            continue;
+        }
+        // The width was counted in elements as well.
+        let short = facts.head().and_then(|owner| owner.row);
+        let short = short.filter(|row| shape.width.checked_mul(element) == Some(*row));
+        let width = short.map_or_else(String::new, |row| format!(", and a width of {row}"));
+        let (severity, then) = if refused {
+            (Severity::Error, "no row fits")
+        } else {
+            (
+                Severity::Warning,
+                "every row lands further left than it should",
+            )
+        };
         out.push(
             Found::new(
                 &IN_ELEMENTS,
@@ -98,11 +118,43 @@ fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
                     "the pitch {pitch} of the {role} is in elements: the allocation has rows of {made_with} bytes, and {pitch} x {element} is that"
                 ),
             )
+            .with_severity(severity)
             .about(role)
-            .why("pitches are in bytes; with this one every row lands a little further left than it should, or is refused")
-            .fix(format!("pass {made_with}, as the allocation returned it")),
+            .why(format!("pitches are in bytes; with this one {then}"))
+            .fix(format!(
+                "pass {made_with}, as the allocation returned it{width}"
+            )),
         );
     }
+}
+
+/// Whether the call is refused because rows do not fit the pitch of this side.
+fn is_refused_for_width(case: &Case<'_>, role: Role) -> bool {
+    let narrow = too_narrow(case.call, case.facts);
+    case.prediction.is_refusal()
+        && matches!(narrow, Some((side, Narrow::Row { .. }, _)) if side == role)
+}
+
+/// Whether an accepted call is about the whole allocation, row by row, so that its pitch alone does not
+/// fit. A smaller pitch is legal, and any other use of it may be meant.
+fn is_otherwise_as_made(case: &Case<'_>, facts: &OperandFacts, element: u64) -> bool {
+    let Some((row, (_, height))) = facts
+        .head()
+        .and_then(|owner| Some((owner.row?, rows(owner)?)))
+    else {
+        return false;
+    };
+    let shape = facts.operand.shape;
+    // The width may have been counted in elements as well.
+    let width = shape.width == row || shape.width.checked_mul(element) == Some(row);
+    let whole = facts.room().is_some_and(|(offset, _)| offset == 0)
+        && shape.rows == height
+        && shape.slices <= 1;
+    // Where the other side has the same layout, this one was laid out on purpose.
+    let alike = case
+        .other(facts.operand.role)
+        .is_some_and(|other| other.operand.shape.pitch == shape.pitch);
+    case.prediction == Prediction::Success && width && whole && !alike
 }
 
 pub(super) static LAST_ROW: Rule = Rule {
@@ -202,7 +254,7 @@ pub(super) static LINEAR: Rule = Rule {
     cuda: "success: the data is wrong",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMallocPitch: rows are padded; a linear copy takes the padding for data",
-    detection: "the registry: the allocation was made with a pitch, and the other side has none",
+    detection: "the registry: the allocation was made with a pitch, the other side was not, and the bytes are the rows without their padding",
     example: Example {
         wrong: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy(device, host, 400 * 4, cudaMemcpyHostToDevice)",
         right: "cudaMallocPitch(&device, &pitch, 400, 4); cudaMemcpy2D(device, pitch, host, 400, 400, 4, cudaMemcpyHostToDevice)",
@@ -219,19 +271,20 @@ fn linear(case: &Case<'_>, out: &mut Vec<Found>) {
         return;
     }
     for facts in case.moved() {
-        let Some((pitch, height)) = facts.head().and_then(rows) else {
+        let Some((row, (pitch, height))) = facts
+            .head()
+            .and_then(|owner| Some((owner.row?, rows(owner)?)))
+        else {
             continue;
         };
         let offset = facts.room().map_or(1, |(offset, _)| offset);
-        // Copies within one row, and copies of everything with its padding, are right.
-        let whole = copy.bytes.is_multiple_of(pitch);
-        let plausible = copy.bytes > pitch && copy.bytes.is_multiple_of(height) && height > 1;
-        let row = copy.bytes.checked_div(height).unwrap_or(0);
+        // Any other number of bytes may be meant: within one row, or everything with its padding.
+        let packed = row.checked_mul(height) == Some(copy.bytes) && height > 1;
         let other_has_pitch = case
             .other(facts.operand.role)
             .and_then(|other| other.head())
             .is_some_and(|owner| owner.pitch.is_some());
-        if offset != 0 || whole || !plausible || row >= pitch || other_has_pitch {
+        if offset != 0 || !packed || row >= pitch || other_has_pitch {
             continue;
         }
         let role = facts.operand.role;
