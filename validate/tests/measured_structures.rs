@@ -1,5 +1,5 @@
 //! Offsets in structures and extents that wrap around, against what an H100 answered (driver 580 for CUDA
-//! 13.0, 2026-11-26, each call in a process of its own).
+//! 13.0, 2026-11-26, in processes that were replaced when one died).
 
 mod common;
 
