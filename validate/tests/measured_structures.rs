@@ -1,5 +1,5 @@
 //! Offsets in structures and extents that wrap around, against what an H100 answered (driver 580 for CUDA
-//! 13.0, 2026-11-26, each call in a process of its own).
+//! 13.0, 2026-11-26, in processes that were replaced when one died).
 
 mod common;
 
@@ -175,6 +175,22 @@ fn who_does_the_work_decides_how_a_wrapped_copy_ends() {
         ContextDies(700),
     ));
     cases.push(("both pinned", copy("pinned", "registered"), Crash));
+    // Managed memory that the call names as host memory is moved as such.
+    let named = |kind| {
+        let minus_four = 4_u64.wrapping_neg();
+        let (dst, src) = (place("device_4MiB"), place("managed"));
+        Call::driver_copy("cuMemcpyHtoD", dst, src, minus_four, kind)
+    };
+    let answer = check(&named(Kind::HostToDevice), &world, None).prediction;
+    assert!(
+        !matches!(answer, ContextDies(700)),
+        "managed memory called host: {answer:?}, measured SIGSEGV"
+    );
+    cases.push((
+        "managed, D2D",
+        named(Kind::DeviceToDevice),
+        ContextDies(700),
+    ));
     compare(&world, cases);
 }
 

@@ -165,8 +165,9 @@ impl Corner {
             return Err(Code::INVALID_VALUE);
         }
         let mut side = Side::of(operand, before, pitch, slice);
-        if self.sort == Sort::Host && shape.width >= ENDLESS {
-            side.take_at_its_word();
+        if self.sort == Sort::Host {
+            let spread = pitch >= ENDLESS && shape.height > 1;
+            side.take_at_its_word(spread || shape.width >= ENDLESS);
         }
         Ok(side)
     }

@@ -104,10 +104,15 @@ impl Side {
         all.saturating_sub(offset)
     }
 
-    /// Managed memory that the caller calls host memory is moved as such.
-    pub(crate) fn take_at_its_word(&mut self) {
-        if self.is_managed() {
-            self.host = true;
+    /// Managed memory that the caller calls host memory is moved as such; a copy that goes `astray` finds whatever lies
+    /// there.
+    pub(crate) fn take_at_its_word(&mut self, astray: bool) {
+        if !self.is_managed() {
+            return;
+        }
+        self.host = true;
+        if let Some(first) = self.pieces.first().filter(|_| astray) {
+            self.pieces = vec![Piece::foreign(first.address)];
             self.pageable = true;
         }
     }

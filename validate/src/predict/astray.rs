@@ -143,11 +143,9 @@ fn is_called_host(call: &Call, role: Role) -> bool {
     }
 }
 
-/// Measured: an endless line of managed memory that the call names as host memory is moved as such.
-fn is_hosts(call: &Call, operand: &OperandFacts) -> bool {
-    operand.found().class() == Class::Managed
-        && operand.operand.shape.width >= ENDLESS
-        && is_called_host(call, operand.operand.role)
+/// Measured: managed memory that the call names as host memory is moved as such.
+pub(super) fn is_hosts(call: &Call, operand: &OperandFacts) -> bool {
+    operand.found().class() == Class::Managed && is_called_host(call, operand.operand.role)
 }
 
 fn engine(call: &Call, facts: &Facts) -> Engine {

@@ -5,6 +5,7 @@
 //! goes on in blocks of 64 bytes, then of 16, and ends with what is left. A block is read before it is
 //! written, and its second 16 bytes are touched first. A row of less than 64 bytes has no such blocks.
 
+use super::astray::is_hosts;
 use super::{Missing, Prediction};
 use crate::call::Action;
 use crate::facts::{Class, Facts, Owner};
@@ -221,7 +222,7 @@ impl<'a> Stop<'a> {
             return true;
         };
         match dst.class() {
-            Class::Managed => true,
+            Class::Managed if !is_hosts(call, dst) => true,
             Class::Device | Class::Symbol | Class::Pool | Class::Virtual => {
                 let shape = &self.facts.operand.shape;
                 let rows = matches!(call.action, Action::Copy2D(_) | Action::Copy3D(_));

@@ -30,7 +30,8 @@ impl Drawer<'_> {
                     return None;
                 }
                 // Rows of host memory that are spread over the whole address space.
-                if object.fence.is_some() && !operand.shape.is_line() && end.is_none() {
+                let host = object.fence.is_some() || object.side == Side::Bad;
+                if host && !operand.shape.is_line() && end.is_none() {
                     return None;
                 }
                 // Accepted, and never done in anybody's life.
