@@ -174,8 +174,8 @@ macro_rules! raw_copies {
             /// Gives many copies of planes to the stream in one call, checked one by one: the first that is
             /// wrong is named where CUDA refuses the call.
             ///
-            /// What CUDA answers was never compared with a device, so that nothing is predicted but what
-            /// would kill the process.
+            /// What CUDA answers was compared with a device in a few cases, so that nothing is predicted but
+            /// what would kill the process.
             ///
             /// # Errors
             ///

@@ -1,4 +1,6 @@
-//! Calls that nobody has compared with a device: 3D batches, and the copies with attributes of 13.2.
+//! Calls that were hardly compared with a device: 3D batches in a few cases (driver for CUDA 13.0: success
+//! for right entries, 1 for an entry past the end of its memory and for one outside of its array), the
+//! copies with attributes of 13.2 in none.
 //!
 //! They are never predicted to succeed or to be refused, so that no answer of CUDA's is called a
 //! surprise. What kills the process in a copy of its own is taken to do so here.
