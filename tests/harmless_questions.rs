@@ -53,7 +53,8 @@ fn ask(ask: &dyn Ask, addresses: &[u64], streams: &[Stream]) {
         if let Stream::Handle(handle) = stream {
             registry.stream_created(handle);
         }
-        let _ = ask.capture(stream);
+        // SAFETY: whoever asks here has these streams.
+        let _ = unsafe { ask.capture(stream) };
     }
     drop(ask.device_name(0));
     for &address in addresses {

@@ -68,11 +68,13 @@ impl Ask for Counted {
     fn access(&self, address: u64, device: i32) -> Access {
         self.live.access(address, device)
     }
-    fn pool_access(&self, pool: u64, device: i32) -> Access {
-        self.live.pool_access(pool, device)
+    unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
+        // SAFETY: the caller answers for the pool.
+        unsafe { self.live.pool_access(pool, device) }
     }
-    fn array(&self, handle: u64) -> Option<ArrayFacts> {
-        self.live.array(handle)
+    unsafe fn array(&self, handle: u64) -> Option<ArrayFacts> {
+        // SAFETY: the caller answers for the array.
+        unsafe { self.live.array(handle) }
     }
     fn host(&self, address: u64) -> Host {
         self.live.host(address)
@@ -80,9 +82,10 @@ impl Ask for Counted {
     fn peek(&self, address: u64) -> Option<u64> {
         self.live.peek(address)
     }
-    fn capture(&self, stream: Queue) -> Capture {
+    unsafe fn capture(&self, stream: Queue) -> Capture {
         self.captures.fetch_add(1, Ordering::Relaxed);
-        self.live.capture(stream)
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.live.capture(stream) }
     }
     fn device_name(&self, device: i32) -> Option<String> {
         self.live.device_name(device)

@@ -4,10 +4,14 @@ mod common;
 
 use common::world;
 use cuwhy_validate::ask::{Ask, Pointer};
+use cuwhy_validate::call::{Action, Order, Place, Volume};
 use cuwhy_validate::checker::{Audience, Event, Ignore, Reason};
-use cuwhy_validate::facts::{Access, Depth, Owner, collect};
-use cuwhy_validate::{Call, Checker, Class, Kind, Policy, Prediction, Registry, Severity, Span};
+use cuwhy_validate::facts::{Access, ArrayFacts, Depth, Owner, collect};
+use cuwhy_validate::{
+    Api, Call, Checker, Class, Kind, Policy, Prediction, Registry, Severity, Site, Span, Stream,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 #[test]
@@ -387,4 +391,82 @@ fn what_passes_unasked_is_what_the_rules_pass() {
         }
     }
     assert!(unasked > 1000, "{unasked}");
+}
+
+/// Counts the arrays that it is asked about; a driver would follow each of them.
+#[derive(Default)]
+struct Follows {
+    vouches: bool,
+    asked: AtomicUsize,
+}
+
+impl Ask for Follows {
+    fn pointer(&self, _: u64) -> Pointer {
+        Pointer::CannotTell
+    }
+
+    fn peek(&self, _: u64) -> Option<u64> {
+        Some(0)
+    }
+
+    fn vouches_for_array(&self, _: u64) -> bool {
+        self.vouches
+    }
+
+    unsafe fn array(&self, _: u64) -> Option<ArrayFacts> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[test]
+fn only_an_array_that_somebody_answers_for_is_followed() {
+    const ARRAY: u64 = 0x5500_0000_1000;
+    let call = Call {
+        function: "cuMemcpy2D",
+        api: Api::Driver,
+        action: Action::Copy3D(Volume {
+            dst: Place::Array {
+                handle: ARRAY,
+                x: 0,
+                y: 0,
+                z: 0,
+            },
+            src: Place::Array {
+                handle: ARRAY,
+                x: 0,
+                y: 1,
+                z: 0,
+            },
+            width: 4,
+            height: 1,
+            depth: 1,
+            is_plane: true,
+            kind: Kind::Default,
+        }),
+        order: Order::Synchronous(Stream::Legacy),
+        site: Site::Unknown,
+    };
+    let asked = |vouches: bool, registry: Option<&Registry>| {
+        let world = Follows {
+            vouches,
+            ..Follows::default()
+        };
+        let checker = Checker::new(&world);
+        let checker = match registry {
+            Some(registry) => checker.with_registry(registry),
+            None => checker,
+        };
+        drop(checker.check(&call));
+        drop(checker);
+        world.asked.into_inner()
+    };
+    assert_eq!(asked(false, None), 0);
+    assert_eq!(asked(true, None), 2);
+    let registry = Registry::default();
+    assert_eq!(asked(false, Some(&registry)), 0);
+    registry.array_created(ARRAY);
+    assert_eq!(asked(false, Some(&registry)), 2);
+    registry.array_destroyed(ARRAY);
+    assert_eq!(asked(true, Some(&registry)), 0);
 }

@@ -29,12 +29,19 @@ impl Ask for Known<'_> {
         self.live.access(address, device)
     }
 
-    fn pool_access(&self, pool: u64, device: i32) -> Access {
-        self.live.pool_access(pool, device)
+    unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
+        // SAFETY: the caller answers for the pool.
+        unsafe { self.live.pool_access(pool, device) }
     }
 
-    fn array(&self, handle: u64) -> Option<ArrayFacts> {
-        self.live.array(handle).or_else(|| {
+    fn vouches_for_array(&self, handle: u64) -> bool {
+        self.arrays.iter().any(|one| one.handle == handle)
+    }
+
+    unsafe fn array(&self, handle: u64) -> Option<ArrayFacts> {
+        // SAFETY: the caller answers for the array.
+        let asked = unsafe { self.live.array(handle) };
+        asked.or_else(|| {
             let array = self.arrays.iter().find(|one| one.handle == handle)?;
             Some(ArrayFacts {
                 handle,
@@ -54,8 +61,9 @@ impl Ask for Known<'_> {
         self.live.peek(address)
     }
 
-    fn capture(&self, stream: Stream) -> Capture {
-        self.live.capture(stream)
+    unsafe fn capture(&self, stream: Stream) -> Capture {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.live.capture(stream) }
     }
 
     fn device_name(&self, device: i32) -> Option<String> {

@@ -21,16 +21,16 @@ use std::sync::Mutex;
 /// the singular one fails there and writes into the driver's own error log.
 ///
 /// Addresses are looked up; handles are followed. A question about an array, a stream or a pool that is
-/// none can end the process, as any call with it would: [`Ask::array`], [`Ask::capture`] and
-/// [`Ask::pool_access`] are for handles that are known to be alive. A check asks about streams that the
-/// registry knows and pools that the driver named; about an array also where the registry does not know it
-/// and its handle is an address of this process.
+/// none can end the process, as any call with it would, so a check asks about streams and arrays that the
+/// registry knows or a layer answers for, and about pools that the driver named. What an array is that
+/// nobody answers for cannot be told, unless [`following_arrays`](Self::following_arrays) promises it.
 #[derive(Debug)]
 pub struct Live<'a> {
     table: &'a Table,
     host: HostMap,
     level: Level,
     devices: Mutex<Vec<DeviceFacts>>,
+    follows_arrays: bool,
 }
 
 /// What never changes about a device.
@@ -51,7 +51,19 @@ impl<'a> Live<'a> {
             host: HostMap::open(),
             level: Level::newest(),
             devices: Mutex::new(Vec::new()),
+            follows_arrays: false,
         }
+    }
+
+    /// The same, asking the driver about every array of a call, whether the registry knows it or not.
+    ///
+    /// # Safety
+    ///
+    /// Every array handle in a call that is judged with these answers is that of an array that is alive.
+    #[must_use]
+    pub const unsafe fn following_arrays(mut self) -> Self {
+        self.follows_arrays = true;
+        self
     }
 
     fn current(&self) -> Current {
@@ -164,11 +176,11 @@ impl Ask for Live<'_> {
         }
     }
 
-    fn pool_access(&self, pool: u64, device: i32) -> Access {
+    unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
         let mut flags = CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE;
         let mut location = at_device(device);
         let handle = ptr::with_exposed_provenance_mut(usize::try_from(pool).unwrap_or(0));
-        // SAFETY: the driver itself named this pool a moment ago; the other two are alive.
+        // SAFETY: the caller answers for the pool; the other two are live values.
         let status = unsafe {
             self.table
                 .cuMemPoolGetAccess(&raw mut flags, handle, &raw mut location)
@@ -179,10 +191,14 @@ impl Ask for Live<'_> {
         }
     }
 
-    fn array(&self, handle: u64) -> Option<ArrayFacts> {
+    fn vouches_for_array(&self, _handle: u64) -> bool {
+        self.follows_arrays
+    }
+
+    unsafe fn array(&self, handle: u64) -> Option<ArrayFacts> {
         let mut found = CUDA_ARRAY3D_DESCRIPTOR::default();
         let array = ptr::with_exposed_provenance_mut(usize::try_from(handle).ok()?);
-        // SAFETY: `found` is a live descriptor; the caller is about to use the handle as an array.
+        // SAFETY: the caller answers for the array; `found` is a live descriptor.
         let status = unsafe { self.table.cuArray3DGetDescriptor_v2(&raw mut found, array) };
         if status != CUresult::CUDA_SUCCESS {
             return None;
@@ -208,7 +224,7 @@ impl Ask for Live<'_> {
         self.device(device).name
     }
 
-    fn capture(&self, stream: Stream) -> Capture {
+    unsafe fn capture(&self, stream: Stream) -> Capture {
         let stream = match stream {
             Stream::Legacy => 1,
             Stream::PerThread => 2,
@@ -216,8 +232,7 @@ impl Ask for Live<'_> {
         };
         let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
         let handle = ptr::with_exposed_provenance_mut(usize::try_from(stream).unwrap_or(0));
-        // SAFETY: the handle is a default stream's or one that is known to be alive; `status` is a
-        // live number.
+        // SAFETY: the caller answers for the stream; `status` is a live number.
         let result = unsafe { self.table.cuStreamIsCapturing(handle, &raw mut status) };
         match result {
             CUresult::CUDA_SUCCESS if status.0 == 0 => Capture::None,

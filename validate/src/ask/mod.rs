@@ -91,14 +91,28 @@ pub trait Ask {
     }
 
     /// What a pool allows a device.
-    fn pool_access(&self, pool: u64, device: i32) -> Access {
+    ///
+    /// # Safety
+    ///
+    /// `pool` is the handle of a pool that is alive: a driver follows it.
+    unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
         let _ = (pool, device);
         Access::Unknown
     }
 
-    /// What an array is. A driver follows the handle: it is only asked for arrays that are known to
-    /// be alive, or whose handle is an address of this process at least.
-    fn array(&self, handle: u64) -> Option<ArrayFacts> {
+    /// Whether whoever asks answers for this being the handle of an array that is alive, although
+    /// the registry does not know it.
+    fn vouches_for_array(&self, handle: u64) -> bool {
+        let _ = handle;
+        false
+    }
+
+    /// What an array is.
+    ///
+    /// # Safety
+    ///
+    /// `handle` is that of an array that is alive: a driver follows it.
+    unsafe fn array(&self, handle: u64) -> Option<ArrayFacts> {
         let _ = handle;
         None
     }
@@ -115,9 +129,12 @@ pub trait Ask {
         None
     }
 
-    /// Whether a capture concerns work in this stream. A driver follows the handle: it is only
-    /// asked for default streams and for streams that are known to be alive.
-    fn capture(&self, stream: Stream) -> Capture {
+    /// Whether a capture concerns work in this stream.
+    ///
+    /// # Safety
+    ///
+    /// It is a default stream or one that is alive: a driver follows the handle.
+    unsafe fn capture(&self, stream: Stream) -> Capture {
         let _ = stream;
         Capture::Unknown
     }

@@ -110,11 +110,16 @@ impl Ask for Recorded {
         known.copied().unwrap_or_default()
     }
 
-    fn pool_access(&self, pool: u64, device: i32) -> Access {
+    unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
         self.pools.get(&(pool, device)).copied().unwrap_or_default()
     }
 
-    fn array(&self, handle: u64) -> Option<ArrayFacts> {
+    fn vouches_for_array(&self, _handle: u64) -> bool {
+        // Nothing is followed here.
+        true
+    }
+
+    unsafe fn array(&self, handle: u64) -> Option<ArrayFacts> {
         self.arrays.get(&handle).copied()
     }
 
@@ -133,7 +138,7 @@ impl Ask for Recorded {
         self.words.get(&address).copied()
     }
 
-    fn capture(&self, _stream: Stream) -> Capture {
+    unsafe fn capture(&self, _stream: Stream) -> Capture {
         self.environment.capture
     }
 

@@ -60,8 +60,9 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
         self.rest.device_name(device)
     }
 
-    fn capture(&self, stream: Stream) -> Capture {
-        self.rest.capture(stream)
+    unsafe fn capture(&self, stream: Stream) -> Capture {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.rest.capture(stream) }
     }
 
     fn environment(&self, call: &Call) -> Environment {

@@ -66,7 +66,7 @@ mod watch;
 pub use error::Error;
 
 use crate::call::Action;
-use crate::facts::StreamState;
+use crate::facts::{StreamState, Vouched};
 use crate::{Api, Call, CheckedError, Checker, Order, Site, Stream};
 
 /// A call but for its place and its stream.
@@ -76,23 +76,31 @@ struct Asked {
     action: Action,
 }
 
-/// Where a call is done, and what its layer knows of that stream.
+/// Where a call is done, and what its layer answers for.
 #[derive(Clone, Copy)]
 struct Turn {
     order: Order,
-    stream: StreamState,
+    vouched: Vouched,
 }
 
 /// A call that returns when it is done.
 const NOW: Turn = Turn {
     order: Order::Synchronous(Stream::Legacy),
-    stream: StreamState::Unknown,
+    vouched: vouched(StreamState::Unknown),
 };
 
-/// A call with what its layer knows of the stream.
+/// What a layer answers for: arrays are its own values, or whoever makes a raw copy promises that they are alive.
+const fn vouched(stream: StreamState) -> Vouched {
+    Vouched {
+        stream,
+        arrays: true,
+    }
+}
+
+/// A call with what its layer answers for.
 struct Known {
     call: Call,
-    stream: StreamState,
+    vouched: Vouched,
 }
 
 impl Asked {
@@ -106,7 +114,7 @@ impl Asked {
         };
         Known {
             call,
-            stream: turn.stream,
+            vouched: turn.vouched,
         }
     }
 }
@@ -114,12 +122,12 @@ impl Asked {
 /// Makes a call between the two halves of a check.
 fn between<E>(
     checker: &Checker<'_>,
-    Known { call, stream }: &Known,
+    Known { call, vouched }: &Known,
     make: impl FnOnce() -> Result<(), E>,
     status_of: impl FnOnce(&E) -> Option<u32>,
 ) -> Result<(), Error<E>> {
     let expected = checker
-        .before_knowing(call, *stream)
+        .before_knowing(call, *vouched)
         .map_err(Error::Checked)?;
     let status = match make() {
         Ok(()) => 0,
@@ -128,6 +136,6 @@ fn between<E>(
             None => return Err(Error::Layer(error)),
         },
     };
-    let checked: Result<(), CheckedError> = checker.after_knowing(call, *stream, expected, status);
+    let checked: Result<(), CheckedError> = checker.after_knowing(call, *vouched, expected, status);
     checked.map_err(Error::Checked)
 }

@@ -15,7 +15,7 @@ macro_rules! raw_copies {
         /// own borrows, nor of how far a host buffer goes within its mapping: every function here
         /// asks of the caller what the function of the same name in the layer asks.
         pub mod raw {
-            use super::super::{NOW, Turn};
+            use super::super::{NOW, Turn, vouched};
             use super::{
                 Error, Owner, filling, line, line_with_order, made, many_planes, peers, planes,
                 planes_between, planes_with_order, rows,
@@ -36,7 +36,10 @@ macro_rules! raw_copies {
                     (true, false) => StreamState::Alive,
                     (true, true) => StreamState::Running,
                 };
-                Turn { order, stream }
+                Turn {
+                    order,
+                    vouched: vouched(stream),
+                }
             }
 
             /// Copies a range of bytes, checked, and waits as far as CUDA waits.

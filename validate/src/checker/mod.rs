@@ -10,7 +10,7 @@ pub use error::{CheckedError, Reason};
 pub use policy::{Ignore, NoSuchRule, Policy};
 
 use crate::ask::Ask;
-use crate::facts::{Depth, StreamState, collect_knowing};
+use crate::facts::{Depth, Vouched, collect_knowing};
 use crate::finding::Outcome;
 use crate::predict::{codes, predict};
 use crate::verdict::judge;
@@ -106,17 +106,17 @@ impl<'a> Checker<'a> {
     /// Judges a call, without making it. Findings that are ignored are left out; nobody is told.
     #[must_use]
     pub fn check(&self, call: &Call) -> Verdict {
-        self.check_knowing(call, StreamState::Unknown)
+        self.check_knowing(call, Vouched::default())
     }
 
-    fn check_knowing(&self, call: &Call, stream: StreamState) -> Verdict {
-        let mut verdict = self.judge(call, stream);
+    fn check_knowing(&self, call: &Call, vouched: Vouched) -> Verdict {
+        let mut verdict = self.judge(call, vouched);
         self.leave_out(&mut verdict);
         verdict
     }
 
-    fn judge(&self, call: &Call, stream: StreamState) -> Verdict {
-        let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Full, stream);
+    fn judge(&self, call: &Call, vouched: Vouched) -> Verdict {
+        let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Full, vouched);
         facts.environment.poison = self.poison();
         judge(call, &facts)
     }
@@ -137,15 +137,15 @@ impl<'a> Checker<'a> {
     /// [`CheckedError`] where the call would kill the process or the context: it must not be made.
     #[inline]
     pub fn before(&self, call: &Call) -> Result<Expected, CheckedError> {
-        self.before_knowing(call, StreamState::Unknown)
+        self.before_knowing(call, Vouched::default())
     }
 
-    /// The same where more is known of the call's stream.
+    /// The same where a layer answers for the call's handles.
     #[inline]
     pub(crate) fn before_knowing(
         &self,
         call: &Call,
-        stream: StreamState,
+        vouched: Vouched,
     ) -> Result<Expected, CheckedError> {
         let nothing_to_do = match self.policy {
             Policy::ExplainOnFailure => true,
@@ -155,15 +155,15 @@ impl<'a> Checker<'a> {
         if nothing_to_do {
             return Ok(Expected(None));
         }
-        self.look_closer(call, stream)
+        self.look_closer(call, vouched)
     }
 
     /// Apart from the shortest way, which needs neither this much stack nor this much code.
     #[inline(never)]
-    fn look_closer(&self, call: &Call, stream: StreamState) -> Result<Expected, CheckedError> {
+    fn look_closer(&self, call: &Call, vouched: Vouched) -> Result<Expected, CheckedError> {
         let strict = self.policy == Policy::Strict;
         if !strict {
-            let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Quick, stream);
+            let mut facts = collect_knowing(call, self.ask, self.registry, Depth::Quick, vouched);
             facts.environment.poison = self.poison();
             let prediction = predict(call, &facts);
             let host = matches!(prediction, Prediction::CannotTell(_));
@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
                 return Ok(Expected(Some(prediction)));
             }
         }
-        let mut verdict = self.judge(call, stream);
+        let mut verdict = self.judge(call, vouched);
         let ignored = self.leave_out(&mut verdict);
         if verdict.prediction.is_deadly() && !ignored {
             let findings = self.tell(verdict.findings, None);
@@ -189,14 +189,14 @@ impl<'a> Checker<'a> {
     ///
     /// [`CheckedError`] where the status is a failure.
     pub fn after(&self, call: &Call, expected: Expected, status: u32) -> Result<(), CheckedError> {
-        self.after_knowing(call, StreamState::Unknown, expected, status)
+        self.after_knowing(call, Vouched::default(), expected, status)
     }
 
-    /// The same where more is known of the call's stream.
+    /// The same where a layer answers for the call's handles.
     pub(crate) fn after_knowing(
         &self,
         call: &Call,
-        stream: StreamState,
+        vouched: Vouched,
         expected: Expected,
         status: u32,
     ) -> Result<(), CheckedError> {
@@ -210,7 +210,7 @@ impl<'a> Checker<'a> {
             }
             return Ok(());
         }
-        let verdict = self.check_knowing(call, stream);
+        let verdict = self.check_knowing(call, vouched);
         let prediction = expected.0.unwrap_or(verdict.prediction);
         let sticky = is_sticky(status);
         if sticky {

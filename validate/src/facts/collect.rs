@@ -23,6 +23,15 @@ const PAGE: u64 = 4096;
 /// Device memory is mapped in pieces of this size.
 const BLOCK: u64 = 2 << 20;
 
+/// What whoever makes a call answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Vouched {
+    /// Of its stream.
+    pub(crate) stream: StreamState,
+    /// That each array of it is alive.
+    pub(crate) arrays: bool,
+}
+
 /// What whoever makes a call knows of its stream.
 #[cfg_attr(
     not(any(feature = "driver", feature = "runtime")),
@@ -44,21 +53,22 @@ pub(crate) enum StreamState {
 /// Collects what is known of a call. The registry may be absent.
 #[must_use]
 pub fn collect(call: &Call, ask: &dyn Ask, registry: Option<&Registry>, depth: Depth) -> Facts {
-    collect_knowing(call, ask, registry, depth, StreamState::Unknown)
+    collect_knowing(call, ask, registry, depth, Vouched::default())
 }
 
-/// The same where more is known of the call's stream.
+/// The same where somebody answers for handles.
 pub(crate) fn collect_knowing(
     call: &Call,
     ask: &dyn Ask,
     registry: Option<&Registry>,
     depth: Depth,
-    state: StreamState,
+    vouched: Vouched,
 ) -> Facts {
     let mut facts = Facts {
         environment: ask.environment(call),
         ..Facts::default()
     };
+    let state = vouched.stream;
     stream(call, ask, registry, (depth, state), &mut facts.environment);
     if depth == Depth::Full
         && let Some(registry) = registry.filter(|registry| registry.live() > 0)
@@ -74,8 +84,13 @@ pub(crate) fn collect_knowing(
             Place::Array { handle, .. } | Place::Both { handle, .. } => {
                 let alive = registry.and_then(|registry| registry.array(handle));
                 let mapped = || matches!(ask.host(handle), Host::Mapped(_));
-                let usable = alive.unwrap_or_else(|| ask.peek(handle & !7).is_some() || mapped());
-                usable.then(|| ask.array(handle))?
+                let there = || ask.peek(handle & !7).is_some() || mapped();
+                let vouched = || vouched.arrays || ask.vouches_for_array(handle);
+                if !alive.unwrap_or_else(|| vouched() && there()) {
+                    return None;
+                }
+                // SAFETY: the registry knows the array as alive, or somebody answers for it.
+                unsafe { ask.array(handle) }
             }
             _ => None,
         };
@@ -136,7 +151,8 @@ fn stream(
             return;
         }
     }
-    into.capture = ask.capture(stream);
+    // SAFETY: it is a default stream, or one that the registry knows as alive or its layer answers for.
+    into.capture = unsafe { ask.capture(stream) };
 }
 
 /// Adds the names of the devices that the facts mention.
@@ -395,7 +411,10 @@ impl Sources<'_> {
         let own = head.device == Some(worker);
         facts.access = match (head.class, head.pool) {
             (Class::Pool, Some(_)) if own => Access::ReadWrite,
-            (Class::Pool, Some(pool)) => self.ask.pool_access(pool, worker),
+            (Class::Pool, Some(pool)) => {
+                // SAFETY: memory of this pool is alive, and CUDA keeps a pool as long as that.
+                unsafe { self.ask.pool_access(pool, worker) }
+            }
             (Class::Virtual | Class::NoAccess, _) if current != Some(worker) || !own => {
                 self.ask.access(facts.operand.address, worker)
             }

@@ -12,7 +12,7 @@ mod owner;
 pub use class::{Access, Class, Permissions};
 pub use classify::classify;
 pub use collect::{Depth, collect};
-pub(crate) use collect::{StreamState, collect_knowing};
+pub(crate) use collect::{StreamState, Vouched, collect_knowing};
 pub use environment::{Capture, CaptureMode, Current, Environment};
 pub use owner::{End, Origin, Owner, Segment};
 

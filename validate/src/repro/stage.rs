@@ -64,6 +64,8 @@ impl Stage {
         // SAFETY: `context` is a live handle and the driver writes nothing past it.
         let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut context, 0) };
         done("cuDevicePrimaryCtxRetain", status)?;
+        // SAFETY: a scene frees no array, and names none but its own.
+        let live = unsafe { Live::new(driver).following_arrays() };
         let stage = Self {
             driver,
             runtime,
@@ -73,7 +75,7 @@ impl Stage {
             second: Cell::new(None),
             variable: Cell::new(false),
             poison: RefCell::new(None),
-            live: Live::new(driver),
+            live,
             registry: Registry::default(),
         };
         stage.enter()?;
