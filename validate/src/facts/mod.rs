@@ -11,8 +11,10 @@ mod owner;
 
 pub use class::{Access, Class, Permissions};
 pub use classify::classify;
+#[cfg(any(feature = "driver", feature = "runtime"))]
+pub(crate) use collect::StreamState;
 pub use collect::{Depth, collect};
-pub(crate) use collect::{StreamState, Vouched, collect_knowing};
+pub(crate) use collect::{Vouched, collect_knowing};
 pub use environment::{Capture, CaptureMode, Current, Environment};
 pub use owner::{End, Origin, Owner, Segment};
 

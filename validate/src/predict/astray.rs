@@ -44,7 +44,18 @@ pub(super) fn strays(facts: &OperandFacts) -> bool {
     if facts.operand.shape.width >= ENDLESS {
         return true;
     }
-    !rows_inside(facts, u64::MAX)
+    !is_within_first(facts) && !rows_inside(facts, u64::MAX)
+}
+
+/// Whether what is mapped around the first piece holds all of it, as it does for nearly every right call.
+fn is_within_first(facts: &OperandFacts) -> bool {
+    let start = facts.operand.address;
+    let end = facts.operand.shape.extent();
+    let end = end.and_then(|extent| start.checked_add(extent));
+    let part = facts.segments.first();
+    let part = part.and_then(|first| around(&first.owner, facts.operand.role));
+    end.zip(part)
+        .is_some_and(|(end, part)| part.contains(start) && end <= part.end)
 }
 
 /// Whether all rows lie in memory that is mapped around the operand, where addresses have these bits.
