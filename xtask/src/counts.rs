@@ -176,7 +176,9 @@ fn parent(root: &Path, base: &str, folder: &Path) -> Result<Result<Counts, Strin
 
 /// Builds what is counted from the tree at `source`, and copies it to `binary`.
 fn build(source: &Path, binary: &Path) -> Result<PathBuf> {
-    let target = root()?.join("target/counts/build");
+    // A folder for each of the two: cargo gives both the same names, and would take what the other left
+    // behind for its own where that is newer than the source.
+    let target = binary.with_extension("build");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(source)
         .args([
