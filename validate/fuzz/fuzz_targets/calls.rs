@@ -2,8 +2,8 @@
 
 use arbitrary::Arbitrary;
 use cuwhy_validate::call::{
-    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Order, Peer, Place, Plane,
-    Register, Side, SymbolCopy, Volume,
+    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Order, Peer, PeerVolume, Place,
+    Plane, Register, Side, SymbolCopy, Volume,
 };
 use cuwhy_validate::{Api, Call, Kind, Site, Stream};
 
@@ -108,6 +108,7 @@ enum What {
         kind: i8,
     },
     Peer((Number, i8), (Number, i8), Number),
+    PeerVolume((Somewhere, i8), (Somewhere, i8), (Number, Number, Number)),
     Symbol {
         symbol: Number,
         offset: Number,
@@ -176,6 +177,19 @@ impl What {
                 src: src.0.get(),
                 src_device: (src.1 % 4).into(),
                 bytes: bytes.get(),
+            }),
+            Self::PeerVolume(dst, src, extent) => Action::Peer3D(PeerVolume {
+                copy: Volume {
+                    dst: dst.0.place(),
+                    src: src.0.place(),
+                    width: extent.0.get(),
+                    height: extent.1.get(),
+                    depth: extent.2.get(),
+                    is_plane: false,
+                    kind: Kind::Default,
+                },
+                dst_device: (dst.1 % 4).into(),
+                src_device: (src.1 % 4).into(),
             }),
             Self::Symbol {
                 symbol,

@@ -3,7 +3,6 @@
 use super::attributes::{Level, query};
 use super::hostmap::HostMap;
 use super::{Ask, Host, Pointer};
-use crate::call::Action;
 use crate::facts::{Access, ArrayFacts, Capture, Current, Environment};
 use crate::{Call, Span, Stream};
 use core::ffi::c_int;
@@ -252,7 +251,7 @@ impl Ask for Live<'_> {
             environment.pageable_access = facts.pageable_access;
             environment.max_pitch = facts.max_pitch;
         }
-        if matches!(call.action, Action::Peer(_)) {
+        if call.action.named_devices().is_some() {
             environment.devices = self.device_count();
         }
         environment

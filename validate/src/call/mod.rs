@@ -8,8 +8,8 @@ mod site;
 pub(crate) mod text;
 
 pub use action::{
-    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Peer, Place, Plane, Register,
-    Side, SymbolCopy, Volume,
+    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Peer, PeerVolume, Place,
+    Plane, Register, Side, SymbolCopy, Volume,
 };
 pub use kind::{Demand, Kind};
 pub use operand::{Operand, Role};

@@ -1,6 +1,6 @@
 //! The sides of a call that lie in memory.
 
-use super::action::{Action, Place, Side, Volume};
+use super::action::{Action, PeerVolume, Place, Side, Volume};
 use super::{Demand, Shape};
 use crate::Span;
 use core::fmt;
@@ -104,7 +104,7 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
                 operand(Source, copy.src, src, from),
             ]
         }
-        Action::Copy3D(copy) => {
+        Action::Copy3D(copy) | Action::Peer3D(PeerVolume { copy, .. }) => {
             let (to, from) = copy.kind.demands();
             let sides = [
                 place(Destination, &copy.dst, copy, to),

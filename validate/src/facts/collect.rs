@@ -2,7 +2,7 @@
 
 use super::{Access, Capture, Class, Environment, Facts, OperandFacts, Owner, Segment};
 use crate::ask::{Ask, Host, Pointer};
-use crate::call::{Action, Place};
+use crate::call::Place;
 use crate::registry::{Entry, Registry};
 use crate::{Call, Operand, Role, Span, Stream};
 
@@ -77,7 +77,7 @@ pub(crate) fn collect_knowing(
         facts.environment.forked_from = Some(registry.process());
     }
     let arrays = |call: &Call| {
-        let Action::Copy3D(copy) = &call.action else {
+        let Some(copy) = call.action.volume() else {
             return [None, None];
         };
         let array = |place: &Place| match *place {
@@ -190,7 +190,8 @@ impl Sources<'_> {
         let mut at = whole.start;
         loop {
             let rest = Span::new(at, whole.end.max(at));
-            let owner = self.owner(at, rest, environment, depth);
+            let mut owner = self.owner(at, rest, environment, depth);
+            self.seen_by_named(&mut owner, at, operand.role, environment);
             let end = self.end_of(&owner, at, rest, depth);
             let part = Span::new(at - whole.start, end - whole.start);
             facts.segments.push(Segment { part, owner });
@@ -288,6 +289,33 @@ impl Sources<'_> {
             }
         }
         owner
+    }
+
+    /// The device that a copy between devices names for a side.
+    fn named(&self, role: Role) -> Option<i32> {
+        let [to, from] = self.call.action.named_devices()?;
+        Some(if role == Role::Destination { to } else { from })
+    }
+
+    /// A copy between devices goes by the access of the device that it names, not by the current one's.
+    fn seen_by_named(&self, owner: &mut Owner, at: u64, role: Role, environment: &Environment) {
+        let Some(named) = self.named(role) else {
+            return;
+        };
+        let mapped = matches!(owner.class, Class::Virtual | Class::NoAccess);
+        if !mapped || environment.current == super::Current::Device(named) {
+            return;
+        }
+        match self.ask.access(at, named) {
+            Access::Unknown => {}
+            access => {
+                owner.access = access;
+                owner.class = match access {
+                    Access::None => Class::NoAccess,
+                    _ => Class::Virtual,
+                };
+            }
+        }
     }
 
     /// What the memory map says of an address that CUDA does not know.
@@ -400,11 +428,7 @@ impl Sources<'_> {
             super::Current::Device(device) => Some(device),
             _ => None,
         };
-        let worker = match (&self.call.action, facts.operand.role) {
-            (Action::Peer(copy), Role::Destination) => Some(copy.dst_device),
-            (Action::Peer(copy), _) => Some(copy.src_device),
-            _ => current,
-        };
+        let worker = self.named(facts.operand.role).or(current);
         let Some((head, worker)) = facts.head().zip(worker) else {
             return;
         };

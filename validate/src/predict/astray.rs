@@ -8,7 +8,7 @@
 
 use super::touch::{PAGE, distance, host};
 use super::{Prediction, codes};
-use crate::call::{Action, Kind, Place, Side};
+use crate::call::{Action, Kind, PeerVolume, Place, Side};
 use crate::facts::{Access, Class, Facts, Owner};
 use crate::{Call, OperandFacts, Role, Span};
 use smallvec::SmallVec;
@@ -134,7 +134,7 @@ fn is_called_host(call: &Call, role: Role) -> bool {
     match &call.action {
         Action::Copy(copy) => by_kind(copy.kind),
         Action::Copy2D(copy) => by_kind(copy.kind),
-        Action::Copy3D(copy) => {
+        Action::Copy3D(copy) | Action::Peer3D(PeerVolume { copy, .. }) => {
             let place = if role == Role::Destination {
                 &copy.dst
             } else {

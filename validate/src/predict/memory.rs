@@ -54,7 +54,7 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let found = facts.found();
     match found.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+        Class::NoAccess if call.action.named_devices().is_some() => {
             match permitted(found.access, role) {
                 Opinion::Fine => Opinion::Missing(Missing::Range(role)),
                 other => other,
@@ -94,7 +94,7 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     if role == Role::Destination && owner.access == Access::Read {
         return Opinion::Refused;
     }
-    let peer = matches!(call.action, Action::Peer(_));
+    let peer = call.action.named_devices().is_some();
     let address = facts.operand.address;
     let moved = owner
         .device_pointer

@@ -168,7 +168,7 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
-    if let Action::Copy3D(copy) = &call.action
+    if let Some(copy) = call.action.volume()
         && call.api == Api::Runtime
         && !call.function.contains("Array")
     {
@@ -185,7 +185,7 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
 /// What stops a call because of a capture.
 fn capture(call: &Call, facts: &Facts) -> Stopped {
     match (&call.action, facts.environment.capture) {
-        (Action::Batch(_) | Action::Peer(_), Capture::ThisStream) => {
+        (Action::Batch(_) | Action::Peer(_) | Action::Peer3D(_), Capture::ThisStream) => {
             Some(Prediction::Status(codes::CAPTURE_UNSUPPORTED))
         }
         (_, Capture::BlocksLegacy) if call.stream() == Stream::Legacy && moves(&call.action) => {

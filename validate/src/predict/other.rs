@@ -7,13 +7,11 @@ use crate::{Call, Role, Stream};
 
 /// What stops a peer copy for the devices that it names.
 pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
-    let Action::Peer(copy) = &call.action else {
-        return None;
-    };
+    let devices = call.action.named_devices()?;
     let Some(count) = facts.environment.devices else {
         return Some(Prediction::CannotTell(Missing::Measurement));
     };
-    let none = [copy.dst_device, copy.src_device]
+    let none = devices
         .iter()
         .any(|&ordinal| ordinal < 0 || ordinal >= count);
     none.then_some(Prediction::Status(codes::INVALID_DEVICE))
