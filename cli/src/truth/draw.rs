@@ -1,9 +1,11 @@
 //! Draws one call over the memory of a world: right, almost right, or absurd.
 
 mod array;
+mod array_forms;
 mod boxed;
 mod fill;
 mod line;
+mod pair;
 mod pick;
 mod register;
 mod rows;
@@ -12,7 +14,7 @@ mod tame;
 use cuwhy_validate::call::Place;
 use cuwhy_validate::{Api, Call, Order, Site, Stream};
 
-use super::entry::{ENTRIES, Entry, Shape};
+use super::entry::{ENTRIES, Entry, PAIRS, Shape};
 use super::random::Random;
 use super::world::{Base, Object, World};
 
@@ -50,8 +52,10 @@ pub(super) struct Drawn {
     pub(super) stream_name: &'static str,
     pub(super) capturing: Option<Capturing>,
     pub(super) contextless: bool,
-    pub(super) dst: &'static str,
-    pub(super) src: &'static str,
+    /// The device whose context is current.
+    pub(super) current: u8,
+    pub(super) dst: String,
+    pub(super) src: String,
     pub(super) intent: Intent,
     pub(super) how: &'static str,
     pub(super) element: u64,
@@ -94,6 +98,10 @@ pub(super) struct Drawer<'a> {
     pub(super) has_runtime: bool,
     pub(super) has_batch: bool,
     pub(super) device: i32,
+    /// What is being drawn: the device that will be current, the intent, the shape of the arguments.
+    pub(super) current: u8,
+    pub(super) intent: Intent,
+    pub(super) shape: Shape,
 }
 
 const INVALID_KINDS: [i32; 4] = [5, -1, 9, 100];
@@ -122,6 +130,11 @@ impl Drawer<'_> {
                 53..90 => Intent::Near,
                 _ => Intent::Absurd,
             };
+            self.intent = intent;
+            self.shape = entry.shape;
+            if self.base.second.is_some() {
+                self.current = u8::from(self.random.chance(50));
+            }
             if let Some(drawn) = self.call(entry, intent) {
                 return drawn;
             }
@@ -129,10 +142,16 @@ impl Drawer<'_> {
     }
 
     fn entry(&mut self) -> &'static Entry {
+        let pairs = if self.base.second.is_some() {
+            PAIRS
+        } else {
+            &[]
+        };
+        let entries = || ENTRIES.iter().chain(pairs);
         loop {
-            let all: u64 = ENTRIES.iter().map(|entry| entry.weight).sum();
+            let all: u64 = entries().map(|entry| entry.weight).sum();
             let mut at = self.random.below(all);
-            for entry in ENTRIES {
+            for entry in entries() {
                 if at < entry.weight {
                     let runtime = entry.api == Api::Runtime;
                     let batch = entry.shape == Shape::Batch;
@@ -157,6 +176,7 @@ impl Drawer<'_> {
             Shape::ArrayLine { to, from } => self.array_line(entry, intent, to, from),
             Shape::ArrayRows { to, from } => self.array_rows(intent, to, from),
             Shape::Peer => self.peer(entry, intent),
+            Shape::Peer3D => self.peer_volume(entry, intent, &mut element)?,
             Shape::Batch => self.batch(intent),
             Shape::Fill(element) => self.fill(intent, element, false),
             Shape::FillRows(element) => self.fill(intent, element, true),
@@ -184,8 +204,9 @@ impl Drawer<'_> {
             stream_name,
             capturing: None,
             contextless: false,
-            dst: sides.dst.object.class,
-            src: sides.src.object.class,
+            current: self.current,
+            dst: sides.dst.object.label(),
+            src: sides.src.object.label(),
             intent,
             how,
             element,
@@ -203,14 +224,14 @@ impl Drawer<'_> {
         let odd = drawn.intent != Intent::Valid;
         if self.random.chance(if odd { 12 } else { 6 }) {
             let mode = u32::try_from(self.random.below(3)).unwrap_or(0);
-            let created =
-                drawn.stream == self.base.blocking || drawn.stream == self.base.nonblocking;
+            let created = !matches!(drawn.stream, 0..=2);
             // A right call is not made wrong by a blocking capture: it captures itself, or waits
             // for nobody.
             let stream = if created && self.random.chance(70) {
                 drawn.stream
             } else if odd {
-                self.random.pick(&[self.base.other, self.base.nonblocking])
+                let idle = self.idle_streams();
+                self.random.pick(&idle)
             } else {
                 self.base.nonblocking
             };
@@ -227,11 +248,7 @@ impl Drawer<'_> {
         if !entry.stream {
             return (0, "-");
         }
-        let created = [
-            (self.base.blocking, "blocking"),
-            (self.base.nonblocking, "non-blocking"),
-            (2, "per-thread"),
-        ];
+        let created = self.created_streams();
         if intent == Intent::Absurd && self.random.below(150) == 0 {
             return (self.base.doomed_stream(), "dead");
         }

@@ -31,6 +31,8 @@ pub(super) enum Shape {
     },
     /// Two addresses and two devices.
     Peer,
+    /// Slices, with two devices.
+    Peer3D,
     /// Many copies.
     Batch,
     /// A fill of one line.
@@ -93,8 +95,8 @@ impl Entry {
 }
 
 use Shape::{
-    ArrayLine, ArrayRows, Batch, Fill, FillRows, Line, Parms3D, Peer, Register, Rows, Struct2D,
-    Struct3D, Unregister,
+    ArrayLine, ArrayRows, Batch, Fill, FillRows, Line, Parms3D, Peer, Peer3D, Register, Rows,
+    Struct2D, Struct3D, Unregister,
 };
 
 const INTO: Shape = ArrayLine {
@@ -202,4 +204,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     runtime("cudaMemset2DAsync", FillRows(1), 3).streamed(),
     runtime("cudaHostRegister", Register, 2),
     runtime("cudaHostUnregister", Unregister, 2),
+];
+
+/// What is tried beside these, or more often, where there are two devices.
+pub(super) const PAIRS: &[Entry] = &[
+    driver("cuMemcpyPeer", Peer, 3),
+    driver("cuMemcpyPeerAsync", Peer, 3).streamed(),
+    driver("cuMemcpy3DPeer", Peer3D, 4),
+    driver("cuMemcpy3DPeerAsync", Peer3D, 4).streamed(),
+    runtime("cudaMemcpyPeer", Peer, 3),
+    runtime("cudaMemcpyPeerAsync", Peer, 3).streamed(),
+    runtime("cudaMemcpy3DPeer", Peer3D, 4),
+    runtime("cudaMemcpy3DPeerAsync", Peer3D, 4).streamed(),
 ];

@@ -30,6 +30,8 @@ pub struct Plan {
     pub cases: u64,
     /// Processes at work.
     pub workers: usize,
+    /// How many devices take part: as many as there are, and no more than two, if not said.
+    pub devices: Option<u8>,
     /// Variables for the workers.
     pub variables: Vec<(&'static str, OsString)>,
     /// Where finished parts are kept.
@@ -44,6 +46,8 @@ pub struct Fleet {
     plan: Plan,
     /// What the workers say that they work with.
     pub machine: String,
+    /// How many devices take part.
+    pub devices: u8,
     /// Cases that were found done in the journal.
     pub resumed: u64,
     /// How long the work took.
@@ -76,11 +80,20 @@ impl Fleet {
     /// [`Failure::NoDevice`] when a worker cannot work.
     pub fn new(plan: Plan) -> Result<Self, Failure> {
         let mut first = spawn(&plan).map_err(failed)?;
-        let machine = greet(&mut first).map_err(|what| Failure::NoDevice(what.into()))?;
+        let (devices, mut machine) =
+            greet(&mut first).map_err(|what| Failure::NoDevice(what.into()))?;
         end(first);
+        if devices > 1 {
+            machine.push_str(&format!(", {devices} devices"));
+        }
+        let plan = Plan {
+            devices: Some(devices),
+            ..plan
+        };
         Ok(Self {
             plan,
             machine,
+            devices,
             resumed: 0,
             took: Duration::ZERO,
         })
@@ -161,6 +174,9 @@ fn failed(cause: io::Error) -> Failure {
 fn spawn(plan: &Plan) -> io::Result<Worker> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["truth", "--work", "--seed", &plan.seed.to_string()]);
+    if let Some(devices) = plan.devices {
+        command.args(["--devices", &devices.to_string()]);
+    }
     for (name, value) in &plan.variables {
         command.env(name, value);
     }
@@ -179,12 +195,15 @@ fn spawn(plan: &Plan) -> io::Result<Worker> {
     })
 }
 
-/// Waits until a worker is ready.
-fn greet(worker: &mut Worker) -> Result<String, String> {
+/// Waits until a worker is ready: how many devices it works with, and what they are.
+fn greet(worker: &mut Worker) -> Result<(u8, String), String> {
     match worker.lines.next(START) {
         Ok(Next::Line(line)) if line.starts_with("H ") => {
             worker.ready = true;
-            Ok(line[2..].to_owned())
+            let words = line[2..].split_once(' ');
+            let found = words
+                .and_then(|(devices, machine)| Some((devices.parse().ok()?, machine.to_owned())));
+            found.ok_or_else(|| format!("a worker said {line:?}"))
         }
         Ok(Next::Line(line)) => Err(format!("a worker said {line:?}")),
         Ok(Next::TooLate) => Err("a worker did not get ready in a minute".into()),

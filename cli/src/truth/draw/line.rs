@@ -165,14 +165,22 @@ impl Drawer<'_> {
             bytes: self.amount(sides.dst.room().min(sides.src.room())),
             kind: Kind::DeviceToDevice,
         };
-        let (mut to, mut from) = (self.device, self.device);
+        let [mut to, mut from] = self.named_devices(&sides);
         match intent {
             Intent::Valid => {}
+            Intent::Near if self.names_others() => {
+                sides.how = "other devices";
+                [to, from] = self.other_devices();
+            }
             Intent::Near => self.nearly(&mut copy, &mut sides, true),
             Intent::Absurd if entry.api == Api::Runtime && self.random.chance(50) => {
                 sides.how = "no such device";
                 let wrong = self.random.pick(&[99, -1, 64]);
                 *self.random.pick_mut(&mut [&mut to, &mut from]) = wrong;
+            }
+            Intent::Absurd if self.names_no_context() => {
+                sides.how = "no such context";
+                *self.random.pick_mut(&mut [&mut to, &mut from]) = -1;
             }
             Intent::Absurd => copy.bytes = self.random.pick(&ABSURD),
         }

@@ -1,0 +1,123 @@
+//! What a second device adds: whose context is current, whose memory and streams, which devices are named.
+
+use cuwhy_validate::call::{Action, PeerVolume};
+use cuwhy_validate::{Api, Kind};
+
+use super::{Drawer, Intent, Pick, Sides};
+use crate::truth::entry::{Entry, Shape};
+use crate::truth::world::{Object, Side};
+
+impl Drawer<'_> {
+    /// Whether the device that does the work may use an object; not always asked of a wrong call.
+    pub(super) fn usable(&mut self) -> impl Fn(&Object) -> bool + use<> {
+        let one_device = self.base.second.is_none();
+        let lax = !one_device && self.intent != Intent::Valid && self.random.chance(15);
+        let shape = self.shape;
+        let bit = 1 << self.current;
+        move |one| {
+            lax || match shape {
+                Shape::Peer | Shape::Peer3D => true,
+                Shape::Fill(_) | Shape::FillRows(_) => one.fillers & bit != 0,
+                _ => one.users & bit != 0,
+            }
+        }
+    }
+
+    /// Streams that a call may be put into.
+    pub(super) fn created_streams(&self) -> Vec<(u64, &'static str)> {
+        let mut streams = vec![
+            (self.base.blocking, "blocking"),
+            (self.base.nonblocking, "non-blocking"),
+            (2, "per-thread"),
+        ];
+        if let Some(second) = &self.base.second {
+            streams.push((second.blocking, "blocking_1"));
+            streams.push((second.nonblocking, "non-blocking_1"));
+        }
+        streams
+    }
+
+    /// Streams that may capture while the call works in another one.
+    pub(super) fn idle_streams(&self) -> Vec<u64> {
+        let mut streams = vec![self.base.other, self.base.nonblocking];
+        if let Some(second) = &self.base.second {
+            streams.extend([second.other, second.nonblocking]);
+        }
+        streams
+    }
+
+    /// The devices that a right copy between devices names.
+    pub(super) fn named_devices(&mut self, sides: &Sides) -> [i32; 2] {
+        [sides.dst, sides.src].map(|pick| self.named_device(&pick))
+    }
+
+    fn named_device(&mut self, pick: &Pick) -> i32 {
+        if self.base.second.is_none() {
+            return self.device;
+        }
+        let object = &pick.object;
+        let may = |device: u8| object.users & 1 << device != 0;
+        let (own, other) = (object.device, 1 - object.device);
+        let free = object.side != Side::Device || self.random.chance(15);
+        if !may(own) || free && may(other) && self.random.chance(50) {
+            other.into()
+        } else {
+            own.into()
+        }
+    }
+
+    /// Whether an almost right call is to name other devices than it should.
+    pub(super) fn names_others(&mut self) -> bool {
+        self.base.second.is_some() && self.random.chance(25)
+    }
+
+    pub(super) fn other_devices(&mut self) -> [i32; 2] {
+        self.random.pick(&[[0, 0], [0, 1], [1, 0], [1, 1]])
+    }
+
+    /// Whether an absurd call of the driver is to name no context at all.
+    pub(super) fn names_no_context(&mut self) -> bool {
+        self.base.second.is_some() && self.random.chance(30)
+    }
+
+    /// A copy of slices between devices, as one within a device is drawn.
+    pub(super) fn peer_volume(
+        &mut self,
+        entry: &Entry,
+        intent: Intent,
+        element: &mut u64,
+    ) -> Option<(Action, Sides)> {
+        let (action, mut sides) = match entry.api {
+            Api::Driver => self.structure(intent, true, true),
+            Api::Runtime => self.parms(intent, element),
+        };
+        let Action::Copy3D(mut copy) = action else {
+            return None;
+        };
+        copy.kind = Kind::Default;
+        let [mut dst_device, mut src_device] = self.named_devices(&sides);
+        match intent {
+            Intent::Near if self.names_others() => {
+                sides.how = "other devices";
+                [dst_device, src_device] = self.other_devices();
+            }
+            Intent::Absurd if self.names_no_context() => {
+                sides.how = "no such device";
+                let wrong = match entry.api {
+                    Api::Driver => -1,
+                    Api::Runtime => self.random.pick(&[99, -1, 64]),
+                };
+                *self
+                    .random
+                    .pick_mut(&mut [&mut dst_device, &mut src_device]) = wrong;
+            }
+            _ => {}
+        }
+        let peer = PeerVolume {
+            copy,
+            dst_device,
+            src_device,
+        };
+        Some((Action::Peer3D(peer), sides))
+    }
+}
