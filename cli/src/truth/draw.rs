@@ -98,8 +98,10 @@ pub(super) struct Drawer<'a> {
     pub(super) has_runtime: bool,
     pub(super) has_batch: bool,
     pub(super) device: i32,
-    /// What is being drawn: the device that will be current, the intent, the shape of the arguments.
+    /// What is being drawn: the device that will be current, the one that will do the work, the intent, the shape of
+    /// the arguments.
     pub(super) current: u8,
+    pub(super) worker: u8,
     pub(super) intent: Intent,
     pub(super) shape: Shape,
 }
@@ -167,6 +169,13 @@ impl Drawer<'_> {
 
     fn call(&mut self, entry: &'static Entry, intent: Intent) -> Option<Drawn> {
         let mut element = 1;
+        // Of two devices that of the stream may be the one that works.
+        let before = self
+            .base
+            .second
+            .is_some()
+            .then(|| self.stream(entry, intent));
+        self.worker = self.working(before.map_or(0, |(stream, _)| stream));
         let (action, sides) = match entry.shape {
             Shape::Line => self.line(entry, intent),
             Shape::Rows => self.rows(intent),
@@ -183,7 +192,7 @@ impl Drawer<'_> {
             Shape::Register => self.register(intent),
             Shape::Unregister => self.unregister(intent),
         };
-        let (stream, stream_name) = self.stream(entry, intent);
+        let (stream, stream_name) = before.unwrap_or_else(|| self.stream(entry, intent));
         let how = sides.how;
         let call = Call {
             function: entry.name.trim_end_matches("_v2"),

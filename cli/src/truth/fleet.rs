@@ -277,9 +277,17 @@ impl Crew<'_> {
                 return Err(what);
             }
             self.now = Some(worker);
-            self.next = Some(spawn(self.plan).map_err(|error| error.to_string())?);
         }
         self.now.as_mut().ok_or_else(|| "no worker".to_owned())
+    }
+
+    /// Starts the worker that will take this one's place, after the first part: while all begin, nobody is in a hurry
+    /// to be replaced, and contexts are made one after the other.
+    fn prepare(&mut self) -> Result<(), String> {
+        if self.next.is_none() {
+            self.next = Some(spawn(self.plan).map_err(|error| error.to_string())?);
+        }
+        Ok(())
     }
 
     /// All cases of a part, by as many workers as it needs.
@@ -301,6 +309,7 @@ impl Crew<'_> {
                 self.failures = 1;
             }
         }
+        self.prepare()?;
         Ok(tally)
     }
 

@@ -201,6 +201,7 @@ impl Worker<'_> {
             has_batch: runtime.is_some_and(|runtime| runtime.v11().is_none()),
             device: self.device,
             current: 0,
+            worker: 0,
             intent: Intent::Valid,
             shape: Shape::Line,
         }

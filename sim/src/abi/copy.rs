@@ -25,6 +25,21 @@ pub(super) fn view(call: Call, when: When) -> Outcome<View> {
     }
 }
 
+/// Whose view counts for a batch: the device's of its stream, whatever context is current (measured).
+pub(super) fn stream_view(call: Call, stream: usize) -> Outcome<View> {
+    let current = view(call, When::Asynchronous(stream))?;
+    if is_created(stream) {
+        Ok(View(call.stream(stream)?.context()?.device))
+    } else {
+        Ok(current)
+    }
+}
+
+/// Whether a handle is that of a stream that somebody created.
+pub(super) const fn is_created(stream: usize) -> bool {
+    stream > 2
+}
+
 /// Where a copy of one row goes from and to.
 pub(super) fn line(
     call: Call,

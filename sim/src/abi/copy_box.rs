@@ -7,6 +7,7 @@ use cuda_sys::driver::*;
 use super::c::{In, address};
 use super::copy::{peer_view, view};
 use super::gate::{Call, export};
+use super::guard;
 use super::submit::{self, When};
 use crate::model::bytes;
 use crate::model::code::Outcome;
@@ -170,6 +171,9 @@ fn copy_peer(call: Call, copy: In<CUDA_MEMCPY3D_PEER>, when: When) -> Outcome {
     let copy = copy.get()?;
     let dst = peer_view(copy.dstContext.expose_provenance())?;
     let src = peer_view(copy.srcContext.expose_provenance())?;
+    if let When::Asynchronous(stream) = when {
+        guard::no_capture(&*call.stream(stream)?)?;
+    }
     submit::copy(call, &solid(&without_contexts(&copy), dst, src)?, when)
 }
 

@@ -194,6 +194,7 @@ impl Corner {
             pageable: false,
             host: false,
             remote: true,
+            device: None,
             array: true,
         })
     }

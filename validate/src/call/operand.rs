@@ -104,7 +104,15 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
                 operand(Source, copy.src, src, from),
             ]
         }
-        Action::Copy3D(copy) | Action::Peer3D(PeerVolume { copy, .. }) => {
+        // Measured: where the structure does not say what a side is, it must be CUDA memory.
+        Action::Peer3D(PeerVolume { copy, .. }) => {
+            let sides = [
+                place(Destination, &copy.dst, copy, Demand::Cuda),
+                place(Source, &copy.src, copy, Demand::Cuda),
+            ];
+            sides.into_iter().flatten().collect()
+        }
+        Action::Copy3D(copy) => {
             let (to, from) = copy.kind.demands();
             let sides = [
                 place(Destination, &copy.dst, copy, to),

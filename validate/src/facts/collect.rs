@@ -69,7 +69,7 @@ pub(crate) fn collect_knowing(
         ..Facts::default()
     };
     let state = vouched.stream;
-    stream(call, ask, registry, (depth, state), &mut facts.environment);
+    let alive = stream(call, ask, registry, (depth, state), &mut facts.environment);
     if depth == Depth::Full
         && let Some(registry) = registry.filter(|registry| registry.live() > 0)
         && registry.process() != std::process::id()
@@ -102,21 +102,36 @@ pub(crate) fn collect_knowing(
         registry,
         call,
     };
-    for one in call.entries() {
-        let mut part = Facts {
-            environment: facts.environment.clone(),
-            arrays: arrays(&one),
-            ..Facts::default()
-        };
-        for operand in one.operands() {
-            part.operands
-                .push(from.operand(operand, &part.environment, depth));
+    let by_stream = call.goes_by_its_stream() && facts.environment.devices > Some(1);
+    let sides = |facts: &mut Facts| {
+        for one in call.entries() {
+            let mut part = Facts {
+                environment: facts.environment.clone(),
+                arrays: arrays(&one),
+                ..Facts::default()
+            };
+            for operand in one.operands() {
+                part.operands
+                    .push(from.operand(operand, &part.environment, depth));
+            }
+            facts.entries.push((one, part));
         }
-        facts.entries.push((one, part));
-    }
-    for operand in call.operands() {
-        let one = from.operand(operand, &facts.environment, depth);
-        facts.operands.push(one);
+        for operand in call.operands() {
+            let one = from.operand(operand, &facts.environment, depth);
+            facts.operands.push(one);
+        }
+    };
+    let mut inside = || {
+        let there = ask.environment(call);
+        facts.environment.current = there.current;
+        facts.environment.pageable_access = there.pageable_access;
+        sides(&mut facts);
+    };
+    // SAFETY: the stream is known to be alive.
+    let done = by_stream && alive && unsafe { ask.within(call.stream(), &mut inside) };
+    if !done {
+        facts.environment.foreign_stream = by_stream;
+        sides(&mut facts);
     }
     if depth == Depth::Full {
         name_devices(&mut facts, ask);
@@ -124,7 +139,7 @@ pub(crate) fn collect_knowing(
     facts
 }
 
-/// Adds what is known of the call's stream. Only a stream that is known to be alive is asked about:
+/// Adds what is known of the call's stream, and says whether that is alive for certain. Only a stream that is known to be alive is asked about:
 /// the driver follows the handle, and a dead one would kill the process in our question.
 fn stream(
     call: &Call,
@@ -132,7 +147,7 @@ fn stream(
     registry: Option<&Registry>,
     (depth, state): (Depth, StreamState),
     into: &mut Environment,
-) {
+) -> bool {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
         let seen = || registry.and_then(|registry| registry.stream(handle));
@@ -144,15 +159,16 @@ fn stream(
         };
         into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
         if alive != Some(true) {
-            return;
+            return false;
         }
         if state == StreamState::Running && depth == Depth::Quick {
             into.capture = Capture::None;
-            return;
+            return true;
         }
     }
     // SAFETY: it is a default stream, or one that the registry knows as alive or its layer answers for.
     into.capture = unsafe { ask.capture(stream) };
+    true
 }
 
 /// Adds the names of the devices that the facts mention.
@@ -435,6 +451,11 @@ impl Sources<'_> {
         let own = head.device == Some(worker);
         facts.access = match (head.class, head.pool) {
             (Class::Pool, Some(_)) if own => Access::ReadWrite,
+            (Class::Pool, Some(_)) if current == Some(worker) => match head.reachable {
+                Some(true) => Access::ReadWrite,
+                Some(false) => Access::None,
+                None => Access::Unknown,
+            },
             (Class::Pool, Some(pool)) => {
                 // SAFETY: memory of this pool is alive, and CUDA keeps a pool as long as that.
                 unsafe { self.ask.pool_access(pool, worker) }

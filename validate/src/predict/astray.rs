@@ -35,6 +35,8 @@ enum Engine {
     Kernel,
     /// A copy engine, between host and device.
     Link,
+    /// Two devices, one of which reaches the other's memory, or by way of the host.
+    Devices,
     /// The calling thread.
     Processor,
 }
@@ -170,10 +172,23 @@ fn engine(call: &Call, facts: &Facts) -> Engine {
         is_locked(operand) || !operand.found().class().is_cuda() || is_hosts(call, operand)
     };
     match facts.operands.iter().filter(on_host).count() {
+        0 if are_apart(call, facts) => Engine::Devices,
         0 => Engine::Kernel,
         1 => Engine::Link,
         _ => Engine::Processor,
     }
+}
+
+/// Whether the sides lie on two devices, or the call says so.
+fn are_apart(call: &Call, facts: &Facts) -> bool {
+    let mut devices: SmallVec<[i32; 4]> = facts
+        .operands
+        .iter()
+        .filter_map(|operand| operand.found().head()?.device)
+        .chain(call.action.named_devices().into_iter().flatten())
+        .collect();
+    devices.dedup();
+    devices.len() > 1
 }
 
 /// What becomes of a call that is accepted; `touched` are its pageable sides.
@@ -207,8 +222,20 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
             }
             first_of(call, facts, touched, codes::ILLEGAL_ADDRESS)
         }
+        // Measured: a copy from one device's memory into another's that one of them reaches takes the negative count
+        // for a small one. Which context's view counts where the current one does not reach both cannot be asked.
+        Engine::Devices if runs => {
+            let reached = |operand: &OperandFacts| {
+                operand.found().head().and_then(|owner| owner.reachable) == Some(true)
+            };
+            if facts.operands.iter().all(reached) {
+                Prediction::Crash
+            } else {
+                Prediction::ContextDies(codes::LAUNCH_FAILED)
+            }
+        }
         Engine::Link if runs && touched.is_empty() => Prediction::Crash,
-        Engine::Link => {
+        Engine::Link | Engine::Devices => {
             let on_device =
                 |operand: &&OperandFacts| operand.found().class().is_cuda() && !is_locked(operand);
             let stays = facts

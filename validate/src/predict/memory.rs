@@ -60,6 +60,7 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
                 other => other,
             }
         }
+        Class::NoAccess if environment.foreign_stream => Opinion::Missing(Missing::Access(role)),
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
         class if class.is_cuda() => match access(call, found, environment) {
@@ -91,6 +92,9 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     let Some(owner) = facts.head() else {
         return Opinion::Missing(Missing::Owner(role));
     };
+    if environment.foreign_stream && depends_on_device(call, owner.class) {
+        return Opinion::Missing(Missing::Access(role));
+    }
     if role == Role::Destination && owner.access == Access::Read {
         return Opinion::Refused;
     }
@@ -115,6 +119,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
             }
         }
         _ => Opinion::Fine,
+    }
+}
+
+/// Whether it matters which device works with memory of a class.
+fn depends_on_device(call: &Call, class: Class) -> bool {
+    match class {
+        Class::Pool | Class::Virtual => true,
+        Class::Device | Class::Symbol => matches!(call.action, Action::Fill(_)),
+        _ => false,
     }
 }
 

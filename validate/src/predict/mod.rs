@@ -142,8 +142,12 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if let Some((code, _)) = &environment.poison {
         return Some(Prediction::Status(*code));
     }
-    if call.api == Api::Runtime && is_empty(call) {
-        return Some(Prediction::Success);
+    if call.api == Api::Runtime {
+        // Measured: devices that are not there are refused before anything else, even where nothing is to be copied.
+        let none = other::ordinals(call, facts).filter(|stop| stop.is_refusal());
+        if none.is_some() || is_empty(call) {
+            return none.or(Some(Prediction::Success));
+        }
     }
     // A batch on the legacy stream is refused before anybody asks for a context.
     let legacy = call.stream() == Stream::Legacy;

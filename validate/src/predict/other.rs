@@ -3,7 +3,7 @@
 use super::{Missing, Prediction, Stopped, codes, memory};
 use crate::call::{Action, Batch, Register};
 use crate::facts::{Class, Facts, Owner};
-use crate::{Call, Role, Stream};
+use crate::{Api, Call, Role, Stream};
 
 /// What stops a peer copy for the devices that it names.
 pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
@@ -11,9 +11,11 @@ pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
     let Some(count) = facts.environment.devices else {
         return Some(Prediction::CannotTell(Missing::Measurement));
     };
+    // The driver takes contexts, and none at all is another question.
+    let named = |ordinal: i32| ordinal >= 0 || call.api == Api::Runtime;
     let none = devices
         .iter()
-        .any(|&ordinal| ordinal < 0 || ordinal >= count);
+        .any(|&ordinal| named(ordinal) && !(0..count).contains(&ordinal));
     none.then_some(Prediction::Status(codes::INVALID_DEVICE))
 }
 

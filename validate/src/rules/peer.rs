@@ -4,7 +4,7 @@ use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Action;
 use crate::facts::{Access, Class, Current};
 use crate::predict::elsewhere;
-use crate::{OperandFacts, Role};
+use crate::{OperandFacts, Role, Stream};
 
 pub(super) static ORDINAL: Rule = Rule {
     id: "peer.wrong-ordinal",
@@ -238,9 +238,14 @@ fn memset(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .at(Role::Destination, 0)
             .why("a fill runs on the current device; unlike a copy it is not staged through the host")
-            .fix(format!(
-                "make device {device} current, or enable peer access from device {current} to it"
-            )),
+            .fix(match case.call.stream() {
+                Stream::Handle(_) => format!(
+                    "use a stream of device {device}, or enable peer access from device {current} to it"
+                ),
+                _ => format!(
+                    "make device {device} current, or enable peer access from device {current} to it"
+                ),
+            }),
         );
     }
 }

@@ -205,6 +205,7 @@ impl Drawer<'_> {
             } else {
                 Intent::Valid
             };
+            self.intent = intent;
             let mut sides = self.sides(Kind::Default, intent);
             let mut copy = Linear {
                 dst: 0,

@@ -1,7 +1,7 @@
 //! What a second device adds: whose context is current, whose memory and streams, which devices are named.
 
 use cuwhy_validate::call::{Action, PeerVolume};
-use cuwhy_validate::{Api, Kind};
+use cuwhy_validate::{Api, Call, Kind, Role};
 
 use super::{Drawer, Intent, Pick, Sides};
 use crate::truth::entry::{Entry, Shape};
@@ -13,13 +13,27 @@ impl Drawer<'_> {
         let one_device = self.base.second.is_none();
         let lax = !one_device && self.intent != Intent::Valid && self.random.chance(15);
         let shape = self.shape;
-        let bit = 1 << self.current;
+        let bit = 1 << self.worker;
         move |one| {
             lax || match shape {
                 Shape::Peer | Shape::Peer3D => true,
                 Shape::Fill(_) | Shape::FillRows(_) => one.fillers & bit != 0,
                 _ => one.users & bit != 0,
             }
+        }
+    }
+
+    /// The device that does the work: of fills and batches the stream's, of everything else the current one.
+    pub(super) fn working(&self, stream: u64) -> u8 {
+        let by_stream = matches!(
+            self.shape,
+            Shape::Fill(_) | Shape::FillRows(_) | Shape::Batch
+        );
+        match &self.base.second {
+            Some(second) if by_stream && stream > 2 => {
+                u8::from([second.blocking, second.nonblocking].contains(&stream))
+            }
+            _ => self.current,
         }
     }
 
@@ -119,5 +133,47 @@ impl Drawer<'_> {
             src_device,
         };
         Some((Action::Peer3D(peer), sides))
+    }
+
+    /// Whether bytes go astray between the memories of two devices: a count or rows that wrap around, or offsets
+    /// that nobody looks at. How that ends depends on whether a device reaches the other's memory, of which not all
+    /// can be asked.
+    pub(super) fn is_apart(&self, call: &Call, sides: &Sides) -> bool {
+        if self.base.second.is_none() {
+            return false;
+        }
+        if let Action::Batch(batch) = &call.action {
+            return batch.entries.iter().any(|entry| {
+                let holder = |at| self.holder(at).map(|object| Pick { object, start: at });
+                match (holder(entry.dst), holder(entry.src)) {
+                    (Some(dst), Some(src)) => {
+                        let how = sides.how;
+                        self.is_apart(&call.entry(entry), &Sides { dst, src, how })
+                    }
+                    _ => false,
+                }
+            });
+        }
+        let (dst, src) = (&sides.dst.object, &sides.src.object);
+        let named = call.action.named_devices();
+        let is_there = |device: u8| named.is_none_or(|named| named == [i32::from(device); 2]);
+        let apart = dst.device != src.device || !is_there(dst.device);
+        let on_devices = dst.side == Side::Device && src.side == Side::Device;
+        if !apart || !on_devices || matches!(call.action, Action::Fill(_)) {
+            return false;
+        }
+        call.operands().iter().any(|operand| {
+            let object = if operand.role == Role::Destination {
+                dst
+            } else {
+                src
+            };
+            let moved = operand.base != operand.address;
+            let leads_out = operand.address < object.base
+                || operand
+                    .end()
+                    .is_none_or(|end| end > object.base + object.bytes);
+            operand.end().is_none() || moved && leads_out
+        })
     }
 }

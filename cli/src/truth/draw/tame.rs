@@ -10,6 +10,9 @@ impl Drawer<'_> {
     /// Whether the call can be made without harm to this process's other memory; if so, whether a
     /// fault may be mended.
     pub(super) fn tame(&self, call: &Call, sides: &Sides) -> Option<bool> {
+        if self.is_apart(call, sides) {
+            return None;
+        }
         let mut mend = true;
         let mut check = |call: &Call, sides: Option<&Sides>| {
             for operand in call.operands() {
