@@ -233,6 +233,7 @@ fn forms(dst: u64, src: u64, bytes: u64) -> Vec<Call> {
         height: 1,
     };
     let symbol = SymbolCopy {
+        name: dst,
         symbol: dst,
         offset: 0,
         other: src,

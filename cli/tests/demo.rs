@@ -138,8 +138,8 @@ fn every_rule_fires_on_a_simulated_device_and_no_twin_does() {
         assert_eq!(line["right"]["answered"]["code"], 0, "{line}");
         bytes += usize::from(!line["wrong"]["findings"][0]["first_bad"].is_null());
     }
-    assert_eq!(rules.len(), 59);
-    assert_eq!(lines.len(), 62);
+    assert_eq!(rules.len(), 60);
+    assert_eq!(lines.len(), 64);
     assert!(bytes > 30, "{bytes}");
     let deaths = lines
         .iter()

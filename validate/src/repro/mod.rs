@@ -18,6 +18,7 @@ mod stage;
 mod variable;
 
 pub use stage::{Skip, Stage};
+pub use variable::{Variable, variables};
 
 use crate::finding::FirstBad;
 use crate::{Call, Finding, Prediction, RULES, Role, Rule, Site, Verdict};
