@@ -129,13 +129,13 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             let (to, from) = copy.kind.demands();
             if copy.to_symbol {
                 smallvec![
-                    operand(Destination, there, line, Demand::Cuda),
+                    operand(Destination, there, line, to),
                     operand(Source, copy.other, line, from),
                 ]
             } else {
                 smallvec![
                     operand(Destination, copy.other, line, to),
-                    operand(Source, there, line, Demand::Cuda),
+                    operand(Source, there, line, from),
                 ]
             }
         }
