@@ -1,6 +1,6 @@
 //! The shortest way to "this copy is right": two look-ups without a lock.
 
-use crate::call::{Action, Linear};
+use crate::call::{Action, Demand, Linear};
 use crate::{Call, Class, Kind, Registry, Stream};
 
 /// Whether the registry alone lets a call pass. It never accuses: `false` means that somebody has
@@ -26,12 +26,21 @@ pub(super) fn passes(call: &Call, registry: &Registry, one_device: bool) -> bool
     if matches!(kind, Kind::Invalid(_)) || dst.abs_diff(src) < bytes {
         return false;
     }
-    good(registry, dst, bytes, one_device, true) && good(registry, src, bytes, one_device, false)
+    let (to, from) = kind.demands();
+    good(registry, dst, bytes, one_device, true, to)
+        && good(registry, src, bytes, one_device, false, from)
 }
 
 /// Whether an operand lies in live memory that every direction allows.
 #[inline]
-fn good(registry: &Registry, address: u64, bytes: u64, one_device: bool, written: bool) -> bool {
+fn good(
+    registry: &Registry,
+    address: u64,
+    bytes: u64,
+    one_device: bool,
+    written: bool,
+    demand: Demand,
+) -> bool {
     let Some(hit) = registry.lookup(address) else {
         return false;
     };
@@ -40,6 +49,8 @@ fn good(registry: &Registry, address: u64, bytes: u64, one_device: bool, written
         && bytes <= hit.range.end - address
         && !(written && hit.is_read_only())
         && everywhere(hit.class(), one_device)
+        // Devices may have registered memory at another address, which the registry does not know.
+        && !(hit.class() == Class::Registered && demand == Demand::Cuda)
 }
 
 /// Whether memory of this class can be used from any device.
