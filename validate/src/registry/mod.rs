@@ -16,6 +16,7 @@ mod lock;
 mod numbers;
 mod page;
 mod record;
+mod slot;
 mod tree;
 mod word;
 
