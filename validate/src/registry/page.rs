@@ -51,15 +51,13 @@ impl Bucket {
         chain.flat_map(|bucket| &bucket.words)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn find(&self, address: u64, records: &Records) -> u64 {
+    fn search(&self, address: u64, records: &Records) -> u64 {
         // One that is being written, for want of a better one: the caller looks at it again.
         let mut torn = EMPTY;
         for word in self.all() {
             let word = word.load(Ordering::Acquire);
             let hit = match word::read(word, address) {
-                Word::Empty => continue,
+                Word::Empty | Word::Crowd => continue,
                 Word::Small(hit) => Some(hit),
                 Word::Large(number) => records.read(number),
             };
@@ -98,10 +96,14 @@ impl Bucket {
 
 impl Slots for Page {
     #[inline]
-    fn find(&self, address: u64, records: &Records) -> u64 {
+    fn find(&self, address: u64) -> u64 {
+        self.pieces[index(address, PIECE_BITS, PIECES)].bits()
+    }
+
+    fn search(&self, address: u64, records: &Records) -> u64 {
         match self.pieces[index(address, PIECE_BITS, PIECES)].read() {
             Content::Word(word) => word,
-            Content::Finer(bucket) => bucket.find(address, records),
+            Content::Finer(bucket) => bucket.search(address, records),
         }
     }
 
@@ -180,8 +182,8 @@ mod tests {
             if cut_off {
                 records.cut_off(0);
             }
-            assert_eq!(page.find(BASE + 5, &records), word::large(0));
-            assert_eq!(page.find(BASE + 22, &records), word);
+            assert_eq!(page.search(BASE + 5, &records), word::large(0));
+            assert_eq!(page.search(BASE + 22, &records), word);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A place of the tree: a word, or the way to something finer, in one value that is read at once.
 
-use super::word::EMPTY;
+use super::word::{CROWD, EMPTY};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Set in the address of something finer, which is a multiple of 8, and in no word.
 const FINER: usize = 1;
+const _: () = assert!(FINER as u64 == CROWD);
 
 /// All bytes zero are an empty one.
 #[repr(transparent)]
@@ -32,6 +33,12 @@ impl<Finer> Slot<Finer> {
         Content::Finer(unsafe { &*finer })
     }
 
+    /// The word; where the slot leads to something finer, what reads as a crowd.
+    #[inline]
+    pub(super) fn bits(&self) -> u64 {
+        self.0.load(Ordering::Acquire).addr() as u64
+    }
+
     /// Puts a word here, or takes out what there is with the empty one.
     pub(super) fn hold(&self, word: u64) {
         let word = usize::try_from(word).unwrap_or(0) & !FINER;
@@ -52,7 +59,7 @@ impl<Finer> Slot<Finer> {
 
     /// Whether there is nothing, for the writer.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed).addr() as u64 == EMPTY
+        self.bits() == EMPTY
     }
 }
 

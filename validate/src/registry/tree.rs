@@ -52,8 +52,11 @@ pub(super) fn index(address: u64, shift: u32, slots: usize) -> usize {
 
 /// Slots of any size.
 pub(super) trait Slots: Zeroed {
-    /// The word of the record that touches the smallest slot of an address.
-    fn find(&self, address: u64, records: &Records) -> u64;
+    /// What the smallest slot of an address has: a word, or what says that a crowd touches it.
+    fn find(&self, address: u64) -> u64;
+
+    /// The word of the record that holds an address, out of a crowd if need be.
+    fn search(&self, address: u64, records: &Records) -> u64;
 
     /// Adds a record's word to all slots that `range`, which lies within these slots, touches.
     fn put(&self, range: Span, word: u64, records: &Records);
@@ -118,10 +121,17 @@ impl<Finer: Slots, const GROUPS: usize, const GROUP: usize, const SHIFT: u32> Sl
     for Level<Finer, GROUPS, GROUP, SHIFT>
 {
     #[inline]
-    fn find(&self, address: u64, records: &Records) -> u64 {
+    fn find(&self, address: u64) -> u64 {
         match self.slot(address).read() {
             Content::Word(word) => word,
-            Content::Finer(finer) => finer.find(address, records),
+            Content::Finer(finer) => finer.find(address),
+        }
+    }
+
+    fn search(&self, address: u64, records: &Records) -> u64 {
+        match self.slot(address).read() {
+            Content::Word(word) => word,
+            Content::Finer(finer) => finer.search(address, records),
         }
     }
 
@@ -178,7 +188,7 @@ fn span(word: u64, address: u64, records: &Records) -> Span {
         Word::Large(number) => records
             .read(number)
             .map_or(Span::new(0, 0), |hit| hit.range),
-        Word::Empty => Span::new(0, 0),
+        Word::Empty | Word::Crowd => Span::new(0, 0),
     }
 }
 
@@ -193,8 +203,9 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// A large record that a writer was at work on.
-struct Torn;
+/// A glance was not enough: a crowd touches the slot, or a writer was at work on a large record.
+#[derive(Debug)]
+pub(crate) struct Unclear;
 
 /// What a writer needs to find a record again.
 #[derive(Debug, Clone, Copy)]
@@ -214,31 +225,52 @@ impl Tree {
     /// The record that holds an address.
     #[inline(always)]
     pub(super) fn find(&self, address: u64) -> Option<Hit> {
-        match self.look(address) {
+        match self.glance(address, Some) {
             Ok(found) => found,
-            Err(Torn) => self.look_again(address),
+            Err(Unclear) => self.search(address),
         }
     }
 
+    /// What `of` makes of the record that holds an address, or the default where there is none; where
+    /// it is to be seen at once, and no function is called.
     #[inline(always)]
-    fn look(&self, address: u64) -> Result<Option<Hit>, Torn> {
+    pub(super) fn glance<R: Default>(
+        &self,
+        address: u64,
+        of: impl FnOnce(Hit) -> R,
+    ) -> Result<R, Unclear> {
         if address >= LIMIT {
-            return Ok(None);
+            return Ok(R::default());
         }
-        let word = self.root.find(address, &self.records);
-        let found = match word::read(word, address) {
-            Word::Empty => return Ok(None),
-            Word::Small(found) => found,
-            Word::Large(number) => self.records.read(number).ok_or(Torn)?,
-        };
-        Ok(found.range.contains(address).then_some(found))
+        self.read(self.root.find(address), address, of)
+    }
+
+    /// Each kind of word gets its own copy of `of`: what it needs stays in registers.
+    #[inline(always)]
+    fn read<R: Default>(
+        &self,
+        word: u64,
+        address: u64,
+        of: impl FnOnce(Hit) -> R,
+    ) -> Result<R, Unclear> {
+        match word::read(word, address) {
+            Word::Small(hit) if hit.range.contains(address) => Ok(of(hit)),
+            Word::Large(number) => match self.records.read(number) {
+                Some(hit) if hit.range.contains(address) => Ok(of(hit)),
+                Some(_) => Ok(R::default()),
+                None => Err(Unclear),
+            },
+            Word::Small(_) | Word::Empty => Ok(R::default()),
+            Word::Crowd => Err(Unclear),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn look_again(&self, address: u64) -> Option<Hit> {
+    fn search(&self, address: u64) -> Option<Hit> {
         for _ in 0..MOST_TRIES {
-            if let Ok(found) = self.look(address) {
+            let word = self.root.search(address, &self.records);
+            if let Ok(found) = self.read(word, address, Some) {
                 return found;
             }
             core::hint::spin_loop();

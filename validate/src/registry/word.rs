@@ -15,8 +15,10 @@ pub(super) const EMPTY: u64 = 0;
 pub(super) const BLOCK_BITS: u32 = 21;
 const BLOCK: u64 = 1 << BLOCK_BITS;
 
-// Bit 0 is the slot's own. A large one is its number + 1 above two bits that are not set.
+/// Set where a slot of the tree holds no word, but leads to others.
+pub(super) const CROWD: u64 = 1;
 const SMALL: u64 = 2;
+// A large one: its number + 1 above two bits that are not set.
 const NUMBER_AT: u32 = 2;
 
 // A small one: first byte (21 bits), last byte (21), what it is (20), kind (2).
@@ -126,6 +128,8 @@ pub(super) enum Word {
     Small(Hit),
     /// The number of a record.
     Large(u32),
+    /// It is no word: there are several.
+    Crowd,
 }
 
 /// Reads a word that was found in a slot of the block in which `address` lies.
@@ -141,6 +145,9 @@ pub(super) fn read(word: u64, address: u64) -> Word {
         };
         let meta = word >> META_AT & META;
         return Word::Small(Hit { range, meta });
+    }
+    if word & CROWD != 0 {
+        return Word::Crowd;
     }
     match word >> NUMBER_AT {
         0 => Word::Empty,
