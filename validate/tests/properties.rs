@@ -263,8 +263,8 @@ fn operand(call: &Call, index: usize, parts: &Parts, words: [u64; 2]) -> Operand
         });
     }
     facts.peek = Some(words);
-    facts.pointee = parts.last().map(|(_, owner)| owner.clone());
-    facts.next = parts.first().map(|(_, owner)| owner.clone());
+    facts.pointee = parts.last().map(|(_, owner)| Box::new(owner.clone()));
+    facts.next = parts.first().map(|(_, owner)| Box::new(owner.clone()));
     facts
 }
 
