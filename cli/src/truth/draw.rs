@@ -9,6 +9,7 @@ mod pair;
 mod pick;
 mod register;
 mod rows;
+mod symbol;
 mod tame;
 
 use cuwhy_validate::call::Place;
@@ -184,6 +185,7 @@ impl Drawer<'_> {
             Shape::Parms3D => self.parms(intent, &mut element),
             Shape::ArrayLine { to, from } => self.array_line(entry, intent, to, from),
             Shape::ArrayRows { to, from } => self.array_rows(intent, to, from),
+            Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
             Shape::Peer3D => self.peer_volume(entry, intent, &mut element)?,
             Shape::Batch => self.batch(intent),

@@ -34,14 +34,19 @@ pub(super) const EPOCH: u64 = 128;
 pub fn work(seed: u64, devices: Option<u8>, output: &mut Output) -> Result<Exit, Failure> {
     let (hands, devices) = open(devices)?;
     let device = 0;
-    let base = base(&hands, devices).map_err(broken)?;
+    let mut base = base(&hands, devices).map_err(broken)?;
+    let mut live = Live::new(hands.driver);
+    if let Some(runtime) = hands.runtime {
+        base.announce(runtime).map_err(broken)?;
+        live = live.with_runtime(runtime.version().major());
+    }
     let mut worker = Worker {
         hands,
         device,
         base,
         seed,
         world: None,
-        live: Live::new(hands.driver),
+        live,
     };
     fault::catch();
     output.line(&format!("H {devices} {}", headline(&worker)))?;

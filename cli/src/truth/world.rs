@@ -4,6 +4,7 @@ mod base;
 mod host;
 mod object;
 mod pair;
+mod variables;
 
 use core::ptr;
 
@@ -17,6 +18,7 @@ use super::fault::Zone;
 use super::random::Random;
 use host::GUARD;
 pub(super) use object::{Array, Fence, Object, Side, object};
+pub(super) use variables::Variable;
 
 pub(super) const PAGE: u64 = 4096;
 
@@ -29,6 +31,8 @@ pub(super) struct Base {
     /// The same on a second device; its objects and arrays stand among the first's.
     pub(super) second: Option<Box<Self>>,
     pub(super) arrays: Vec<Array>,
+    /// Variables that the runtime knows; none without one.
+    pub(super) variables: Vec<Variable>,
     pub(super) blocking: u64,
     pub(super) nonblocking: u64,
     pub(super) other: u64,

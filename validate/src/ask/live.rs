@@ -32,6 +32,7 @@ pub struct Live<'a> {
     devices: Mutex<Vec<DeviceFacts>>,
     count: OnceLock<i32>,
     follows_arrays: bool,
+    runtime_major: Option<u32>,
 }
 
 /// What never changes about a device.
@@ -54,7 +55,15 @@ impl<'a> Live<'a> {
             devices: Mutex::new(Vec::new()),
             count: OnceLock::new(),
             follows_arrays: false,
+            runtime_major: None,
         }
+    }
+
+    /// The same for a program whose calls of the runtime are those of this major version.
+    #[must_use]
+    pub const fn with_runtime(mut self, major: u32) -> Self {
+        self.runtime_major = Some(major);
+        self
     }
 
     /// The same, asking the driver about every array of a call, whether the registry knows it or not.
@@ -280,6 +289,7 @@ impl Ask for Live<'_> {
     fn environment(&self, call: &Call) -> Environment {
         let mut environment = Environment {
             current: self.current(),
+            runtime_major: self.runtime_major,
             ..Environment::default()
         };
         if let Current::Device(device) = environment.current {

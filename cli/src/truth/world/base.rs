@@ -56,6 +56,7 @@ impl Base {
             context,
             second: None,
             arrays: Vec::new(),
+            variables: Vec::new(),
             blocking: 0,
             nonblocking: 0,
             other: 0,
