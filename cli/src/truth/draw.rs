@@ -136,7 +136,9 @@ impl Drawer<'_> {
             self.intent = intent;
             self.shape = entry.shape;
             if self.base.second.is_some() {
-                self.current = u8::from(self.random.chance(50));
+                // A variable's name means another one on each device.
+                let by_name = matches!(entry.shape, Shape::Symbol { .. });
+                self.current = u8::from(self.random.chance(50) && !by_name);
             }
             if let Some(drawn) = self.call(entry, intent) {
                 return drawn;

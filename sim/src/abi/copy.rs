@@ -63,14 +63,19 @@ pub(super) fn line(
 }
 
 /// A side of a peer copy must be memory that CUDA knows; it is seen from the device of the context that is named for it, whoever owns the memory.
-pub(super) fn peer_view(context: usize) -> Outcome<View> {
+///
+/// Where none is named, the current one is taken (measured; hardware sometimes takes the other side's).
+pub(super) fn peer_view(call: Call, context: usize) -> Outcome<View> {
+    if context == 0 {
+        return Ok(View(call.context()?.device));
+    }
     Ok(View(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
     view(call, when)?;
-    let dst = Corner::at(Sort::Device, dst.0, peer_view(dst.1)?);
-    let src = Corner::at(Sort::Device, src.0, peer_view(src.1)?);
+    let dst = Corner::at(Sort::Device, dst.0, peer_view(call, dst.1)?);
+    let src = Corner::at(Sort::Device, src.0, peer_view(call, src.1)?);
     if let When::Asynchronous(stream) = when {
         guard::no_capture(&*call.stream(stream)?)?;
     }

@@ -110,7 +110,7 @@ pub struct Volume {
     pub kind: Kind,
 }
 
-/// A copy between two devices that the caller names.
+/// A copy between two devices that the caller names; to the driver, by a context of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// Destination.

@@ -9,7 +9,7 @@
 use super::touch::{PAGE, distance, host};
 use super::{Prediction, codes};
 use crate::call::{Action, Kind, PeerVolume, Place, Side};
-use crate::facts::{Access, Class, Facts, Owner};
+use crate::facts::{Access, Class, Current, Facts, Owner};
 use crate::{Call, OperandFacts, Role, Span};
 use smallvec::SmallVec;
 
@@ -180,16 +180,27 @@ fn engine(call: &Call, facts: &Facts) -> Engine {
     }
 }
 
-/// Whether the sides lie on two devices, or the call says so.
+/// Whether more than one device takes part. Measured: plain memory's own device works with it; with memory that is
+/// mapped handle by handle the one that is named, or else the other side's, or else the current one.
 fn are_apart(call: &Call, facts: &Facts) -> bool {
-    let mut devices: SmallVec<[i32; 4]> = facts
-        .operands
-        .iter()
-        .filter_map(|operand| operand.found().head()?.device)
-        .chain(call.action.named_devices().into_iter().flatten())
-        .collect();
-    devices.dedup();
-    devices.len() > 1
+    let head = |operand: &OperandFacts| {
+        let owner = operand.found().head()?;
+        let by_handles = matches!(owner.class, Class::Virtual | Class::Pool);
+        Some((operand.operand.role, owner.device?, by_handles))
+    };
+    let sides: SmallVec<[(Role, i32, bool); 2]> = facts.operands.iter().filter_map(head).collect();
+    let named = call.action.named_devices();
+    let workers = sides.iter().filter_map(|&(role, device, by_handles)| {
+        let named = named.map(|[to, from]| if role == Role::Destination { to } else { from });
+        if by_handles { named } else { Some(device) }
+    });
+    let workers: SmallVec<[i32; 2]> = workers.collect();
+    let worker = match (workers.first(), facts.environment.current) {
+        (Some(&worker), _) | (None, Current::Device(worker)) => worker,
+        _ => return false,
+    };
+    let elsewhere = sides.iter().any(|&(_, device, _)| device != worker);
+    elsewhere || workers.iter().any(|&other| other != worker)
 }
 
 /// What becomes of a call that is accepted; `touched` are its pageable sides.

@@ -11,11 +11,12 @@ pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
     let Some(count) = facts.environment.devices else {
         return Some(Prediction::CannotTell(Missing::Measurement));
     };
-    // The driver takes contexts, and none at all is another question.
-    let named = |ordinal: i32| ordinal >= 0 || call.api == Api::Runtime;
-    let none = devices
-        .iter()
-        .any(|&ordinal| named(ordinal) && !(0..count).contains(&ordinal));
+    // Measured: the driver, which is given contexts, takes the current one or the other side's where it is given none,
+    // and dies where that may not use the memory.
+    if call.api == Api::Driver && devices.iter().any(|&device| device < 0) {
+        return Some(Prediction::CannotTell(Missing::Measurement));
+    }
+    let none = devices.iter().any(|ordinal| !(0..count).contains(ordinal));
     none.then_some(Prediction::Status(codes::INVALID_DEVICE))
 }
 

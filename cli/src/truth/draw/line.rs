@@ -178,10 +178,6 @@ impl Drawer<'_> {
                 let wrong = self.random.pick(&[99, -1, 64]);
                 *self.random.pick_mut(&mut [&mut to, &mut from]) = wrong;
             }
-            Intent::Absurd if self.names_no_context() => {
-                sides.how = "no such context";
-                *self.random.pick_mut(&mut [&mut to, &mut from]) = -1;
-            }
             Intent::Absurd => copy.bytes = self.random.pick(&ABSURD),
         }
         let peer = Peer {

@@ -89,11 +89,6 @@ impl Drawer<'_> {
         self.random.pick(&[[0, 0], [0, 1], [1, 0], [1, 1]])
     }
 
-    /// Whether an absurd call of the driver is to name no context at all.
-    pub(super) fn names_no_context(&mut self) -> bool {
-        self.base.second.is_some() && self.random.chance(30)
-    }
-
     /// A copy of slices between devices, as one within a device is drawn.
     pub(super) fn peer_volume(
         &mut self,
@@ -115,12 +110,9 @@ impl Drawer<'_> {
                 sides.how = "other devices";
                 [dst_device, src_device] = self.other_devices();
             }
-            Intent::Absurd if self.names_no_context() => {
+            Intent::Absurd if entry.api == Api::Runtime && self.random.chance(30) => {
                 sides.how = "no such device";
-                let wrong = match entry.api {
-                    Api::Driver => -1,
-                    Api::Runtime => self.random.pick(&[99, -1, 64]),
-                };
+                let wrong = self.random.pick(&[99, -1, 64]);
                 *self
                     .random
                     .pick_mut(&mut [&mut dst_device, &mut src_device]) = wrong;
@@ -155,11 +147,13 @@ impl Drawer<'_> {
             });
         }
         let (dst, src) = (&sides.dst.object, &sides.src.object);
-        let named = call.action.named_devices();
-        let is_there = |device: u8| named.is_none_or(|named| named == [i32::from(device); 2]);
-        let apart = dst.device != src.device || !is_there(dst.device);
-        let on_devices = dst.side == Side::Device && src.side == Side::Device;
-        if !apart || !on_devices || matches!(call.action, Action::Fill(_)) {
+        // Something else may lie by now where memory was freed.
+        let on_device = |one: &Object| one.side == Side::Device || one.class.ends_with("_freed");
+        let on_devices = on_device(dst) && on_device(src);
+        if !on_devices
+            || matches!(call.action, Action::Fill(_))
+            || self.is_one_devices(call, dst, src)
+        {
             return false;
         }
         call.operands().iter().any(|operand| {
@@ -175,5 +169,25 @@ impl Drawer<'_> {
                     .is_none_or(|end| end > object.base + object.bytes);
             operand.end().is_none() || moved && leads_out
         })
+    }
+
+    /// Whether one device does all the work, on memory of its own: plain memory's own device works; with memory that
+    /// is mapped handle by handle the one that is named, or else the current one where there is no other side.
+    fn is_one_devices(&self, call: &Call, dst: &Object, src: &Object) -> bool {
+        let named = call.action.named_devices();
+        let mut workers = Vec::new();
+        for (index, one) in [dst, src].into_iter().enumerate() {
+            let by_handles = one.class.starts_with("virtual") || one.class.starts_with("pool");
+            match named {
+                _ if !by_handles => workers.push(i32::from(one.device)),
+                Some(named) => workers.push(named[index]),
+                None => {}
+            }
+        }
+        let worker = workers.first().copied().unwrap_or(self.current.into());
+        workers.iter().all(|other| *other == worker)
+            && [dst, src]
+                .iter()
+                .all(|one| i32::from(one.device) == worker && one.users & 1 << one.device != 0)
     }
 }
