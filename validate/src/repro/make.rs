@@ -42,6 +42,7 @@ impl Stage {
             (Action::Peer(copy), Api::Runtime) => Ok(runtime::peer(self.runtime()?, copy)),
             (Action::Symbol(copy), Api::Runtime) => runtime::symbol(self.runtime()?, copy),
             (Action::Batch(batch), Api::Driver) => self.batch(call, batch),
+            (Action::Batch3D(batch), _) => self.boxes(call, batch),
             (Action::Fill(fill), Api::Driver) => self.fill(fill),
             (Action::Register(register), Api::Driver) => {
                 let at = pointer(register.address);

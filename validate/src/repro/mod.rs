@@ -7,9 +7,11 @@
 //! to be deadly for a process of its own.
 
 mod acts;
+mod acts_boxes;
 mod acts_more;
 mod acts_special;
 mod make;
+mod make_boxes;
 mod make_runtime;
 mod scenery;
 mod second;
@@ -46,6 +48,8 @@ pub enum Bad {
     Byte(Role, u64),
     /// This byte of this side of this entry of a batch.
     Entry(usize, Role, u64),
+    /// This side of this entry of a batch, and no byte of it more than another.
+    SideOfEntry(usize, Role),
     /// This entry of a batch as a whole.
     WholeEntry(usize),
 }
@@ -68,6 +72,9 @@ impl Bad {
             Self::Entry(entry, role, offset) => {
                 byte == Some((role.name(), offset)) && finding.entry == Some(entry)
             }
+            Self::SideOfEntry(entry, role) => {
+                byte.is_none() && finding.role == Some(role.name()) && finding.entry == Some(entry)
+            }
             Self::WholeEntry(entry) => byte.is_none() && finding.entry == Some(entry),
         }
     }
@@ -82,6 +89,7 @@ impl core::fmt::Display for Bad {
             Self::Entry(entry, role, offset) => {
                 write!(out, "byte {offset} of {} of entry {entry}", role.name())
             }
+            Self::SideOfEntry(entry, role) => write!(out, "{} of entry {entry}", role.name()),
             Self::WholeEntry(entry) => write!(out, "entry {entry}"),
         }
     }
@@ -210,7 +218,12 @@ impl Reproducer {
 /// All reproducers, in the order of the catalogue; a rule may have several.
 #[must_use]
 pub fn reproducers() -> Vec<Reproducer> {
-    let parts = [acts::ACTS, acts_more::ACTS, acts_special::ACTS];
+    let parts = [
+        acts::ACTS,
+        acts_more::ACTS,
+        acts_boxes::ACTS,
+        acts_special::ACTS,
+    ];
     let mut all: Vec<Reproducer> = parts.into_iter().flatten().copied().collect();
     let place = |id: &str| RULES.iter().position(|rule| rule.id == id);
     all.sort_by_key(|one| place(one.rule));
