@@ -219,11 +219,11 @@ impl Drawer<'_> {
                 self.base.nonblocking
             };
             drawn.capturing = Some(Capturing { stream, mode });
-        } else if odd && drawn.entry.api == Api::Driver && self.random.chance(5) {
-            // In a created stream the stream's own context counts, and some of the driver's own
-            // refusals crash there.
+        } else if drawn.entry.api == Api::Driver {
+            // In a created stream the stream's own context counts, and a right call stays right, but for batches.
             let created = !matches!(drawn.stream, 0..=2);
-            drawn.contextless = !created;
+            let right = created && drawn.entry.shape != Shape::Batch;
+            drawn.contextless = (odd || right) && self.random.chance(5);
         }
     }
 

@@ -92,6 +92,25 @@ impl CopySpec {
     }
 }
 
+impl CopySpec {
+    /// Whether a copy that is refused lacks nothing but access to the memory that its sides begin in.
+    pub(crate) fn lacks_access(&self, machine: &Machine) -> bool {
+        let lenient = |corner: Corner| Corner {
+            view: View {
+                lenient: true,
+                ..corner.view
+            },
+            ..corner
+        };
+        let other = Self {
+            dst: lenient(self.dst),
+            src: lenient(self.src),
+            ..*self
+        };
+        other.resolve(machine).is_ok()
+    }
+}
+
 impl Corner {
     /// What the numbers say by themselves.
     fn check(&self, machine: &Machine, shape: Shape) -> Outcome {
@@ -240,7 +259,7 @@ impl FillSpec {
             return Err(Code::INVALID_VALUE);
         }
         let extent = shape.extent(pitch, 0);
-        let view = View(self.device);
+        let view = View::of(self.device);
         let wanted = Wanted {
             base: self.address,
             skipped: 0,

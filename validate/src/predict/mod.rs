@@ -19,7 +19,7 @@ pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
 pub(crate) use symbol::{beyond as beyond_variable, variable, variable_side};
-pub(crate) use touch::first_untouchable;
+pub(crate) use touch::{Untouchable, first_untouchable};
 
 use crate::call::{Action, Kind};
 use crate::facts::{Capture, Current, Facts};
@@ -159,8 +159,14 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     }
     // Work in a created stream goes by the stream's own context.
     let created = matches!(call.stream(), Stream::Handle(_));
-    if call.api == Api::Driver && environment.current == Current::None && !created {
-        return Some(Prediction::Status(codes::INVALID_CONTEXT));
+    if call.api == Api::Driver && environment.current == Current::None {
+        if !created {
+            return Some(Prediction::Status(codes::INVALID_CONTEXT));
+        }
+        // Measured: batches need one nevertheless.
+        if matches!(call.action, Action::Batch(_)) {
+            return Some(Prediction::Status(codes::INVALID_VALUE));
+        }
     }
     None
 }
