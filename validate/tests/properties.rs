@@ -124,7 +124,7 @@ fn action() -> BoxedStrategy<Action> {
         ),
         1 => (address(), number(), address(), number(), any::<bool>(), kind()).prop_map(
             |(symbol, offset, other, bytes, to_symbol, kind)| {
-                Action::Symbol(SymbolCopy { symbol, offset, other, bytes, to_symbol, kind })
+                Action::Symbol(SymbolCopy { name: symbol, symbol, offset, other, bytes, to_symbol, kind })
             }
         ),
         1 => batch().prop_map(Action::Batch),

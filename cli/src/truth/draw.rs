@@ -7,6 +7,7 @@ mod line;
 mod pick;
 mod register;
 mod rows;
+mod symbol;
 mod tame;
 
 use cuwhy_validate::call::Place;
@@ -156,6 +157,7 @@ impl Drawer<'_> {
             Shape::Parms3D => self.parms(intent, &mut element),
             Shape::ArrayLine { to, from } => self.array_line(entry, intent, to, from),
             Shape::ArrayRows { to, from } => self.array_rows(intent, to, from),
+            Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
             Shape::Batch => self.batch(intent),
             Shape::Fill(element) => self.fill(intent, element, false),

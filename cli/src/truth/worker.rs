@@ -32,14 +32,19 @@ pub(super) const EPOCH: u64 = 128;
 /// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
 pub fn work(seed: u64, output: &mut Output) -> Result<Exit, Failure> {
     let (hands, device) = open()?;
-    let base = Base::new(hands.driver, device).map_err(broken)?;
+    let mut base = Base::new(hands.driver, device).map_err(broken)?;
+    let mut live = Live::new(hands.driver);
+    if let Some(runtime) = hands.runtime {
+        base.announce(runtime).map_err(broken)?;
+        live = live.with_runtime(runtime.version().major());
+    }
     let mut worker = Worker {
         hands,
         device,
         base,
         seed,
         world: None,
-        live: Live::new(hands.driver),
+        live,
     };
     fault::catch();
     output.line(&format!("H {}", headline(&worker)))?;

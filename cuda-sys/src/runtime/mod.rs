@@ -180,6 +180,12 @@ impl Runtime {
         }
     }
 
+    /// Whether the library has the function of this name, shared or of its major, and these bindings call it.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_ok()
+    }
+
     /// The function of this name, when the library has it, shared or of its major.
     ///
     /// # Errors

@@ -51,6 +51,8 @@ pub(crate) struct Operand {
     pub(crate) device: Option<Ordinal>,
     /// Memory of the host: pageable, pinned or registered.
     pub(crate) host: bool,
+    /// Devices have this memory elsewhere: the address is of no use to them.
+    pub(crate) elsewhere: bool,
     pub(crate) reach: Reach,
 }
 
@@ -74,8 +76,17 @@ impl Operand {
             known: false,
             device: None,
             host: true,
+            elsewhere: false,
             reach: Reach::Granted,
         }
+    }
+
+    /// What a device finds that takes the address for one of its own.
+    pub(crate) fn seen_by_devices(mut self) -> Self {
+        if self.elsewhere {
+            self.pieces.clear();
+        }
+        self
     }
 
     /// Whether the program's own memory must be touched, on the program's own thread.
@@ -183,6 +194,7 @@ impl Space {
                 offset,
             ),
             Place::Foreign => (Piece::foreign(object.base), offset),
+            Place::Elsewhere { at } => (Piece::foreign(*at), offset),
         };
         let device = matches!(object.place, Place::Behind { .. }).then_some(object.device);
         let mut pieces = vec![piece];
@@ -195,6 +207,7 @@ impl Space {
             known: true,
             device,
             host: object.is_host(),
+            elsewhere: self.on_devices(object, object.base) != object.base,
             reach,
         })
     }
@@ -252,6 +265,7 @@ impl Space {
             known: true,
             device: Some(map.memory.properties.device),
             host: false,
+            elsewhere: false,
             reach: Reach::Granted,
         })
     }

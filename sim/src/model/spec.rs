@@ -164,6 +164,10 @@ impl Corner {
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
+        let operand = match self.sort {
+            Sort::Device => operand.seen_by_devices(),
+            _ => operand,
+        };
         let mut side = Side::of(operand, before, pitch, slice);
         if self.sort == Sort::Host {
             let spread = pitch >= ENDLESS && shape.height > 1;
@@ -253,6 +257,7 @@ impl FillSpec {
         };
         let operand = machine.space().operand(wanted, view, Role::Filled)?;
         self.permit(&operand, machine)?;
+        let operand = operand.seen_by_devices();
         Ok(Some(Filling {
             registered: operand.known && operand.pieces.iter().any(|piece| piece.keep.is_none()),
             dst: Side::of(operand, 0, pitch, 0),

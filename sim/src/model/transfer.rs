@@ -262,8 +262,11 @@ impl Transfer {
         }
     }
 
-    /// What is left in a context whose copy failed.
+    /// What is left in a context whose copy failed. An address that is none to a device: documented, not measured.
     pub(crate) const fn failure(&self) -> Code {
+        if self.dst.pieces.is_empty() || self.src.pieces.is_empty() {
+            return Code::ILLEGAL_ADDRESS;
+        }
         match self.engine() {
             Engine::Link => Code::LAUNCH_FAILED,
             Engine::Kernel | Engine::Processor => Code::ILLEGAL_ADDRESS,

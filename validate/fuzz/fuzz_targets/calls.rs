@@ -185,6 +185,7 @@ impl What {
                 to_symbol,
                 kind: raw,
             } => Action::Symbol(SymbolCopy {
+                name: symbol.get(),
                 symbol: symbol.get(),
                 offset: offset.get(),
                 other: other.get(),

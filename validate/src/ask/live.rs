@@ -31,6 +31,7 @@ pub struct Live<'a> {
     level: Level,
     devices: Mutex<Vec<DeviceFacts>>,
     follows_arrays: bool,
+    runtime_major: Option<u32>,
 }
 
 /// What never changes about a device.
@@ -52,7 +53,15 @@ impl<'a> Live<'a> {
             level: Level::newest(),
             devices: Mutex::new(Vec::new()),
             follows_arrays: false,
+            runtime_major: None,
         }
+    }
+
+    /// The same for a program whose calls of the runtime are those of this major version.
+    #[must_use]
+    pub const fn with_runtime(mut self, major: u32) -> Self {
+        self.runtime_major = Some(major);
+        self
     }
 
     /// The same, asking the driver about every array of a call, whether the registry knows it or not.
@@ -245,6 +254,7 @@ impl Ask for Live<'_> {
     fn environment(&self, call: &Call) -> Environment {
         let mut environment = Environment {
             current: self.current(),
+            runtime_major: self.runtime_major,
             ..Environment::default()
         };
         if let Current::Device(device) = environment.current {

@@ -66,6 +66,9 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
     }
 
     fn environment(&self, call: &Call) -> Environment {
-        self.rest.environment(call)
+        Environment {
+            runtime_major: Some(self.runtime.version().major()),
+            ..self.rest.environment(call)
+        }
     }
 }

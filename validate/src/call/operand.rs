@@ -120,19 +120,22 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             ]
         }
         Action::Symbol(copy) => {
-            // From the variable's start, so that a large offset does not land in a neighbour.
-            let reach = Shape::line(copy.offset.saturating_add(copy.bytes));
+            // Measured: what is no variable's name is looked at as memory, and nothing else is.
+            if copy.symbol == 0 {
+                return smallvec![operand(Subject, copy.name, Shape::line(1), Demand::Any)];
+            }
+            let there = copy.symbol.wrapping_add(copy.offset);
             let line = Shape::line(copy.bytes);
             let (to, from) = copy.kind.demands();
             if copy.to_symbol {
                 smallvec![
-                    operand(Destination, copy.symbol, reach, Demand::Cuda),
+                    operand(Destination, there, line, to),
                     operand(Source, copy.other, line, from),
                 ]
             } else {
                 smallvec![
                     operand(Destination, copy.other, line, to),
-                    operand(Source, copy.symbol, reach, Demand::Cuda),
+                    operand(Source, there, line, from),
                 ]
             }
         }

@@ -60,6 +60,8 @@ pub struct Environment {
     pub stream_dead: Option<bool>,
     /// The driver's CUDA version, as CUDA counts: 13000.
     pub driver_version: Option<i32>,
+    /// The major version of the runtime that calls are made with.
+    pub runtime_major: Option<u32>,
 }
 
 impl Environment {

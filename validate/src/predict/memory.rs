@@ -19,6 +19,8 @@ enum Opinion {
     Refused,
     /// It passes the check, and something of it lies elsewhere.
     Astray,
+    /// It passes the check, and is no address of the device's.
+    Elsewhere,
     /// It is touched from the host without a check.
     Touched,
     /// A fact is missing.
@@ -27,12 +29,13 @@ enum Opinion {
 
 pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let mut touched: SmallVec<[&OperandFacts; 2]> = SmallVec::new();
-    let (mut astray, mut missing, mut refused) = (false, None, false);
+    let (mut astray, mut elsewhere, mut missing, mut refused) = (false, false, None, false);
     for operand in &facts.operands {
         match opinion(call, operand, &facts.environment) {
             Opinion::Fine => {}
             Opinion::Refused => refused = true,
             Opinion::Astray => astray = true,
+            Opinion::Elsewhere => elsewhere = true,
             Opinion::Touched => touched.push(operand),
             Opinion::Missing(fact) => missing = Some(fact),
         }
@@ -46,7 +49,11 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if astray {
         return super::astray::predict(call, facts, &touched);
     }
-    host(call, facts, &touched)
+    match host(call, facts, &touched) {
+        // Documented; no such system was at hand.
+        Prediction::Success if elsewhere => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
+        answer => answer,
+    }
 }
 
 fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
@@ -63,7 +70,10 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
         class if class.is_cuda() => match access(call, found, environment) {
-            Opinion::Fine => in_owner(call, facts),
+            Opinion::Fine => match in_owner(call, facts) {
+                Opinion::Fine | Opinion::Astray if is_moved(found) => Opinion::Elsewhere,
+                other => other,
+            },
             other => other,
         },
         Class::Freed if pending(found.head()) => Opinion::Missing(Missing::Owner(role)),
@@ -95,15 +105,7 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         return Opinion::Refused;
     }
     let peer = matches!(call.action, Action::Peer(_));
-    let address = facts.operand.address;
-    let moved = owner
-        .device_pointer
-        .is_some_and(|pointer| pointer != address);
     match owner.class {
-        // Documented to fail later; nobody has measured a system that has such addresses.
-        Class::Pinned | Class::Registered if moved && facts.operand.demand == Demand::Cuda => {
-            Opinion::Missing(Missing::Measurement)
-        }
         Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
@@ -116,6 +118,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         }
         _ => Opinion::Fine,
     }
+}
+
+/// Whether the address is handed to a device that has the memory at another one.
+fn is_moved(facts: &OperandFacts) -> bool {
+    let head = facts.head();
+    let locked = head.filter(|owner| matches!(owner.class, Class::Pinned | Class::Registered));
+    let there = locked.and_then(|owner| owner.device_pointer);
+    there.is_some_and(|there| there != facts.operand.address)
+        && facts.operand.demand == Demand::Cuda
 }
 
 const fn permitted(access: Access, role: Role) -> Opinion {

@@ -8,6 +8,7 @@ mod memory;
 mod other;
 mod plane;
 mod status;
+mod symbol;
 mod touch;
 mod unmeasured;
 
@@ -15,6 +16,7 @@ pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
+pub(crate) use symbol::{beyond as beyond_variable, variable, variable_side};
 pub(crate) use touch::first_untouchable;
 
 use crate::call::{Action, Kind};
@@ -173,6 +175,9 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
         && !call.function.contains("Array")
     {
         return plane::runtime_volume(call, copy, facts);
+    }
+    if let Action::Symbol(copy) = &call.action {
+        return symbol::stopped(call, copy, facts).or_else(|| kind(call));
     }
     // Of pitches only what the runtime itself refuses is refused this early.
     let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| Prediction::Status(code));
