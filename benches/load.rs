@@ -70,7 +70,7 @@ fn main() {
             Driver::get().map(|driver| driver.file().real_path()),
             1.05,
             // A bound that is near, of times that differ by a tenth from load to load: many loads.
-            Duration::from_secs(16),
+            Duration::from_secs(20),
         ),
         (
             "libcudart",
@@ -81,7 +81,7 @@ fn main() {
     ];
     let mut suite = Suite::begin(
         "load",
-        Duration::from_secs(96),
+        Duration::from_secs(104),
         libraries.len() * WAYS.len(),
     );
     for (library, file, limit, time) in libraries {

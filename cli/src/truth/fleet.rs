@@ -28,6 +28,8 @@ pub struct Plan {
     pub first: u64,
     /// How many.
     pub cases: u64,
+    /// The functions that are called; all where none is named.
+    pub only: Vec<String>,
     /// Processes at work.
     pub workers: usize,
     /// How many devices take part: as many as there are, and no more than two, if not said.
@@ -110,6 +112,7 @@ impl Fleet {
         let header = Header {
             seed: plan.seed,
             cases: plan.first + plan.cases,
+            only: plan.only.clone(),
             machine: self.machine.clone(),
         };
         let (mut journal, done, mut tally) = match &plan.journal {
@@ -176,6 +179,9 @@ fn spawn(plan: &Plan) -> io::Result<Worker> {
     command.args(["truth", "--work", "--seed", &plan.seed.to_string()]);
     if let Some(devices) = plan.devices {
         command.args(["--devices", &devices.to_string()]);
+    }
+    for name in &plan.only {
+        command.args(["--only", name]);
     }
     for (name, value) in &plan.variables {
         command.env(name, value);

@@ -12,7 +12,7 @@ use cuwhy_validate::facts::{Depth, Permissions, collect};
 use cuwhy_validate::{Registry, predict};
 
 use super::draw::{Drawer, Drawn, Intent};
-use super::entry::Shape;
+use super::entry::{ENTRIES, Entry, PAIRS, Shape};
 use super::execute::{Hands, cuda, size};
 use super::fault::{self, Zone};
 use super::known::Known;
@@ -31,7 +31,12 @@ pub(super) const EPOCH: u64 = 128;
 /// # Errors
 ///
 /// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
-pub fn work(seed: u64, devices: Option<u8>, output: &mut Output) -> Result<Exit, Failure> {
+pub fn work(
+    seed: u64,
+    devices: Option<u8>,
+    only: &[String],
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let (hands, devices) = open(devices)?;
     let device = 0;
     let mut base = base(&hands, devices).map_err(broken)?;
@@ -45,9 +50,17 @@ pub fn work(seed: u64, devices: Option<u8>, output: &mut Output) -> Result<Exit,
         device,
         base,
         seed,
+        only,
         world: None,
         live,
     };
+    let runtime = worker.hands.runtime;
+    let wanted = |entry: &Entry| entry.is_wanted(only, runtime.is_some(), has_batch(runtime));
+    let pairs = if devices > 1 { PAIRS } else { &[] };
+    if !ENTRIES.iter().chain(pairs).any(wanted) {
+        let what = format!("{} is not in what was loaded", only.join(", "));
+        return Err(Failure::NoDevice(what.into()));
+    }
     fault::catch();
     output.line(&format!("H {devices} {}", headline(&worker)))?;
     output.flush()?;
@@ -68,6 +81,11 @@ pub fn work(seed: u64, devices: Option<u8>, output: &mut Output) -> Result<Exit,
         output.flush()?;
     }
     Ok(Exit::DONE)
+}
+
+/// Batches came with CUDA 12.8; no runtime of 12 before that is tried.
+fn has_batch(runtime: Option<&Runtime>) -> bool {
+    runtime.is_some_and(|runtime| runtime.v11().is_none())
 }
 
 fn headline(worker: &Worker<'_>) -> String {
@@ -177,6 +195,7 @@ struct Worker<'a> {
     device: i32,
     base: Base,
     seed: u64,
+    only: &'a [String],
     world: Option<(u64, World)>,
     live: Live<'a>,
 }
@@ -203,7 +222,8 @@ impl Worker<'_> {
             world,
             random: Random::new(self.seed, case),
             has_runtime: runtime.is_some(),
-            has_batch: runtime.is_some_and(|runtime| runtime.v11().is_none()),
+            has_batch: has_batch(runtime),
+            only: self.only,
             device: self.device,
             current: 0,
             worker: 0,
@@ -234,10 +254,11 @@ impl Worker<'_> {
             drawn.stream,
             drawn.element,
         );
-        let fault = fault::seen();
         self.undo(&drawn, status, world);
         self.restore(&drawn);
+        // Some of a batch is moved only now, by this thread.
         let sync = self.synchronize();
+        let fault = fault::seen();
         let answer = Answer {
             status: Some(status),
             sync: sync.0,
@@ -326,9 +347,7 @@ impl Worker<'_> {
         const MOST: u64 = 8 << 20;
         const LOWEST: u64 = 1 << 16;
         let mut calls = vec![drawn.call.clone()];
-        if let Action::Batch(batch) = &drawn.call.action {
-            calls.extend(batch.entries.iter().map(|entry| drawn.call.entry(entry)));
-        }
+        calls.extend(drawn.call.entries());
         let mut zones = Vec::new();
         for operand in calls.iter().flat_map(|call| call.operands()) {
             let start = operand.address & !(PAGE - 1);
@@ -471,7 +490,8 @@ fn text(drawn: &Drawn) -> String {
             ));
         }
     }
-    if drawn.call.action.volume().is_some() {
+    let boxes = matches!(drawn.call.action, Action::Batch3D(_));
+    if boxes || drawn.call.action.volume().is_some() {
         text.push_str(&format!(" {:?}", drawn.call.action));
     }
     text

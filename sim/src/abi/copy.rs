@@ -17,9 +17,9 @@ use crate::model::transfer::Shape;
 /// Whose view of memory counts: the current device's, or without a current context the stream's.
 pub(super) fn view(call: Call, when: When) -> Outcome<View> {
     match (call.context(), when) {
-        (Ok(context), _) => Ok(View(context.device)),
+        (Ok(context), _) => Ok(View::of(context.device)),
         (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
-            Ok(View(call.stream(stream)?.context()?.device))
+            Ok(View::of(call.stream(stream)?.context()?.device))
         }
         (Err(code), _) => Err(code),
     }
@@ -29,7 +29,7 @@ pub(super) fn view(call: Call, when: When) -> Outcome<View> {
 pub(super) fn stream_view(call: Call, stream: usize) -> Outcome<View> {
     let current = view(call, When::Asynchronous(stream))?;
     if is_created(stream) {
-        Ok(View(call.stream(stream)?.context()?.device))
+        Ok(View::of(call.stream(stream)?.context()?.device))
     } else {
         Ok(current)
     }
@@ -67,9 +67,9 @@ pub(super) fn line(
 /// Where none is named, the current one is taken (measured; hardware sometimes takes the other side's).
 pub(super) fn peer_view(call: Call, context: usize) -> Outcome<View> {
     if context == 0 {
-        return Ok(View(call.context()?.device));
+        return Ok(View::of(call.context()?.device));
     }
-    Ok(View(machine()?.context(context)?.device))
+    Ok(View::of(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
@@ -79,7 +79,7 @@ fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when
     if let When::Asynchronous(stream) = when {
         guard::no_capture(&*call.stream(stream)?)?;
     }
-    submit::copy(
+    submit::copy_between(
         call,
         &CopySpec {
             dst,

@@ -1,6 +1,6 @@
 //! What a second device adds: whose context is current, whose memory and streams, which devices are named.
 
-use cuwhy_validate::call::{Action, PeerVolume};
+use cuwhy_validate::call::{Action, PeerVolume, Place};
 use cuwhy_validate::{Api, Call, Kind, Role};
 
 use super::{Drawer, Intent, Pick, Sides};
@@ -27,7 +27,7 @@ impl Drawer<'_> {
     pub(super) fn working(&self, stream: u64) -> u8 {
         let by_stream = matches!(
             self.shape,
-            Shape::Fill(_) | Shape::FillRows(_) | Shape::Batch
+            Shape::Fill(_) | Shape::FillRows(_) | Shape::Batch | Shape::Boxes
         );
         match &self.base.second {
             Some(second) if by_stream && stream > 2 => {
@@ -134,16 +134,11 @@ impl Drawer<'_> {
         if self.base.second.is_none() {
             return false;
         }
-        if let Action::Batch(batch) = &call.action {
-            return batch.entries.iter().any(|entry| {
-                let holder = |at| self.holder(at).map(|object| Pick { object, start: at });
-                match (holder(entry.dst), holder(entry.src)) {
-                    (Some(dst), Some(src)) => {
-                        let how = sides.how;
-                        self.is_apart(&call.entry(entry), &Sides { dst, src, how })
-                    }
-                    _ => false,
-                }
+        let entries = call.entries();
+        if !entries.is_empty() {
+            return entries.iter().any(|entry| {
+                let sides = self.sides_of(entry, sides.how);
+                sides.is_some_and(|sides| self.is_apart(entry, &sides))
             });
         }
         let (dst, src) = (&sides.dst.object, &sides.src.object);
@@ -186,8 +181,32 @@ impl Drawer<'_> {
         }
         let worker = workers.first().copied().unwrap_or(self.current.into());
         workers.iter().all(|other| *other == worker)
-            && [dst, src]
-                .iter()
-                .all(|one| i32::from(one.device) == worker && one.users & 1 << one.device != 0)
+            && [dst, src].iter().all(|one| {
+                let own = i32::from(one.device) == worker && one.users & 1 << one.device != 0;
+                own && one.side == Side::Device
+            })
+    }
+
+    /// What the sides of an entry of a batch are, as far as the world knows them.
+    fn sides_of(&self, entry: &Call, how: &'static str) -> Option<Sides> {
+        let in_memory = |address| {
+            let object = self.holder(address)?;
+            let start = address;
+            Some(Pick { object, start })
+        };
+        let place = |place: &Place| match *place {
+            Place::Memory { address, .. } => in_memory(address),
+            Place::Array { handle, .. } => {
+                let mut arrays = self.base.arrays.iter();
+                arrays.find(|one| one.handle == handle).map(Self::as_pick)
+            }
+            _ => None,
+        };
+        let (dst, src) = match &entry.action {
+            Action::Copy(copy) => (in_memory(copy.dst)?, in_memory(copy.src)?),
+            Action::Copy3D(copy) => (place(&copy.dst)?, place(&copy.src)?),
+            _ => return None,
+        };
+        Some(Sides { dst, src, how })
     }
 }
