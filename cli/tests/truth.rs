@@ -83,7 +83,7 @@ fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
 fn calls_over_two_devices_are_answered_as_predicted_with_every_runtime() {
     for (cudart, seed) in [("13", "31"), ("12", "32"), ("11", "33")] {
         let found = all_as_predicted(
-            5120,
+            2560,
             &["--devices", "2", "--seed", seed, "--cudart", cudart],
         );
         assert_eq!(found["devices"], 2);
