@@ -75,6 +75,7 @@ const HARMLESS: &[&str] = &[
     "cuDeviceGetCount",
     "cuDeviceGetName",
     "cuStreamIsCapturing",
+    "cuStreamGetDevice",
     "cuMemPoolGetAccess",
     "cuArray3DGetDescriptor_v2",
 ];

@@ -2,6 +2,7 @@
 
 mod array;
 mod boxed;
+mod boxes_batch;
 mod fill;
 mod line;
 mod pick;
@@ -94,6 +95,8 @@ pub(super) struct Drawer<'a> {
     pub(super) random: Random,
     pub(super) has_runtime: bool,
     pub(super) has_batch: bool,
+    /// The functions to choose from; all where none is named.
+    pub(super) only: &'a [String],
     pub(super) device: i32,
 }
 
@@ -135,9 +138,7 @@ impl Drawer<'_> {
             let mut at = self.random.below(all);
             for entry in ENTRIES {
                 if at < entry.weight {
-                    let runtime = entry.api == Api::Runtime;
-                    let batch = entry.shape == Shape::Batch;
-                    if runtime && (!self.has_runtime || batch && !self.has_batch) {
+                    if !entry.is_wanted(self.only, self.has_runtime, self.has_batch) {
                         break;
                     }
                     return entry;
@@ -160,6 +161,7 @@ impl Drawer<'_> {
             Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
             Shape::Batch => self.batch(intent),
+            Shape::Boxes => self.boxes(intent, &mut element),
             Shape::Fill(element) => self.fill(intent, element, false),
             Shape::FillRows(element) => self.fill(intent, element, true),
             Shape::Register => self.register(intent),
@@ -217,11 +219,11 @@ impl Drawer<'_> {
                 self.base.nonblocking
             };
             drawn.capturing = Some(Capturing { stream, mode });
-        } else if odd && drawn.entry.api == Api::Driver && self.random.chance(5) {
-            // In a created stream the stream's own context counts, and some of the driver's own
-            // refusals crash there.
+        } else if drawn.entry.api == Api::Driver {
+            // In a created stream the stream's own context counts, and a right call stays right, but for batches.
             let created = !matches!(drawn.stream, 0..=2);
-            drawn.contextless = !created;
+            let right = created && drawn.entry.shape != Shape::Batch;
+            drawn.contextless = (odd || right) && self.random.chance(5);
         }
     }
 
@@ -237,8 +239,9 @@ impl Drawer<'_> {
         if intent == Intent::Absurd && self.random.below(150) == 0 {
             return (self.base.doomed_stream(), "dead");
         }
-        let default = if entry.shape == Shape::Batch { 15 } else { 40 };
-        if self.random.chance(default) && (entry.shape != Shape::Batch || intent != Intent::Valid) {
+        let batch = entry.shape.is_batch();
+        let default = if batch { 15 } else { 40 };
+        if self.random.chance(default) && (!batch || intent != Intent::Valid) {
             return self.random.pick(&[(0, "0"), (0, "0"), (1, "legacy")]);
         }
         self.random.pick(&created)

@@ -76,15 +76,6 @@ pub(crate) struct CopySpec {
 }
 
 impl CopySpec {
-    /// Whether rows and slices are as long as the sides say.
-    pub(crate) fn fits_its_pitch(&self) -> bool {
-        let Shape { width, height, .. } = self.shape;
-        let fits = |side: &Corner| {
-            (side.pitch == 0 || width <= side.pitch) && (side.height == 0 || height <= side.height)
-        };
-        fits(&self.dst) && fits(&self.src)
-    }
-
     /// Checks the copy. Nothing to be moved is nothing to be checked.
     pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Transfer>> {
         if self.shape.is_empty() {
@@ -98,6 +89,25 @@ impl CopySpec {
             src: self.src.resolve(machine, self.shape, Role::Source)?,
             shape: self.shape,
         }))
+    }
+}
+
+impl CopySpec {
+    /// Whether a copy that is refused lacks nothing but access to the memory that its sides begin in.
+    pub(crate) fn lacks_access(&self, machine: &Machine) -> bool {
+        let lenient = |corner: Corner| Corner {
+            view: View {
+                lenient: true,
+                ..corner.view
+            },
+            ..corner
+        };
+        let other = Self {
+            dst: lenient(self.dst),
+            src: lenient(self.src),
+            ..*self
+        };
+        other.resolve(machine).is_ok()
     }
 }
 
@@ -249,7 +259,7 @@ impl FillSpec {
             return Err(Code::INVALID_VALUE);
         }
         let extent = shape.extent(pitch, 0);
-        let view = View(self.device);
+        let view = View::of(self.device);
         let wanted = Wanted {
             base: self.address,
             skipped: 0,

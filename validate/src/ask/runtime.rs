@@ -65,6 +65,11 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
         unsafe { self.rest.capture(stream) }
     }
 
+    unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.rest.stream_device(stream) }
+    }
+
     fn environment(&self, call: &Call) -> Environment {
         Environment {
             runtime_major: Some(self.runtime.version().major()),

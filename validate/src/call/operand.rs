@@ -67,6 +67,12 @@ impl Operand {
         Span::sized(self.address, self.shape.extent().unwrap_or(u64::MAX))
     }
 
+    /// Whether rows of it may lie before its first byte: their distances are negative, or too large for 64 bits.
+    #[must_use]
+    pub fn is_strewn(&self) -> bool {
+        !self.shape.is_line() && !self.shape.is_empty() && self.end().is_none()
+    }
+
     /// The address after the last byte touched, unless the extent wraps around the address space.
     #[must_use]
     pub fn end(&self) -> Option<u64> {

@@ -66,9 +66,9 @@ impl Drawer<'_> {
             }
             Some(())
         };
-        if let Action::Batch(batch) = &call.action {
-            for entry in &batch.entries {
-                check(&call.entry(entry), None)?;
+        if matches!(call.action, Action::Batch(_) | Action::Batch3D(_)) {
+            for entry in call.entries() {
+                check(&entry, None)?;
             }
         } else {
             check(call, Some(sides))?;
@@ -124,15 +124,11 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     }
     // Rows and offsets that lead out of the memory that is mapped together with the object's, and not far away.
     const FAR: u64 = 1 << 30;
-    let steps =
-        |pitch: u64, count: u64| pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
-    let back =
-        steps(shape.pitch, shape.rows).saturating_add(steps(shape.slice_pitch, shape.slices));
-    let back = if shape.rows > 1 && back < FAR {
-        back
-    } else {
-        0
+    let steps = |pitch: u64, count: u64| {
+        let back = pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
+        if back < FAR { back } else { 0 }
     };
+    let back = steps(shape.pitch, shape.rows) + steps(shape.slice_pitch, shape.slices);
     let behind = object.base.saturating_add(object.bytes);
     let begins = (object.base..behind).contains(&operand.base);
     let moved = operand.base != operand.address;
