@@ -108,8 +108,8 @@ pub(crate) fn open_first<T>(
     for Candidate { file, found_by } in candidates {
         let mapped = found_by == FoundBy::AlreadyMapped;
         let named = matches!(found_by, FoundBy::Caller | FoundBy::Variable(_));
-        // The loader would map such a file and die of it.
-        let opened = match elf::cut_short(&file) {
+        // Some files the loader would map and die of.
+        let opened = match elf::trap(&file) {
             Some(fault) => Err(fault),
             None => Handle::open(&file, mapped),
         };
