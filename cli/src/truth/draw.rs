@@ -3,6 +3,7 @@
 mod array;
 mod boxed;
 mod fill;
+mod flip;
 mod line;
 mod pick;
 mod register;

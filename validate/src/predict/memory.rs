@@ -129,13 +129,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     }
     let peer = matches!(call.action, Action::Peer(_));
     match owner.class {
-        Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // Without a context nobody says what the stream's device may do.
         Class::Virtual
-            if owner.access == Access::Unknown && environment.current == Current::None =>
+            if owner.access == Access::Unknown
+                && environment.current == Current::None
+                && (!peer || facts.segments.len() > 1) =>
         {
             Opinion::Missing(Missing::Access(role))
         }
+        Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
         Class::Device | Class::Symbol | Class::Pool if elsewhere(facts, environment) => {

@@ -3,7 +3,7 @@
 use cuwhy_validate::call::Action;
 use cuwhy_validate::{Call, Operand, Role};
 
-use super::{Drawer, Sides};
+use super::{Drawer, Sides, flip};
 use crate::truth::world::{Object, PAGE, Side};
 
 impl Drawer<'_> {
@@ -31,8 +31,9 @@ impl Drawer<'_> {
                 }
                 // Rows of host memory that are spread over the whole address space.
                 let host = object.fence.is_some() || object.side == Side::Bad;
-                if host && !operand.shape.is_line() && end.is_none() {
-                    return None;
+                let strewn = host && operand.is_strewn();
+                if strewn {
+                    mend &= flip::is_tame(&operand, &object)?;
                 }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
@@ -42,6 +43,7 @@ impl Drawer<'_> {
                     return None;
                 }
                 match object.fence {
+                    Some(_) if strewn => {}
                     Some(fence) => {
                         let inside = operand.address >= fence.start
                             && end.is_some_and(|end| end <= fence.end);
@@ -128,7 +130,7 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
         |pitch: u64, count: u64| pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
     let back =
         steps(shape.pitch, shape.rows).saturating_add(steps(shape.slice_pitch, shape.slices));
-    let back = if shape.rows > 1 && back < FAR {
+    let back = if !shape.is_line() && back < FAR {
         back
     } else {
         0
