@@ -151,12 +151,11 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     }
 }
 
-/// Whether a side ends in the memory that it begins in, as far as that is known.
+/// Whether a side ends in the memory that it begins in, as far as that is known, or wraps around.
 fn in_range(facts: &OperandFacts) -> bool {
+    let range = facts.usable();
     let end = facts.operand.end();
-    facts
-        .usable()
-        .is_none_or(|range| end.is_some_and(|end| end <= range.end))
+    range.is_none_or(|range| end.is_none_or(|end| end <= range.end))
 }
 
 /// Whether the address is handed to a device that has the memory at another one.
