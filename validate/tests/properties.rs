@@ -1,8 +1,8 @@
 //! Whatever the facts and the arguments: no panic, no overflow, and one verdict.
 
 use cuwhy_validate::call::{
-    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Order, Peer, Place, Plane,
-    Register, Side, SymbolCopy, Volume,
+    Action, Batch, Batch3D, Batch3DEntry, BatchAttribute, BatchEntry, Export, Fill, Linear, Order,
+    Peer, Place, Plane, Register, Side, SymbolCopy, Volume,
 };
 use cuwhy_validate::facts::{
     Access, ArrayFacts, Capture, Current, End, Environment, Owner, Permissions, Segment,
@@ -105,6 +105,23 @@ fn volume() -> BoxedStrategy<Volume> {
         .boxed()
 }
 
+fn boxes() -> BoxedStrategy<Batch3D> {
+    let hints = [0..7_u32, 0..7_u32];
+    let entry =
+        (volume(), 0..5_u32, 0..3_u32, hints).prop_map(|(copy, source_access, flags, hints)| {
+            Batch3DEntry {
+                copy,
+                source_access,
+                flags,
+                hints,
+            }
+        });
+    let flags = prop_oneof![9 => Just(0), 1 => number()];
+    (prop::collection::vec(entry, 0..4), flags)
+        .prop_map(|(entries, flags)| Batch3D { entries, flags })
+        .boxed()
+}
+
 fn action() -> BoxedStrategy<Action> {
     prop_oneof![
         3 => (address(), address(), number(), kind()).prop_map(|(dst, src, bytes, kind)| {
@@ -116,7 +133,7 @@ fn action() -> BoxedStrategy<Action> {
             }
         ),
         2 => volume().prop_map(Action::Copy3D),
-        1 => prop::collection::vec(volume(), 0..4).prop_map(Action::Batch3D),
+        1 => boxes().prop_map(Action::Batch3D),
         1 => (address(), -2..4_i32, address(), -2..4_i32, number()).prop_map(
             |(dst, dst_device, src, src_device, bytes)| {
                 Action::Peer(Peer { dst, dst_device, src, src_device, bytes })
@@ -263,8 +280,8 @@ fn operand(call: &Call, index: usize, parts: &Parts, words: [u64; 2]) -> Operand
         });
     }
     facts.peek = Some(words);
-    facts.pointee = parts.last().map(|(_, owner)| owner.clone());
-    facts.next = parts.first().map(|(_, owner)| owner.clone());
+    facts.pointee = parts.last().map(|(_, owner)| Box::new(owner.clone()));
+    facts.next = parts.first().map(|(_, owner)| Box::new(owner.clone()));
     facts
 }
 
@@ -285,7 +302,8 @@ fn facts_of(call: &Call, parts: &[Parts; 2], environment: &Environment) -> Facts
 }
 
 /// Names that the prediction asks for, and two that it does not.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
+    "cuMemcpy3DBatchAsync",
     "cudaMemcpy",
     "cudaMemcpy3D",
     "cudaMemcpy2DToArray",
@@ -345,6 +363,9 @@ proptest! {
     ) {
         let mut facts = facts_of(&call, &parts, &environment);
         facts.arrays = arrays;
+        for (_, part) in &mut facts.entries {
+            part.arrays = arrays;
+        }
         let verdict = judge(&call, &facts);
         for finding in &verdict.findings {
             let style = Style { width, ..Style::default() };
@@ -371,6 +392,34 @@ proptest! {
             }
         }
         prop_assert_eq!(judge(&call, &facts), judge(&call, &turned));
+    }
+
+    #[test]
+    fn a_batch_of_boxes_succeeds_where_each_of_its_entries_would_alone(
+        batch in boxes(),
+        parts in [parts(), parts()],
+        environment in environment(),
+        runtime in any::<bool>(),
+    ) {
+        let predicted = |batch: Batch3D| {
+            let call = Call {
+                function: "cuMemcpy3DBatchAsync",
+                api: if runtime { Api::Runtime } else { Api::Driver },
+                action: Action::Batch3D(batch),
+                order: Order::Async(Stream::Handle(0x5000)),
+                site: Site::Unknown,
+            };
+            judge(&call, &facts_of(&call, &parts, &environment)).prediction
+        };
+        let mut alone = batch.entries.iter().map(|&entry| predicted(Batch3D {
+            entries: vec![entry],
+            flags: batch.flags,
+        }));
+        let succeeds = !batch.entries.is_empty() && alone.all(|one| one == Prediction::Success);
+        let stopped = environment.forked_from.is_some() || environment.poison.is_some();
+        let together = predicted(batch.clone());
+        prop_assert!(!stopped || together != Prediction::Success);
+        prop_assert_eq!(together == Prediction::Success, succeeds);
     }
 
     #[test]

@@ -6,13 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 
 use crate::commands::sim::Runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::{Align, Cell, Table, Tone};
-use crate::truth::{Counts, Fleet, Machine, Plan, Tally, libraries, work};
+use crate::truth::{Counts, Fleet, Machine, Plan, Tally, functions, libraries, work};
 
 /// Makes random calls, right, almost right and absurd, and compares CUDA's answers with ours.
 ///
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Make this one call alone.
     #[arg(long, value_name = "N", conflicts_with_all = ["cases", "journal"])]
     pub case: Option<u64>,
+    /// Make calls of this function alone; may be given several times.
+    #[arg(long, value_name = "FUNCTION", value_parser = PossibleValuesParser::new(functions()), hide_possible_values = true)]
+    pub only: Vec<String>,
     /// Processes at work; as many as there are processors, and no more than 8, if not said.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
@@ -77,7 +81,7 @@ pub enum Format {
 /// [`Failure::NoDevice`] when nothing can be tried, [`Failure::Output`] when a file cannot be written.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
     if arguments.work {
-        return work(arguments.seed, output);
+        return work(arguments.seed, &arguments.only, output);
     }
     let machine = if arguments.sim {
         Machine::Simulated(arguments.cudart.into())
@@ -92,6 +96,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         seed: arguments.seed,
         first,
         cases,
+        only: arguments.only.clone(),
         workers: arguments.workers.unwrap_or(processors.min(8)),
         variables: libraries(machine)?,
         journal: arguments.journal.clone(),
@@ -166,8 +171,13 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (&'a String, &'a Counts)>) 
 /// The command line that makes a case again.
 fn again(arguments: &Arguments, case: u64) -> String {
     let machine = if arguments.sim { " --sim" } else { "" };
+    let only: String = arguments
+        .only
+        .iter()
+        .map(|name| format!(" --only {name}"))
+        .collect();
     format!(
-        "cuwhy truth{machine} --seed {} --case {case}",
+        "cuwhy truth{machine}{only} --seed {} --case {case}",
         arguments.seed
     )
 }

@@ -2,6 +2,7 @@
 
 mod array;
 mod boxed;
+mod boxes_batch;
 mod fill;
 mod flip;
 mod line;
@@ -95,6 +96,8 @@ pub(super) struct Drawer<'a> {
     pub(super) random: Random,
     pub(super) has_runtime: bool,
     pub(super) has_batch: bool,
+    /// The functions to choose from; all where none is named.
+    pub(super) only: &'a [String],
     pub(super) device: i32,
 }
 
@@ -136,9 +139,7 @@ impl Drawer<'_> {
             let mut at = self.random.below(all);
             for entry in ENTRIES {
                 if at < entry.weight {
-                    let runtime = entry.api == Api::Runtime;
-                    let batch = entry.shape == Shape::Batch;
-                    if runtime && (!self.has_runtime || batch && !self.has_batch) {
+                    if !entry.is_wanted(self.only, self.has_runtime, self.has_batch) {
                         break;
                     }
                     return entry;
@@ -161,6 +162,7 @@ impl Drawer<'_> {
             Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
             Shape::Batch => self.batch(intent),
+            Shape::Boxes => self.boxes(intent, &mut element),
             Shape::Fill(element) => self.fill(intent, element, false),
             Shape::FillRows(element) => self.fill(intent, element, true),
             Shape::Register => self.register(intent),
@@ -238,8 +240,9 @@ impl Drawer<'_> {
         if intent == Intent::Absurd && self.random.below(150) == 0 {
             return (self.base.doomed_stream(), "dead");
         }
-        let default = if entry.shape == Shape::Batch { 15 } else { 40 };
-        if self.random.chance(default) && (entry.shape != Shape::Batch || intent != Intent::Valid) {
+        let batch = entry.shape.is_batch();
+        let default = if batch { 15 } else { 40 };
+        if self.random.chance(default) && (!batch || intent != Intent::Valid) {
             return self.random.pick(&[(0, "0"), (0, "0"), (1, "legacy")]);
         }
         self.random.pick(&created)

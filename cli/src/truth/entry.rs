@@ -38,6 +38,8 @@ pub(super) enum Shape {
     Peer,
     /// Many copies.
     Batch,
+    /// Many copies of boxes.
+    Boxes,
     /// A fill of one line.
     Fill(u64),
     /// A fill of rows.
@@ -81,7 +83,21 @@ const fn runtime(name: &'static str, shape: Shape, weight: u64) -> Entry {
     }
 }
 
+impl Shape {
+    /// Whether it is a batch of either form, which no default stream but the thread's own accepts.
+    pub(super) const fn is_batch(self) -> bool {
+        matches!(self, Self::Batch | Self::Boxes)
+    }
+}
+
 impl Entry {
+    /// Whether it is one of these functions, or of all where none is named, and what is loaded has it.
+    pub(super) fn is_wanted(&self, only: &[String], has_runtime: bool, has_batch: bool) -> bool {
+        let named = only.is_empty() || only.iter().any(|one| one == self.name);
+        let there = self.api == Api::Driver || has_runtime && (!self.shape.is_batch() || has_batch);
+        named && there
+    }
+
     const fn of(self, kind: Kind) -> Self {
         Self {
             kind: Some(kind),
@@ -98,8 +114,8 @@ impl Entry {
 }
 
 use Shape::{
-    ArrayLine, ArrayRows, Batch, Fill, FillRows, Line, Parms3D, Peer, Register, Rows, Struct2D,
-    Struct3D, Symbol, Unregister,
+    ArrayLine, ArrayRows, Batch, Boxes, Fill, FillRows, Line, Parms3D, Peer, Register, Rows,
+    Struct2D, Struct3D, Symbol, Unregister,
 };
 
 const INTO: Shape = ArrayLine {
@@ -114,6 +130,11 @@ const BETWEEN: Shape = ArrayLine {
     to: true,
     from: true,
 };
+
+/// The names of the functions that are tried.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    ENTRIES.iter().map(|entry| entry.name)
+}
 
 /// Every function that is tried.
 pub(super) const ENTRIES: &[Entry] = &[
@@ -147,6 +168,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     driver("cuMemcpyPeerAsync", Peer, 2).streamed(),
     driver("cuMemcpyBatchAsync", Batch, 2).streamed(),
     driver("cuMemcpyBatchAsync_v2", Batch, 2).streamed(),
+    driver("cuMemcpy3DBatchAsync", Boxes, 2).streamed(),
+    driver("cuMemcpy3DBatchAsync_v2", Boxes, 2).streamed(),
     driver("cuMemsetD8", Fill(1), 2),
     driver("cuMemsetD16", Fill(2), 2),
     driver("cuMemsetD32", Fill(4), 2),
@@ -205,6 +228,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     runtime("cudaMemcpyPeer", Peer, 2),
     runtime("cudaMemcpyPeerAsync", Peer, 2).streamed(),
     runtime("cudaMemcpyBatchAsync", Batch, 3).streamed(),
+    runtime("cudaMemcpy3DBatchAsync", Boxes, 3).streamed(),
     runtime("cudaMemset", Fill(1), 3),
     runtime("cudaMemsetAsync", Fill(1), 3).streamed(),
     runtime("cudaMemset2D", FillRows(1), 3),

@@ -1,5 +1,6 @@
 //! Makes a call, right or wrong, exactly as it was drawn.
 
+mod boxes;
 mod runtime;
 
 use core::ffi::c_void;
@@ -249,10 +250,10 @@ impl Hands {
             };
             return runtime::make_runtime(runtime, name, action, stream, element).0;
         }
-        self.make_driver(name, action, stream).0
+        self.make_driver(name, action, stream, element).0
     }
 
-    fn make_driver(&self, name: &str, action: &Action, stream: u64) -> CUresult {
+    fn make_driver(&self, name: &str, action: &Action, stream: u64, element: u64) -> CUresult {
         let driver = self.driver;
         let stream: CUstream = ptr::with_exposed_provenance_mut(size(stream));
         match action {
@@ -260,6 +261,7 @@ impl Hands {
             Action::Copy3D(copy) => boxed(driver, name, copy, stream),
             Action::Peer(copy) => self.peer(name, copy, stream),
             Action::Batch(batch) => batched(driver, name, batch, stream),
+            Action::Batch3D(batch) => boxes::driver(driver, name, batch, stream, element),
             Action::Fill(fill) => filled(driver, name, fill, stream),
             Action::Register(one) => {
                 cuda!(driver.cuMemHostRegister_v2(pointer(one.address), size(one.bytes), one.flags))

@@ -28,6 +28,8 @@ pub struct Plan {
     pub first: u64,
     /// How many.
     pub cases: u64,
+    /// The functions that are called; all where none is named.
+    pub only: Vec<String>,
     /// Processes at work.
     pub workers: usize,
     /// Variables for the workers.
@@ -97,6 +99,7 @@ impl Fleet {
         let header = Header {
             seed: plan.seed,
             cases: plan.first + plan.cases,
+            only: plan.only.clone(),
             machine: self.machine.clone(),
         };
         let (mut journal, done, mut tally) = match &plan.journal {
@@ -161,6 +164,9 @@ fn failed(cause: io::Error) -> Failure {
 fn spawn(plan: &Plan) -> io::Result<Worker> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["truth", "--work", "--seed", &plan.seed.to_string()]);
+    for name in &plan.only {
+        command.args(["--only", name]);
+    }
     for (name, value) in &plan.variables {
         command.env(name, value);
     }

@@ -14,6 +14,7 @@ use super::tally::Tally;
 pub(super) struct Header {
     pub(super) seed: u64,
     pub(super) cases: u64,
+    pub(super) only: Vec<String>,
     pub(super) machine: String,
 }
 

@@ -19,6 +19,7 @@ mod tally;
 mod worker;
 mod world;
 
+pub use entry::functions;
 pub use fleet::{Fleet, Plan};
 pub use libraries::{Machine, libraries};
 pub use tally::{Counts, Tally};

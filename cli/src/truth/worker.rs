@@ -12,6 +12,7 @@ use cuwhy_validate::facts::{Depth, Permissions, collect};
 use cuwhy_validate::{Registry, predict};
 
 use super::draw::{Drawer, Drawn};
+use super::entry::{ENTRIES, Entry};
 use super::execute::{Hands, cuda, size};
 use super::fault::{self, Zone};
 use super::known::Known;
@@ -30,7 +31,7 @@ pub(super) const EPOCH: u64 = 128;
 /// # Errors
 ///
 /// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
-pub fn work(seed: u64, output: &mut Output) -> Result<Exit, Failure> {
+pub fn work(seed: u64, only: &[String], output: &mut Output) -> Result<Exit, Failure> {
     let (hands, device) = open()?;
     let mut base = Base::new(hands.driver, device).map_err(broken)?;
     let mut live = Live::new(hands.driver);
@@ -43,9 +44,16 @@ pub fn work(seed: u64, output: &mut Output) -> Result<Exit, Failure> {
         device,
         base,
         seed,
+        only,
         world: None,
         live,
     };
+    let runtime = worker.hands.runtime;
+    let wanted = |entry: &Entry| entry.is_wanted(only, runtime.is_some(), has_batch(runtime));
+    if !ENTRIES.iter().any(wanted) {
+        let what = format!("{} is not in what was loaded", only.join(", "));
+        return Err(Failure::NoDevice(what.into()));
+    }
     fault::catch();
     output.line(&format!("H {}", headline(&worker)))?;
     output.flush()?;
@@ -66,6 +74,11 @@ pub fn work(seed: u64, output: &mut Output) -> Result<Exit, Failure> {
         output.flush()?;
     }
     Ok(Exit::DONE)
+}
+
+/// Batches came with CUDA 12.8; no runtime of 12 before that is tried.
+fn has_batch(runtime: Option<&Runtime>) -> bool {
+    runtime.is_some_and(|runtime| runtime.v11().is_none())
 }
 
 fn headline(worker: &Worker<'_>) -> String {
@@ -145,6 +158,7 @@ struct Worker<'a> {
     device: i32,
     base: Base,
     seed: u64,
+    only: &'a [String],
     world: Option<(u64, World)>,
     live: Live<'a>,
 }
@@ -171,7 +185,8 @@ impl Worker<'_> {
             world,
             random: Random::new(self.seed, case),
             has_runtime: runtime.is_some(),
-            has_batch: runtime.is_some_and(|runtime| runtime.v11().is_none()),
+            has_batch: has_batch(runtime),
+            only: self.only,
             device: self.device,
         }
         .draw();
@@ -198,10 +213,11 @@ impl Worker<'_> {
             drawn.stream,
             drawn.element,
         );
-        let fault = fault::seen();
         self.restore(&drawn);
         self.undo(&drawn.call.action, status, world);
+        // Some of a batch is moved only now, by this thread.
         let sync = cuda!(self.hands.driver.cuCtxSynchronize());
+        let fault = fault::seen();
         let answer = Answer {
             status: Some(status),
             sync: sync.0,
@@ -285,9 +301,7 @@ impl Worker<'_> {
         const MOST: u64 = 8 << 20;
         const LOWEST: u64 = 1 << 16;
         let mut calls = vec![drawn.call.clone()];
-        if let Action::Batch(batch) = &drawn.call.action {
-            calls.extend(batch.entries.iter().map(|entry| drawn.call.entry(entry)));
-        }
+        calls.extend(drawn.call.entries());
         let mut zones = Vec::new();
         for operand in calls.iter().flat_map(|call| call.operands()) {
             let start = operand.address & !(PAGE - 1);
@@ -389,7 +403,7 @@ fn text(drawn: &Drawn) -> String {
             ));
         }
     }
-    if let Action::Copy3D(_) = &drawn.call.action {
+    if let Action::Copy3D(_) | Action::Batch3D(_) = &drawn.call.action {
         text.push_str(&format!(" {:?}", drawn.call.action));
     }
     text

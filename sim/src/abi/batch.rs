@@ -9,9 +9,12 @@ use super::copy::view;
 use super::gate::{Call, export};
 use super::guard;
 use super::submit::{self, When};
+use crate::model::bytes::touch;
 use crate::model::code::{Code, Outcome};
 use crate::model::machine::machine;
+use crate::model::object::Kind;
 use crate::model::operand::View;
+use crate::model::space::Found;
 use crate::model::spec::{CopySpec, Corner, Sort};
 use crate::model::transfer::Shape;
 
@@ -161,8 +164,12 @@ fn corner(operand: &CUmemcpy3DOperand, view: View) -> Outcome<(Corner, Option<us
             // SAFETY: as above.
             let side = unsafe { operand.op.array };
             let number = side.array.expose_provenance();
-            let array = machine()?.arrays.get(number).ok_or(Code::INVALID_VALUE)?;
-            let corner = Corner::in_array(number, side.offset.x * array.element, view);
+            if number == 0 {
+                // Seen on hardware: here even null is followed.
+                touch(number);
+            }
+            let array = machine()?.arrays.follow(number)?;
+            let corner = Corner::in_array(number, side.offset.x.wrapping_mul(array.element), view);
             Ok((
                 Corner {
                     y: side.offset.y,
@@ -178,31 +185,78 @@ fn corner(operand: &CUmemcpy3DOperand, view: View) -> Outcome<(Corner, Option<us
 
 /// A box in our words: lengths count elements of the array, or bytes where there is none.
 fn solid(copy: &CUDA_MEMCPY3D_BATCH_OP, view: View) -> Outcome<CopySpec> {
-    if !known_order(copy.srcAccessOrder) {
-        return Err(Code::INVALID_VALUE);
-    }
     let (mut dst, dst_element) = corner(&copy.dst, view)?;
     let (mut src, src_element) = corner(&copy.src, view)?;
     let element = dst_element.or(src_element).unwrap_or(1);
-    if src_element.is_some_and(|other| other != element) {
-        return Err(Code::INVALID_VALUE);
-    }
-    dst.pitch *= element;
-    src.pitch *= element;
-    let width = copy
-        .extent
-        .width
-        .checked_mul(element)
-        .ok_or(Code::INVALID_VALUE)?;
+    dst.pitch = dst.pitch.wrapping_mul(element);
+    src.pitch = src.pitch.wrapping_mul(element);
     Ok(CopySpec {
         dst,
         src,
         shape: Shape {
-            width,
+            width: copy.extent.width.wrapping_mul(element),
             height: copy.extent.height,
             depth: copy.extent.depth,
         },
     })
+}
+
+/// What an entry says by itself: nothing of it is looked up.
+fn is_plausible(copy: &CUDA_MEMCPY3D_BATCH_OP) -> bool {
+    let CUextent3D {
+        width,
+        height,
+        depth,
+    } = copy.extent;
+    let fits = |operand: &CUmemcpy3DOperand| match operand.type_ {
+        CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER => {
+            // SAFETY: the caller's type says which member of the union it filled.
+            let side = unsafe { operand.op.ptr };
+            (side.rowLength == 0 || width <= side.rowLength)
+                && (side.layerHeight == 0 || height <= side.layerHeight)
+        }
+        CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_ARRAY => true,
+        _ => false,
+    };
+    let nothing = width == 0 || height == 0 || depth == 0;
+    known_order(copy.srcAccessOrder)
+        && copy.flags <= 1
+        && !nothing
+        && fits(&copy.src)
+        && fits(&copy.dst)
+}
+
+/// Two arrays are looked at early: their elements have to be of one size.
+fn check_elements(copy: &CUDA_MEMCPY3D_BATCH_OP, view: View) -> Outcome {
+    let is_array = |operand: &CUmemcpy3DOperand| {
+        operand.type_ == CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_ARRAY
+    };
+    if !is_array(&copy.dst) || !is_array(&copy.src) {
+        return Ok(());
+    }
+    let (_, dst) = corner(&copy.dst, view)?;
+    let (_, src) = corner(&copy.src, view)?;
+    if dst == src {
+        Ok(())
+    } else {
+        Err(Code::INVALID_VALUE)
+    }
+}
+
+/// Of the hints only those at managed memory are looked at, and of those only what kind of place they name.
+fn check_hint(operand: &CUmemcpy3DOperand) -> Outcome {
+    const LAST: u32 = 4;
+    if operand.type_ != CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER {
+        return Ok(());
+    }
+    // SAFETY: the caller's type says which member of the union it filled.
+    let side = unsafe { operand.op.ptr };
+    let found = machine()?.space().find(address(side.ptr));
+    let managed = matches!(found, Found::Object(object) if object.kind == Kind::Managed);
+    if managed && side.locHint.type_.0 > LAST {
+        return Err(Code::ILLEGAL_STATE);
+    }
+    Ok(())
 }
 
 fn boxes(
@@ -214,31 +268,45 @@ fn boxes(
     stream: usize,
 ) -> Outcome {
     refuse_legacy(call, stream, failed)?;
-    if count == 0 || flags != 0 {
+    // The stream is followed first: garbage is a crash, whatever the rest is.
+    drop(call.stream(stream)?);
+    // Seen on hardware: a stream's own context is not enough here.
+    if count == 0 || flags != 0 || machine()?.current().is_err() {
         return Err(Code::INVALID_VALUE);
     }
+    let when = When::Asynchronous(stream);
+    let view = view(call, when)?;
+    let list = list.list(count)?;
+    for (index, copy) in list.iter().enumerate() {
+        let outcome = if is_plausible(copy) {
+            check_elements(copy, view)
+        } else {
+            Err(Code::INVALID_VALUE)
+        };
+        if let (Err(_), Some(failed)) = (outcome, failed) {
+            failed.put_if_wanted(index);
+        }
+        outcome?;
+    }
     refuse_capture(call, stream)?;
-    let view = view(call, When::Asynchronous(stream))?;
-    let mut specs = Vec::new();
-    for (index, copy) in list.list(count)?.iter().enumerate() {
-        match solid(copy, view) {
-            Ok(spec) if !spec.shape.is_empty() && spec.fits_its_pitch() => specs.push(spec),
-            Ok(_) => {
-                if let Some(failed) = failed {
-                    failed.put_if_wanted(index);
-                }
-                return Err(Code::INVALID_VALUE);
-            }
-            Err(code) => {
-                if let Some(failed) = failed {
-                    failed.put_if_wanted(index);
-                }
-                return Err(code);
-            }
+    // What is found when an entry is carried out is not told by its number; those before it stay done.
+    for (index, copy) in list.iter().enumerate() {
+        let spec = solid(copy, view)?;
+        // Lengths that count elements may come to nothing in bytes: null is refused all the same.
+        let null = |corner: &Corner| corner.sort == Sort::Unified && corner.address == 0;
+        if null(&spec.dst) || null(&spec.src) {
+            return Err(Code::INVALID_VALUE);
+        }
+        drop(spec.resolve(machine()?)?);
+        check_hint(&copy.dst)?;
+        check_hint(&copy.src)?;
+        match submit::copy(call, &spec, when) {
+            // An entry that wraps may have killed the context by now; the call was under way and succeeds.
+            Err(Code::ILLEGAL_ADDRESS | Code::LAUNCH_FAILED) if index > 0 => return Ok(()),
+            outcome => outcome?,
         }
     }
-    // What is found when an entry is carried out is not told by its number.
-    run(call, &specs, stream, None)
+    Ok(())
 }
 
 export! {
@@ -269,6 +337,10 @@ export! {
     ready fn cuMemcpy3DBatchAsync_v2 / cuMemcpy3DBatchAsync_v2_ptsz(
         count: usize, list: *mut CUDA_MEMCPY3D_BATCH_OP, flags: c_ulonglong, stream: CUstream,
     ) |call| {
+        // Seen on hardware (driver 580): the per-thread form of this one refuses 0 like the other.
+        if stream.is_null() {
+            return Err(Code::INVALID_VALUE);
+        }
         boxes(call, count, list.input(), None, flags, stream.address())
     }
 
@@ -284,9 +356,10 @@ export! {
     ready fn cuMemcpy3DWithAttributesAsync / cuMemcpy3DWithAttributesAsync_ptsz(
         copy: *mut CUDA_MEMCPY3D_BATCH_OP, flags: c_ulonglong, stream: CUstream,
     ) |call| {
-        if flags != 0 {
+        let copy = copy.input().get()?;
+        if flags != 0 || !known_order(copy.srcAccessOrder) {
             return Err(Code::INVALID_VALUE);
         }
-        submit::copy(call, &solid(&copy.input().get()?, view(call, When::Asynchronous(stream.address()))?)?, When::Asynchronous(stream.address()))
+        submit::copy(call, &solid(&copy, view(call, When::Asynchronous(stream.address()))?)?, When::Asynchronous(stream.address()))
     }
 }

@@ -76,15 +76,6 @@ pub(crate) struct CopySpec {
 }
 
 impl CopySpec {
-    /// Whether rows and slices are as long as the sides say.
-    pub(crate) fn fits_its_pitch(&self) -> bool {
-        let Shape { width, height, .. } = self.shape;
-        let fits = |side: &Corner| {
-            (side.pitch == 0 || width <= side.pitch) && (side.height == 0 || height <= side.height)
-        };
-        fits(&self.dst) && fits(&self.src)
-    }
-
     /// Checks the copy. Nothing to be moved is nothing to be checked.
     pub(crate) fn resolve(&self, machine: &Machine) -> Outcome<Option<Transfer>> {
         if self.shape.is_empty() {

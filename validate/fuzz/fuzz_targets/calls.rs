@@ -2,8 +2,8 @@
 
 use arbitrary::Arbitrary;
 use cuwhy_validate::call::{
-    Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Order, Peer, Place, Plane,
-    Register, Side, SymbolCopy, Volume,
+    Action, Batch, Batch3D, Batch3DEntry, BatchAttribute, BatchEntry, Export, Fill, Linear, Order,
+    Peer, Place, Plane, Register, Side, SymbolCopy, Volume,
 };
 use cuwhy_validate::{Api, Call, Kind, Site, Stream};
 
@@ -91,6 +91,36 @@ impl Somewhere {
     }
 }
 
+/// An entry of a batch of boxes.
+#[derive(Arbitrary, Debug)]
+struct Boxed {
+    dst: Somewhere,
+    src: Somewhere,
+    extent: (Number, Number, Number),
+    order: u8,
+    flags: u8,
+    hints: [u8; 2],
+}
+
+impl Boxed {
+    fn entry(&self) -> Batch3DEntry {
+        Batch3DEntry {
+            copy: Volume {
+                dst: self.dst.place(),
+                src: self.src.place(),
+                width: self.extent.0.get(),
+                height: self.extent.1.get(),
+                depth: self.extent.2.get(),
+                is_plane: false,
+                kind: Kind::Default,
+            },
+            source_access: (self.order % 5).into(),
+            flags: (self.flags % 3).into(),
+            hints: self.hints.map(|hint| (hint % 7).into()),
+        }
+    }
+}
+
 #[derive(Arbitrary, Debug)]
 enum What {
     Line(Number, Number, Number, i8),
@@ -117,6 +147,7 @@ enum What {
         kind: i8,
     },
     Batch(Vec<(Number, Number, Number)>, Vec<(u8, u8)>),
+    Boxes(Vec<Boxed>, u8),
     Fill {
         dst: Number,
         pitch: Number,
@@ -212,6 +243,10 @@ impl What {
                     })
                     .collect(),
             }),
+            Self::Boxes(entries, flags) => Action::Batch3D(Batch3D {
+                entries: entries.iter().take(8).map(Boxed::entry).collect(),
+                flags: (flags / 200).into(),
+            }),
             Self::Fill {
                 dst,
                 pitch,
@@ -241,7 +276,9 @@ impl What {
 }
 
 /// Names that the prediction asks for, and one that it does not.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 8] = [
+    "cuMemcpy3DBatchAsync",
+    "cudaMemcpy3DBatchAsync",
     "cudaMemcpy",
     "cudaMemcpy3D",
     "cudaMemcpy2DToArray",

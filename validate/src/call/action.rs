@@ -1,6 +1,6 @@
 //! What a call asks for.
 
-use super::Kind;
+use super::{Batch3D, Kind};
 
 /// A copy of one line of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,7 @@ pub enum Action {
     /// Many copies.
     Batch(Batch),
     /// Many copies of slices, or with arrays; the sides of each are told apart by address.
-    Batch3D(Vec<Volume>),
+    Batch3D(Batch3D),
     /// A fill.
     Fill(Fill),
     /// Page-locking of host memory.
@@ -258,7 +258,7 @@ impl Action {
             Self::Peer(copy) => copy.bytes == 0,
             Self::Symbol(copy) => copy.bytes == 0,
             Self::Batch(batch) => batch.entries.is_empty(),
-            Self::Batch3D(entries) => entries.is_empty(),
+            Self::Batch3D(batch) => batch.entries.is_empty(),
             Self::Fill(fill) => fill.width == 0 || fill.height == 0,
             Self::Register(_) | Self::Unregister { .. } | Self::Export(_) => false,
         }

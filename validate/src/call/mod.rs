@@ -1,6 +1,7 @@
 //! A call as plain data: what was asked of CUDA, before CUDA sees it.
 
 mod action;
+mod boxes;
 mod kind;
 mod operand;
 mod shape;
@@ -11,6 +12,7 @@ pub use action::{
     Action, Batch, BatchAttribute, BatchEntry, Export, Fill, Linear, Peer, Place, Plane, Register,
     Side, SymbolCopy, Volume,
 };
+pub use boxes::{Batch3D, Batch3DEntry};
 pub use kind::{Demand, Kind};
 pub use operand::{Operand, Role};
 pub use shape::Shape;
@@ -136,22 +138,15 @@ impl Call {
         }
     }
 
-    /// One entry of a 3D batch as a copy of its own, which the driver checks whoever was called.
-    #[must_use]
-    pub fn entry_3d(&self, entry: &Volume) -> Self {
-        Self {
-            api: Api::Driver,
-            action: Action::Copy3D(*entry),
-            ..self.clone()
-        }
-    }
-
     /// The copies of a batch of either form, each as a call of its own.
     #[must_use]
     pub fn entries(&self) -> Vec<Self> {
         match &self.action {
             Action::Batch(batch) => batch.entries.iter().map(|one| self.entry(one)).collect(),
-            Action::Batch3D(entries) => entries.iter().map(|one| self.entry_3d(one)).collect(),
+            Action::Batch3D(batch) => {
+                let entries = batch.entries.iter();
+                entries.map(|one| self.entry_3d(one)).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! A call in words.
 
 use super::action::{Action, Batch, Fill, Linear, Peer, Place, Plane, SymbolCopy, Volume};
-use super::{Api, Call, Order, Stream};
+use super::{Api, Batch3D, Call, Order, Stream};
 
 /// `name = value` pairs become a call.
 fn write(function: &str, arguments: &[(&str, String)]) -> String {
@@ -54,7 +54,7 @@ pub(super) fn call(call: &Call) -> String {
         Action::Peer(copy) => peer(copy),
         Action::Symbol(copy) => symbol(copy),
         Action::Batch(batch) => batched(batch),
-        Action::Batch3D(entries) => vec![("numOps", entries.len().to_string())],
+        Action::Batch3D(batch) => boxes(batch),
         Action::Fill(fill) => filled(call, fill),
         Action::Register(register) => vec![
             ("ptr", address(register.address)),
@@ -96,6 +96,14 @@ fn plane(copy: &Plane) -> Vec<(&'static str, String)> {
         ("height", count(copy.height)),
         ("", copy.kind.name()),
     ]
+}
+
+fn boxes(batch: &Batch3D) -> Vec<(&'static str, String)> {
+    let mut arguments = vec![("numOps", batch.entries.len().to_string())];
+    if batch.flags != 0 {
+        arguments.push(("flags", format!("{:#x}", batch.flags)));
+    }
+    arguments
 }
 
 /// A copy of a 3D batch, as part of a text about the batch.

@@ -7,6 +7,15 @@ macro_rules! batches {
         use $layer::memory::DeviceSlice;
         use $layer::stream::Stream;
 
+        /// C's number.
+        const fn number(order: SourceOrder) -> u32 {
+            match order {
+                SourceOrder::Stream => 1,
+                SourceOrder::DuringCall => 2,
+                SourceOrder::Any => 3,
+            }
+        }
+
         /// Many copies for one call, checked one by one; the layer's own batch otherwise.
         ///
         /// Copies of nothing are left out, because CUDA refuses them.
@@ -116,11 +125,7 @@ macro_rules! batches {
                     src: from.0,
                     bytes: size.0 as u64,
                 });
-                self.orders.push(match order {
-                    SourceOrder::Stream => 1,
-                    SourceOrder::DuringCall => 2,
-                    SourceOrder::Any => 3,
-                });
+                self.orders.push(number(order));
             }
 
             /// The call that this becomes: attributes in runs, as the layer passes them.

@@ -177,9 +177,6 @@ macro_rules! raw_copies {
             /// Gives many copies of planes to the stream in one call, checked one by one: the first that is
             /// wrong is named where CUDA refuses the call.
             ///
-            /// What CUDA answers was compared with a device in a few cases, so that nothing is predicted but
-            /// what would kill the process.
-            ///
             /// # Errors
             ///
             /// As for [`copy`], and [`Error::Layer`] before CUDA 12.8.
@@ -197,7 +194,7 @@ macro_rules! raw_copies {
                 if copies.is_empty() {
                     return Ok(());
                 }
-                let call = many_planes(copies).call(queued(stream), Site::here());
+                let call = many_planes(copies, order).call(queued(stream), Site::here());
                 made(checker, &call, || {
                     // SAFETY: the caller answers for what the planes cover, until the stream has done it.
                     unsafe { raw::copy_3d_batch_async(copies, order, stream) }

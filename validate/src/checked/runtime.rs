@@ -6,7 +6,9 @@ use super::scope::scopes;
 use super::typed::typed_copies;
 use super::watch::watch;
 use super::{Asked, Known, NOW, between};
-use crate::call::{Action, Linear, Peer, Place, Plane, Side as Called, Volume};
+use crate::call::{
+    Action, Batch3D, Batch3DEntry, Linear, Peer, Place, Plane, Side as Called, Volume,
+};
 use crate::{Api, Checker, Kind, Site};
 use cuwhy_runtime::copy::{self, Copy2d, Copy3d, Direction, Memory};
 use cuwhy_runtime::device::{Device, Entered};
@@ -344,15 +346,22 @@ fn unified(function: &'static str, copy: &Copy3d) -> Asked {
     asked
 }
 
-fn many_planes(copies: &[Copy3d]) -> Asked {
+fn many_planes(copies: &[Copy3d], order: SourceOrder) -> Asked {
     const FUNCTION: &str = "cudaMemcpy3DBatchAsync";
     let entries = copies
         .iter()
         .filter_map(|copy| match unified(FUNCTION, copy).action {
-            Action::Copy3D(copy) => Some(copy),
+            Action::Copy3D(copy) => Some(Batch3DEntry {
+                source_access: number(order),
+                ..Batch3DEntry::new(copy)
+            }),
             _ => None,
         });
-    asked(FUNCTION, Action::Batch3D(entries.collect()))
+    let batch = Batch3D {
+        entries: entries.collect(),
+        flags: 0,
+    };
+    asked(FUNCTION, Action::Batch3D(batch))
 }
 
 fn planes_with_order(copy: &Copy3d) -> Asked {

@@ -448,8 +448,8 @@ impl Sources<'_> {
         if let Some(registry) = self.registry
             && !class.is_cuda()
         {
-            facts.next = registry.next_after(address);
-            facts.previous = registry.last_before(address);
+            facts.next = registry.next_after(address).map(Box::new);
+            facts.previous = registry.last_before(address).map(Box::new);
         }
         if class == Class::Pageable && address.is_multiple_of(8) {
             self.peek(facts);
@@ -492,7 +492,7 @@ impl Sources<'_> {
             return;
         }
         if let Pointer::Known(attributes) = self.ask.pointer(first) {
-            facts.pointee = super::classify(&attributes);
+            facts.pointee = super::classify(&attributes).map(Box::new);
         }
     }
 

@@ -34,13 +34,13 @@ pub struct OperandFacts {
     /// in the order of the copy and by address; of pageable memory up to the first row that the host cannot touch.
     pub apart: Vec<Segment>,
     /// The next allocation after an address that belongs to nothing, where the registry knows one.
-    pub next: Option<Owner>,
+    pub next: Option<Box<Owner>>,
     /// An allocation that ends where or just before this operand begins.
-    pub previous: Option<Owner>,
+    pub previous: Option<Box<Owner>>,
     /// The two first words that stand at the operand's start, where they were read.
     pub peek: Option<[u64; 2]>,
     /// The allocation that the first of them points to.
-    pub pointee: Option<Owner>,
+    pub pointee: Option<Box<Owner>>,
     /// What the device that does the work - the named one for a peer copy, else the current one -
     /// may do with memory of a pool or of a mapping, where it is not the owner's device.
     pub access: Access,

@@ -40,10 +40,10 @@ pub fn finding(case: &Case<'_>, found: Found) -> Finding {
             entry.dst, entry.src, entry.bytes
         ));
     }
-    if let (Action::Batch3D(entries), Some(index)) = (&call.action, found.entry)
-        && let Some(entry) = entries.get(index)
+    if let (Action::Batch3D(batch), Some(index)) = (&call.action, found.entry)
+        && let Some(entry) = batch.entries.get(index)
     {
-        text.push_str(&format!(" with entry {index} = {}", boxed(entry)));
+        text.push_str(&format!(" with entry {index} = {}", boxed(&entry.copy)));
     }
     Finding {
         rule: found.rule.id,

@@ -160,6 +160,11 @@ pub(super) fn is_hosts(call: &Call, operand: &OperandFacts) -> bool {
     operand.found().class() == Class::Managed && is_called_host(call, operand.operand.role)
 }
 
+/// Whether a call is an entry of a batch of boxes.
+fn is_of_boxes(call: &Call) -> bool {
+    call.function.contains("3DBatch")
+}
+
 fn engine(call: &Call, facts: &Facts) -> Engine {
     let managed = |operand: &OperandFacts| {
         operand.found().class() == Class::Managed && !is_hosts(call, operand)
@@ -198,8 +203,10 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
                 let skipped = operand.address.wrapping_sub(operand.base);
                 operand.shape.pitch < 1 << 63 && skipped < ENGINE_ADDRESS
             };
+            // But in a batch of boxes every such row was fatal.
             let stays = !runs
                 && !matches!(call.action, Action::Fill(_))
+                && !is_of_boxes(call)
                 && facts.operands.iter().all(|operand| {
                     !strays(operand) || positive(operand) && rows_inside(operand, ENGINE_ADDRESS)
                 });

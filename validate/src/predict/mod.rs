@@ -4,6 +4,7 @@
 //! hold the two against each other and against what a real GPU answered.
 
 mod astray;
+mod boxes;
 mod memory;
 mod other;
 mod plane;
@@ -12,6 +13,7 @@ mod symbol;
 mod touch;
 mod unmeasured;
 
+pub(crate) use boxes::{BadEntry, LAST_HINT, bad_entry, elements_differ};
 pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
@@ -90,6 +92,9 @@ pub fn predict(call: &Call, facts: &Facts) -> Prediction {
     if let Some(answer) = unmeasured::predict(call, facts) {
         return answer;
     }
+    if let Action::Batch3D(batch) = &call.action {
+        return boxes::predict(call, batch, facts);
+    }
     let crash = || {
         let dead = facts.environment.stream_dead == Some(true);
         dead.then_some(Prediction::Crash)
@@ -128,7 +133,7 @@ pub fn predict(call: &Call, facts: &Facts) -> Prediction {
 
 /// Whether the call moves no byte; the runtime then asks nothing else.
 fn is_empty(call: &Call) -> bool {
-    call.is_empty() && !matches!(call.action, Action::Batch(_))
+    call.is_empty() && !matches!(call.action, Action::Batch(_) | Action::Batch3D(_))
 }
 
 /// What stops a call whatever its operands are.
@@ -149,7 +154,7 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     }
     // A batch on the legacy stream is refused before anybody asks for a context.
     let legacy = call.stream() == Stream::Legacy;
-    if legacy && matches!(call.action, Action::Batch(_)) {
+    if legacy && matches!(call.action, Action::Batch(_) | Action::Batch3D(_)) {
         return Some(Prediction::Status(codes::INVALID_VALUE));
     }
     // Work in a created stream goes by the stream's own context.

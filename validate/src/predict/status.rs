@@ -32,6 +32,8 @@ pub mod codes {
     pub const NOT_REGISTERED: u32 = 713;
     /// CUDA cannot do this.
     pub const NOT_SUPPORTED: u32 = 801;
+    /// Something is not in a state in which this can be done.
+    pub const ILLEGAL_STATE: u32 = 401;
     /// The operation is not permitted while the stream captures.
     pub const CAPTURE_UNSUPPORTED: u32 = 900;
     /// The call would make a capture depend on the legacy stream.
@@ -58,6 +60,7 @@ pub const fn name(api: Api, code: u32) -> Option<&'static str> {
             "cudaErrorInvalidResourceHandle",
             "CUDA_ERROR_INVALID_HANDLE",
         ),
+        401 => ("cudaErrorIllegalState", "CUDA_ERROR_ILLEGAL_STATE"),
         700 => ("cudaErrorIllegalAddress", "CUDA_ERROR_ILLEGAL_ADDRESS"),
         709 => (
             "cudaErrorContextIsDestroyed",

@@ -44,6 +44,7 @@ impl Stage {
                 Ok(runtime::symbol(self.runtime()?, call, copy))
             }
             (Action::Batch(batch), Api::Driver) => self.batch(call, batch),
+            (Action::Batch3D(batch), _) => self.boxes(call, batch),
             (Action::Fill(fill), Api::Driver) => self.fill(fill),
             (Action::Register(register), Api::Driver) => {
                 let at = pointer(register.address);

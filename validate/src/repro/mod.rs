@@ -7,10 +7,12 @@
 //! to be deadly for a process of its own.
 
 mod acts;
+mod acts_boxes;
 mod acts_elsewhere;
 mod acts_more;
 mod acts_special;
 mod make;
+mod make_boxes;
 mod make_runtime;
 mod scenery;
 mod second;
@@ -48,6 +50,8 @@ pub enum Bad {
     Byte(Role, u64),
     /// This byte of this side of this entry of a batch.
     Entry(usize, Role, u64),
+    /// This side of this entry of a batch, and no byte of it more than another.
+    SideOfEntry(usize, Role),
     /// This entry of a batch as a whole.
     WholeEntry(usize),
 }
@@ -70,6 +74,9 @@ impl Bad {
             Self::Entry(entry, role, offset) => {
                 byte == Some((role.name(), offset)) && finding.entry == Some(entry)
             }
+            Self::SideOfEntry(entry, role) => {
+                byte.is_none() && finding.role == Some(role.name()) && finding.entry == Some(entry)
+            }
             Self::WholeEntry(entry) => byte.is_none() && finding.entry == Some(entry),
         }
     }
@@ -84,6 +91,7 @@ impl core::fmt::Display for Bad {
             Self::Entry(entry, role, offset) => {
                 write!(out, "byte {offset} of {} of entry {entry}", role.name())
             }
+            Self::SideOfEntry(entry, role) => write!(out, "{} of entry {entry}", role.name()),
             Self::WholeEntry(entry) => write!(out, "entry {entry}"),
         }
     }
@@ -220,6 +228,7 @@ pub fn reproducers() -> Vec<Reproducer> {
         acts_more::ACTS,
         acts_special::ACTS,
         acts_elsewhere::ACTS,
+        acts_boxes::ACTS,
     ];
     let mut all: Vec<Reproducer> = parts.into_iter().flatten().copied().collect();
     let place = |id: &str| RULES.iter().position(|rule| rule.id == id);

@@ -13,6 +13,8 @@ use cuda_sys::driver::{
 
 /// A page, and the granularity of virtual memory on every device so far.
 pub(super) const PAGE: u64 = 4096;
+/// Bytes of an element of the arrays.
+pub(super) const ELEMENT: u64 = 4;
 pub(super) const GRAIN: u64 = 2 << 20;
 
 pub(super) fn pointer(address: u64) -> *mut c_void {

@@ -125,9 +125,9 @@ fn room(call: &Call, place: &Place, copy: &Volume, array: &ArrayFacts, beyond: [
 
 pub(super) static MISALIGNED: Rule = Rule {
     id: "array.misaligned",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     statement: "offset or width is no multiple of the array's element, or the elements of two arrays differ",
-    cuda: "success on an H200 with a driver for CUDA 13.0: elements are cut; documented as an error",
+    cuda: "success on an H200 with a driver for CUDA 13.0: elements are cut (a warning); documented as an error. A 3D batch answers 1 to two arrays whose elements differ in size",
     evidence: Evidence::Measured,
     source: "CUDA Driver API, cuMemcpy2D: srcXInBytes, dstXInBytes and WidthInBytes must be multiples of the array's element; two arrays must have elements of one size",
     detection: "the array's descriptor",
@@ -160,6 +160,7 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
                 ),
             )
             .about(role)
+            .with_severity(Severity::Warning)
             .why("the documentation asks for whole elements; a driver that was asked copies the bytes, and cuts an element in two")
             .fix(format!(
                 "{what}s are in bytes here: {} or {} elements of a row are {} or {} bytes",
@@ -171,8 +172,20 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
         );
     }
     if let [(_, _, Some(one)), (_, _, Some(two))] = sides
-        && one.element != two.element
+        && crate::predict::elements_differ(&case.facts.arrays)
     {
+        let refused = case.call.function.contains("3DBatch");
+        let (severity, why) = if refused {
+            (
+                Severity::Error,
+                "the extent of an entry counts elements, and the two arrays do not agree on what one is",
+            )
+        } else {
+            (
+                Severity::Warning,
+                "the documentation asks for elements of one size; a driver that was asked copies the bytes as they are",
+            )
+        };
         out.push(
             Found::new(
                 &MISALIGNED,
@@ -181,7 +194,8 @@ fn misaligned(case: &Case<'_>, out: &mut Vec<Found>) {
                     one.element, two.element
                 ),
             )
-            .why("the documentation asks for elements of one size; a driver that was asked copies the bytes as they are")
+            .with_severity(severity)
+            .why(why)
             .fix("make both arrays with elements of one size, or go through linear memory"),
         );
     }
@@ -209,6 +223,10 @@ fn ambiguous(case: &Case<'_>, out: &mut Vec<Found>) {
     };
     for (role, place, _) in sides {
         let (says, fix) = match place {
+            Place::Array { handle: 0, .. } => (
+                format!("the {role} is said to be an array, and its handle is null"),
+                "pass the array, or say that the side is a pointer",
+            ),
             Place::Both { handle, address } => (
                 format!("the {role} has both an array ({handle:#x}) and a pointer ({address:#x})"),
                 "set one of the two and zero the other; begin with a zeroed structure",

@@ -1,6 +1,6 @@
 //! `batch.*`: many copies in one call.
 
-use super::{Case, Evidence, Example, Found, Rule, Severity, words};
+use super::{Case, Evidence, Example, Found, Rule, Severity, batch_boxes, words};
 use crate::call::{Action, Batch};
 use crate::predict::{BadAttributes, bad_attributes};
 use crate::verdict::judge_entry;
@@ -36,7 +36,7 @@ fn entry(case: &Case<'_>, out: &mut Vec<Found>) {
     let bad = |(index, (call, facts)): (usize, &(_, _))| {
         let first = judge_entry(call, facts)
             .into_iter()
-            .find(|found| found.severity == S::Error && found.rule.id != "range.overlap");
+            .find(|found| found.severity == S::Error && is_of_the_entry(found));
         first.map(|found| (index, found))
     };
     let mut all = case.facts.entries.iter().enumerate().filter_map(bad);
@@ -65,13 +65,21 @@ fn entry(case: &Case<'_>, out: &mut Vec<Found>) {
     out.push(found);
 }
 
+/// Whether a finding is about the entry, and not about what surrounds the whole batch, which accepts entries
+/// that overlap themselves.
+fn is_of_the_entry(found: &Found) -> bool {
+    let around = ["stream.", "context."];
+    let id = found.rule.id;
+    id != "range.overlap" && !around.iter().any(|area| id.starts_with(area))
+}
+
 pub(super) static ZERO: Rule = Rule {
     id: "batch.zero-size",
     severity: Severity::Error,
     statement: "an entry of a batch has 0 bytes",
     cuda: "1 cudaErrorInvalidValue, unlike a single copy of 0 bytes",
     evidence: Evidence::Measured,
-    source: "CUDA Runtime API, cudaMemcpyBatchAsync: sizes must not be 0",
+    source: "CUDA Runtime API, cudaMemcpyBatchAsync: sizes must not be 0; a 3D batch refuses an extent of 0 in any direction",
     detection: "the arguments",
     example: Example {
         wrong: "sizes = {40, 0}; cudaMemcpyBatchAsync(dsts, srcs, sizes, 2, ...)",
@@ -82,18 +90,21 @@ pub(super) static ZERO: Rule = Rule {
 };
 
 fn zero(case: &Case<'_>, out: &mut Vec<Found>) {
-    let Some(batch) = batch(case) else { return };
-    let Some(index) = batch.entries.iter().position(|entry| entry.bytes == 0) else {
-        return;
+    let empty = match case.action() {
+        Action::Batch(batch) => {
+            let index = batch.entries.iter().position(|entry| entry.bytes == 0);
+            index.map(|index| (index, "0 bytes".to_owned()))
+        }
+        Action::Batch3D(batch) => batch_boxes::empty(batch),
+        _ => None,
     };
-    let mut found = Found::new(
-        &ZERO,
-        format!("entry {index} of {} has 0 bytes", batch.entries.len()),
-    )
-    .why("a single copy of 0 bytes does nothing; in a batch it makes the whole call fail")
-    .fix(format!(
-        "leave entry {index} out, and every other one of 0 bytes"
-    ));
+    let Some((index, what)) = empty else { return };
+    let total = case.facts.entries.len();
+    let mut found = Found::new(&ZERO, format!("entry {index} of {total} has {what}"))
+        .why("a single copy of 0 bytes does nothing; in a batch it makes the whole call fail")
+        .fix(format!(
+            "leave entry {index} out, and every other one of 0 bytes"
+        ));
     found.entry = Some(index);
     out.push(found);
 }
@@ -101,8 +112,8 @@ fn zero(case: &Case<'_>, out: &mut Vec<Found>) {
 pub(super) static ATTRIBUTES: Rule = Rule {
     id: "batch.attributes",
     severity: Severity::Error,
-    statement: "a batch's attributes do not cover its entries",
-    cuda: "1 cudaErrorInvalidValue",
+    statement: "a batch's attributes do not cover its entries, or are none",
+    cuda: "1 cudaErrorInvalidValue; 401 cudaErrorIllegalState for a hint of a 3D batch at managed memory",
     evidence: Evidence::Measured,
     source: "CUDA Runtime API, cudaMemcpyBatchAsync: attrsIdxs begins at 0, increases, and stays below the number of entries",
     detection: "the arguments",
@@ -115,6 +126,7 @@ pub(super) static ATTRIBUTES: Rule = Rule {
 };
 
 fn attributes(case: &Case<'_>, out: &mut Vec<Found>) {
+    batch_boxes::attributes(case, out);
     let Some(batch) = batch(case).filter(|batch| !batch.entries.is_empty()) else {
         return;
     };
@@ -189,7 +201,7 @@ pub(super) static DEPENDENT: Rule = Rule {
     cuda: "success; the order of entries is not defined",
     evidence: Evidence::Documented,
     source: "CUDA Runtime API, cudaMemcpyBatchAsync: entries may run in any order and at the same time",
-    detection: "intersection of intervals",
+    detection: "intersection of intervals; of boxes row by row, up to 65,536 rows of a batch",
     example: Example {
         wrong: "dsts = {a, b}; srcs = {x, a}; cudaMemcpyBatchAsync(dsts, srcs, sizes, 2, ...)",
         right: "dsts = {a, b}; srcs = {x, y}; cudaMemcpyBatchAsync(dsts, srcs, sizes, 2, ...)",
@@ -199,6 +211,7 @@ pub(super) static DEPENDENT: Rule = Rule {
 };
 
 fn dependent(case: &Case<'_>, out: &mut Vec<Found>) {
+    batch_boxes::dependent(case, out);
     let Some(batch) = batch(case) else { return };
     let mut ranges: Vec<(Span, usize, bool)> = Vec::new();
     for (index, entry) in batch.entries.iter().enumerate() {

@@ -6,6 +6,7 @@
 
 mod array;
 mod batch;
+mod batch_boxes;
 mod case;
 mod catalogue;
 mod context;

@@ -30,7 +30,7 @@ fn width(case: &Case<'_>, out: &mut Vec<Found>) {
     if case.call.is_empty() {
         return;
     }
-    let (says, fix) = match what {
+    let (says, mut fix) = match what {
         Narrow::Row { width, pitch } => {
             let fix = match width.checked_div(pitch) {
                 Some(times @ (2 | 4 | 8)) if pitch * times == width => {
@@ -49,6 +49,9 @@ fn width(case: &Case<'_>, out: &mut Vec<Found>) {
             format!("the height of a slice (ysize, srcHeight, dstHeight) is at least {height}"),
         ),
     };
+    if case.call.function.contains("3DBatch") {
+        fix = in_a_batch(case, what);
+    }
     out.push(
         Found::new(&WIDTH, says)
             .about(role)
@@ -57,6 +60,21 @@ fn width(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .fix(fix),
     );
+}
+
+/// The lengths of a 3D batch count elements: those of its arrays, or bytes.
+fn in_a_batch(case: &Case<'_>, what: Narrow) -> String {
+    match what {
+        Narrow::Row { width, .. } => {
+            let arrays = case.facts.arrays.iter().flatten();
+            let element = arrays.map(|array| array.element).next().unwrap_or(1);
+            let elements = width / element.max(1);
+            format!("rowLength is at least {elements}, in elements, or 0 for rows side by side")
+        }
+        Narrow::Slice { height, .. } => {
+            format!("layerHeight is at least {height}, or 0 for slices side by side")
+        }
+    }
 }
 
 pub(super) static IN_ELEMENTS: Rule = Rule {

@@ -63,17 +63,19 @@ pub(super) static BATCH: Rule = Rule {
 };
 
 fn batch(case: &Case<'_>, out: &mut Vec<Found>) {
-    if !matches!(case.action(), Action::Batch(_))
-        || case.environment().capture != Capture::ThisStream
-    {
+    let single = match case.action() {
+        Action::Batch(_) => words::named(case.call, "cudaMemcpyAsync", "cuMemcpyAsync"),
+        Action::Batch3D(_) => words::named(case.call, "cudaMemcpy3DAsync", "cuMemcpy3DAsync"),
+        _ => return,
+    };
+    if case.call.is_empty() || case.environment().capture != Capture::ThisStream {
         return;
     }
     out.push(
         Found::new(&BATCH, "a batch of copies cannot be captured")
             .why("the call is refused, the capture goes on without it, and the graph lacks these copies")
             .fix(format!(
-                "one {} per entry during capture, or the batch outside of it",
-                words::named(case.call, "cudaMemcpyAsync", "cuMemcpyAsync")
+                "one {single} per entry during capture, or the batch outside of it"
             )),
     );
 }

@@ -68,9 +68,9 @@ impl Drawer<'_> {
             }
             Some(())
         };
-        if let Action::Batch(batch) = &call.action {
-            for entry in &batch.entries {
-                check(&call.entry(entry), None)?;
+        if matches!(call.action, Action::Batch(_) | Action::Batch3D(_)) {
+            for entry in call.entries() {
+                check(&entry, None)?;
             }
         } else {
             check(call, Some(sides))?;
@@ -126,15 +126,11 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     }
     // Rows and offsets that lead out of the memory that is mapped together with the object's, and not far away.
     const FAR: u64 = 1 << 30;
-    let steps =
-        |pitch: u64, count: u64| pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
-    let back =
-        steps(shape.pitch, shape.rows).saturating_add(steps(shape.slice_pitch, shape.slices));
-    let back = if !shape.is_line() && back < FAR {
-        back
-    } else {
-        0
+    let steps = |pitch: u64, count: u64| {
+        let back = pitch.wrapping_neg().saturating_mul(count.saturating_sub(1));
+        if back < FAR { back } else { 0 }
     };
+    let back = steps(shape.pitch, shape.rows) + steps(shape.slice_pitch, shape.slices);
     let behind = object.base.saturating_add(object.bytes);
     let begins = (object.base..behind).contains(&operand.base);
     let moved = operand.base != operand.address;
@@ -151,6 +147,11 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     let first = object.base - object.base % together;
     let before = first.wrapping_sub(operand.address.wrapping_sub(back));
     if (1..FAR).contains(&before) && (back > 0 || is_virtual || is_pool) {
+        return true;
+    }
+    // Neither is what lies behind page-locked memory.
+    let ends = operand.address.saturating_add(shape.width);
+    if back > 0 && object.side == Side::Both && ends > behind {
         return true;
     }
     let extent = shape.wrapping_extent();

@@ -45,6 +45,7 @@ pub(super) fn make_runtime(
             }
         }
         Action::Batch(batch) => runtime_batched(runtime, batch, stream),
+        Action::Batch3D(batch) => super::boxes::runtime(runtime, batch, stream, element),
         Action::Fill(fill) => {
             let (to, value) = (
                 pointer(fill.dst),
