@@ -5,6 +5,7 @@ mod array_forms;
 mod boxed;
 mod boxes_batch;
 mod fill;
+mod flip;
 mod line;
 mod pair;
 mod pick;
