@@ -89,6 +89,20 @@ fn columns(stage: &Stage, second: u64) -> Result<Call, Skip> {
     Ok(call(vec![column(0), column(second)], stream))
 }
 
+/// The runtime's form, with a hint at the kind of place where managed memory is.
+fn hinted(stage: &Stage, hint: u32) -> Result<Call, Skip> {
+    let managed = stage.managed(PAGE)?;
+    let call = boxes(stage, |entry| {
+        entry.copy.src = memory(managed);
+        entry.hints[1] = hint;
+    })?;
+    Ok(Call {
+        function: "cudaMemcpy3DBatchAsync",
+        api: Api::Runtime,
+        ..call
+    })
+}
+
 fn right(stage: &Stage) -> Result<Call, Skip> {
     boxes(stage, |_| ())
 }
@@ -123,6 +137,12 @@ pub(super) static ACTS: &[Reproducer] = &[
         Bad::WholeEntry(1),
         |stage| boxes(stage, |entry| entry.source_access = 0),
         |stage| boxes(stage, |entry| entry.source_access = 3),
+    ),
+    of(
+        "batch.attributes",
+        Bad::SideOfEntry(1, Role::Source),
+        |stage| hinted(stage, 5),
+        |stage| hinted(stage, 2),
     ),
     of(
         "batch.legacy-stream",
