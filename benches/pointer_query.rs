@@ -2,7 +2,9 @@
 //!
 //! The driver's singular and plural query, the runtime's, the address range, and the registry; per
 //! class of memory, over the number of live allocations and over the number of threads that ask.
-//! Addresses are taken in random order from all that are alive, the same order for every query.
+//! Addresses are taken in random order from all that are alive, the same order for every query. All
+//! threads go through one list of them, each from its own place. It has 4 bytes an address, so that what
+//! is measured is the query, and not how much of a processor's caches a list of one's own takes from it.
 
 use core::ffi::c_void;
 use core::hint::black_box;
@@ -82,30 +84,16 @@ impl Query {
     }
 
     /// How often it is asked before the time of so many is taken.
-    fn warm_up(self, times: u64) -> usize {
-        let part = match self {
+    const fn warm_up(self, times: u64) -> u64 {
+        match self {
             Self::Registry | Self::Word => times / 2,
             _ => times / 100,
-        };
-        usize::try_from(part).unwrap_or(0)
+        }
     }
 
-    /// Asks once. That CUDA knows nothing of an address is an answer, too.
+    /// Asks a library once. That CUDA knows nothing of an address is an answer, too.
     #[inline]
-    fn ask(self, from: &Asked<'_>, address: u64) {
-        if self == Self::Word {
-            let place = usize::try_from(address).unwrap_or(usize::MAX);
-            black_box(
-                from.words
-                    .get(place)
-                    .map(|word| word.load(Ordering::Acquire)),
-            );
-            return;
-        }
-        let Some(gpu) = from.gpu.filter(|_| self != Self::Registry) else {
-            black_box(from.registry.lookup(address));
-            return;
-        };
+    fn ask(self, gpu: Gpu, address: u64) {
         match self {
             Self::Singular => {
                 let mut value = 0_u64;
@@ -155,16 +143,104 @@ impl Query {
     }
 }
 
+/// Addresses in the order in which they are asked about.
+#[derive(Debug)]
+struct Walk {
+    base: u64,
+    shift: u32,
+    /// How far each is from the base, in units of `1 << shift`.
+    order: Vec<u32>,
+}
+
+impl Walk {
+    /// All of some addresses in random order, the same order each time.
+    fn through(addresses: &[u64]) -> Self {
+        let base = addresses.iter().min().copied().unwrap_or(0);
+        let far = addresses.iter().map(|address| address - base);
+        let shift = far
+            .clone()
+            .fold(1 << 63, |all, one| all | one)
+            .trailing_zeros();
+        let near = |far: u64| u32::try_from(far >> shift).expect("they lie within 2 TiB");
+        Self {
+            base,
+            shift,
+            order: shuffled(far.map(near).collect()),
+        }
+    }
+
+    /// The first `count` of them.
+    fn first(&self, count: usize) -> Self {
+        Self {
+            order: self.order.iter().copied().take(count).collect(),
+            ..*self
+        }
+    }
+
+    /// The walk of one thread of several.
+    fn steps(&self, thread: usize, threads: usize) -> Steps<'_> {
+        Steps {
+            walk: self,
+            next: self.order.len() * thread / threads,
+        }
+    }
+}
+
+/// Where somebody is on a walk that has no end.
+struct Steps<'a> {
+    walk: &'a Walk,
+    next: usize,
+}
+
+impl Steps<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> u64 {
+        let Walk { base, shift, order } = self.walk;
+        let far = order.get(self.next).copied().unwrap_or(0);
+        self.next = if self.next + 1 < order.len() {
+            self.next + 1
+        } else {
+            0
+        };
+        base + (u64::from(far) << shift)
+    }
+}
+
 /// Whom to ask, and about what.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     gpu: Option<Gpu>,
     registry: &'a Registry,
-    addresses: &'a [u64],
+    walk: &'a Walk,
     words: &'a [AtomicU64],
 }
 
 impl Asked<'_> {
+    /// Asks about the next addresses.
+    #[inline(never)]
+    fn ask(&self, query: Query, steps: &mut Steps<'_>, times: u64) {
+        match (query, self.gpu) {
+            (Query::Registry, _) => {
+                for _ in 0..times {
+                    black_box(&self.registry.lookup(steps.next()));
+                }
+            }
+            (Query::Word, _) => {
+                for _ in 0..times {
+                    let place = usize::try_from(steps.next()).unwrap_or(usize::MAX);
+                    let word = self.words.get(place);
+                    black_box(&word.map(|word| word.load(Ordering::Acquire)));
+                }
+            }
+            (_, Some(gpu)) => {
+                for _ in 0..times {
+                    query.ask(gpu, steps.next());
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
     /// The time that each of `threads` threads takes for `times` queries: their mean.
     fn time(&self, query: Query, threads: usize, times: u64) -> Duration {
         let start = Barrier::new(threads);
@@ -172,23 +248,14 @@ impl Asked<'_> {
             if let Some(gpu) = self.gpu {
                 gpu.enter().expect("the context is alive");
             }
-            // Each begins somewhere else and takes all of them in turn.
-            let first = self.addresses.len() * number / threads;
-            let (before, after) = self.addresses.split_at(first);
-            let mut addresses = after.iter().chain(before).cycle();
+            let mut steps = self.walk.steps(number, threads);
             // A new thread begins on a processor that knows nothing of all this, as no thread does
             // that has made a copy before. Of the driver's queries some take a thousand times as
             // long, and the rest of it does not matter.
-            for &address in addresses.by_ref().take(query.warm_up(times)) {
-                query.ask(self, black_box(address));
-            }
+            self.ask(query, &mut steps, query.warm_up(times));
             start.wait();
             let begin = Instant::now();
-            for _ in 0..times {
-                if let Some(&address) = addresses.next() {
-                    query.ask(self, black_box(address));
-                }
-            }
+            self.ask(query, &mut steps, times);
             begin.elapsed()
         };
         if threads == 1 {
@@ -251,18 +318,18 @@ fn classes(suite: &mut Suite, gpu: Gpu) {
         };
         let registry = Registry::default();
         block.tell(&registry);
-        let addresses = [block.address()];
+        let walk = Walk::through(&[block.address()]);
         let asked = Asked {
             gpu: Some(gpu),
             registry: &registry,
-            addresses: &addresses,
+            walk: &walk,
             words: &[],
         };
         let mut group = suite.group("query-class");
         for query in QUERIES {
             if query.works(Some(&gpu)) {
                 group.point(&query.name(), class.name(), |bencher| {
-                    bencher.iter(|| query.ask(&asked, black_box(addresses[0])));
+                    bencher.iter_custom(|times| asked.time(query, 1, times));
                 });
             } else {
                 group.skip(&query.name(), "it does not work here", 1);
@@ -305,14 +372,14 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
             registry.allocated(recorded::device_memory(Span::sized(address, 512)));
             addresses.push(address);
         }
-        let order = shuffled(&addresses);
-        let words: Vec<AtomicU64> = order.iter().copied().map(AtomicU64::new).collect();
+        let all = Walk::through(&addresses);
+        let words: Vec<AtomicU64> = addresses.iter().copied().map(AtomicU64::new).collect();
         let places: Vec<u64> = (0..words.len() as u64).collect();
-        let places = shuffled(&places);
+        let places = Walk::through(&places);
         let asked = Asked {
             gpu,
             registry: &registry,
-            addresses: &order,
+            walk: &all,
             words: &words,
         };
         for threads in THREADS {
@@ -330,20 +397,18 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
             }
             group.end();
             if suite.takes_bounds() && threads <= cores {
-                let few = &order[..order.len().min(FEW)];
-                for (addresses, slowest) in [few, &order].into_iter().zip(&mut slowest) {
-                    let asked = Asked { addresses, ..asked };
-                    let all = nanoseconds(&asked, Query::Registry, threads);
-                    let addresses = &places[..addresses.len()];
-                    let word = nanoseconds(&Asked { addresses, ..asked }, Query::Word, threads);
+                for (count, slowest) in [FEW.min(live), live].into_iter().zip(&mut slowest) {
+                    let walk = &all.first(count);
+                    let all = nanoseconds(&Asked { walk, ..asked }, Query::Registry, threads);
+                    let walk = &places.first(count);
+                    let word = nanoseconds(&Asked { walk, ..asked }, Query::Word, threads);
                     if slowest
                         .as_ref()
                         .is_none_or(|(median, ..)| all.median > *median)
                     {
                         let detail = format!(
-                            "the slowest of all: {} of {live} live, {threads} threads; reading one \
-                             word an allocation in random order takes {:.1} ns",
-                            addresses.len(),
+                            "the slowest of all: {count} of {live} live, {threads} threads; reading \
+                             one word an allocation on the same walk takes {:.1} ns",
                             word.median
                         );
                         *slowest = Some((all.median, [all.low, all.high], detail));
@@ -363,19 +428,12 @@ fn nanoseconds(asked: &Asked<'_>, query: Query, threads: usize) -> Times {
     const QUERIES: u32 = 100_000;
     let start = Barrier::new(threads);
     let one = |number: usize| {
-        let mut addresses = asked.addresses.to_vec();
-        let first = addresses.len() * number / threads;
-        addresses.rotate_left(first);
-        for &address in &addresses {
-            query.ask(asked, black_box(address));
-        }
-        let mut addresses = addresses.iter().cycle();
+        let mut steps = asked.walk.steps(number, threads);
+        asked.ask(query, &mut steps, asked.walk.order.len() as u64);
         start.wait();
         let runs: [f64; RUNS] = std::array::from_fn(|_| {
             let begin = Instant::now();
-            for &address in addresses.by_ref().take(QUERIES as usize) {
-                query.ask(asked, black_box(address));
-            }
+            asked.ask(query, &mut steps, QUERIES.into());
             begin.elapsed().as_secs_f64() * 1e9 / f64::from(QUERIES)
         });
         runs
@@ -393,9 +451,8 @@ fn nanoseconds(asked: &Asked<'_>, query: Query, threads: usize) -> Times {
     times((0..RUNS).map(mean).collect())
 }
 
-/// The same addresses in another order, the same one each time.
-fn shuffled(addresses: &[u64]) -> Vec<u64> {
-    let mut all = addresses.to_vec();
+/// The same numbers in another order, the same one each time.
+fn shuffled(mut all: Vec<u32>) -> Vec<u32> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     for place in (1..all.len()).rev() {
         state ^= state << 13;

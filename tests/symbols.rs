@@ -249,6 +249,12 @@ fn several_majors_live_in_one_process() {
                 "{} {version}",
                 symbol.name
             );
+            assert_eq!(
+                runtime.has(symbol.name),
+                runtime.find(symbol.name).is_ok(),
+                "{} {version}",
+                symbol.name
+            );
         }
     }
 }

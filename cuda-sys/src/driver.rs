@@ -5,7 +5,7 @@
 //! bindings have never heard of. Functions have their *export* names
 //! (`cuMemAlloc_v2`), as the library carries them.
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -73,33 +73,33 @@ impl Driver {
     fn load(explicit: Option<&Path>) -> Result<&'static Self, LoadError> {
         let library = LibraryName::Cuda;
         let candidates = candidates(library, explicit, || NAMES.to_vec());
-        let (handle, file, (table, version)) = open_first(
+        let (handle, file, version) = open_first(
             library,
             candidates,
             c"cuDriverGetVersion",
-            |handle, path| {
-                // SAFETY: the names are libcuda's and so are the functions; the library is never closed.
-                let table = unsafe { Table::of(handle, |_| true) };
+            |_, address, path| {
+                // SAFETY: it is the address of the function of this name.
+                let ask = unsafe {
+                    core::mem::transmute::<*const c_void, pfn::cuDriverGetVersion>(address)
+                };
                 let mut version: c_int = 0;
                 // SAFETY: `version` is a live `c_int` and the driver writes nothing past it.
-                let status = unsafe { table.cuDriverGetVersion(&raw mut version) };
+                let status = unsafe { ask(&raw mut version) };
                 if status == CUresult::CUDA_ERROR_STUB_LIBRARY {
                     return Err(LoadError::Stub {
                         path: path.to_path_buf(),
                         attempts: Vec::new(),
                     });
                 }
-                Ok((table, Version(version.try_into().unwrap_or_default())))
+                Ok(Version(version.try_into().unwrap_or_default()))
             },
         )?;
-        Ok(OPENED.keep(
-            handle,
-            Self {
-                table,
-                file,
-                version,
-            },
-        ))
+        Ok(OPENED.keep(handle, || Self {
+            // SAFETY: the names are libcuda's and so are the functions; the library is never closed.
+            table: unsafe { Table::of(handle, |_| true) },
+            file,
+            version,
+        }))
     }
 
     /// The newest CUDA version that this driver supports: `cuDriverGetVersion`.

@@ -15,6 +15,6 @@ const NAMES: [&str; 1] = ["libnvidia-ml.so.1"];
 pub fn locate() -> Result<LoadedFile, LoadError> {
     let library = LibraryName::Nvml;
     let candidates = candidates(library, None, || NAMES.to_vec());
-    let (_, file, ()) = open_first(library, candidates, c"nvmlInit_v2", |_, _| Ok(()))?;
+    let (_, file, ()) = open_first(library, candidates, c"nvmlInit_v2", |_, _, _| Ok(()))?;
     Ok(file)
 }

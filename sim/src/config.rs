@@ -1,6 +1,7 @@
 //! What is simulated: read from the one variable `CUWHY_SIM`.
 //!
-//! The variable holds `key=value` pairs, separated by commas or line ends; `@FILE` names a file that holds them.
+//! The variable holds `key=value` pairs, separated by commas or line ends; `@FILE` names a file that holds them, and
+//! after a comma there may be more.
 //! A word that is not understood is said on stderr and otherwise ignored, because a driver has no better way.
 //!
 //! | key | value | meaning |
@@ -10,6 +11,7 @@
 //! | `memory` | bytes, or with `KiB`, `MiB`, `GiB` | memory of each device (default: the profile's) |
 //! | `peers` | `all` (default), `none`, or pairs `0-1+1-2` | who may reach whom |
 //! | `hmm` | `on`, `off` (default) | devices reach pageable memory |
+//! | `registered` | `same` (default), `elsewhere` | the address that devices use for registered memory |
 //! | `driver` | `13.0` (default) … | the CUDA version of the driver |
 //! | `fail` | `FUNCTION:N:CODE`, several with `+` | the N-th call of a function answers CODE; N = `*` for every call |
 //! | `oom` | bytes | out of memory beyond so many bytes per device |
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) devices: Vec<DeviceConfig>,
     pub(crate) peers: Peers,
     pub(crate) hmm: bool,
+    /// Registered memory has another address on devices.
+    pub(crate) registered_elsewhere: bool,
     pub(crate) driver: u32,
     pub(crate) failures: Vec<Failure>,
     pub(crate) out_of_memory_at: Option<usize>,
@@ -74,6 +78,7 @@ impl Default for Config {
             devices: vec![device],
             peers: Peers::All,
             hmm: false,
+            registered_elsewhere: false,
             driver: 13000,
             failures: Vec::new(),
             out_of_memory_at: None,
@@ -88,12 +93,16 @@ impl Config {
     pub(crate) fn from_environment() -> Self {
         let text = std::env::var("CUWHY_SIM").unwrap_or_default();
         let text = match text.strip_prefix('@') {
-            Some(path) => std::fs::read_to_string(path).unwrap_or_else(|error| {
-                crate::say(&format!(
-                    "CUWHY_SIM names {path}, which cannot be read: {error}"
-                ));
-                String::new()
-            }),
+            Some(named) => {
+                let (path, more) = named.split_once(',').unwrap_or((named, ""));
+                let file = std::fs::read_to_string(path).unwrap_or_else(|error| {
+                    crate::say(&format!(
+                        "CUWHY_SIM names {path}, which cannot be read: {error}"
+                    ));
+                    String::new()
+                });
+                format!("{file}\n{more}")
+            }
             None => text,
         };
         let (mut config, complaints) = Self::parse(&text);
@@ -131,6 +140,12 @@ impl Config {
                 "memory" => bytes(value).map(|n| memory = Some(n)),
                 "peers" => peers(value).map(|all| config.peers = all),
                 "hmm" => switch(value).map(|on| config.hmm = on),
+                "registered" => match value {
+                    "same" => Some(false),
+                    "elsewhere" => Some(true),
+                    _ => None,
+                }
+                .map(|moved| config.registered_elsewhere = moved),
                 "driver" => version(value).map(|n| config.driver = n),
                 "fail" => failures(value).map(|all| config.failures.extend(all)),
                 "oom" => bytes(value).map(|n| config.out_of_memory_at = Some(n)),
@@ -259,7 +274,7 @@ mod tests {
     #[test]
     fn every_key_is_understood() {
         let (config, complaints) = Config::parse(
-            "devices=3,profile=h200+gtx980,memory=1GiB,peers=0-1,hmm=on,driver=12.4\n\
+            "devices=3,profile=h200+gtx980,memory=1GiB,peers=0-1,hmm=on,driver=12.4,registered=elsewhere\n\
              fail=cuMemAlloc_v2:2:2+cuInit:*:999,oom=10MiB,quiet # said twice",
         );
         assert_eq!(complaints, Vec::<String>::new());
@@ -270,6 +285,11 @@ mod tests {
         assert_eq!(
             (config.driver, config.hmm, config.quiet),
             (12040, true, true)
+        );
+        assert!(config.registered_elsewhere);
+        assert!(
+            !Config::parse("registered=same").0.registered_elsewhere,
+            "the word says so"
         );
         assert_eq!(
             config.failures[0],
@@ -284,8 +304,17 @@ mod tests {
 
     #[test]
     fn the_page_about_it_has_every_key_with_an_example_that_is_understood() {
-        const KEYS: [&str; 9] = [
-            "devices", "profile", "memory", "peers", "hmm", "driver", "fail", "oom", "quiet",
+        const KEYS: [&str; 10] = [
+            "devices",
+            "profile",
+            "memory",
+            "peers",
+            "hmm",
+            "registered",
+            "driver",
+            "fail",
+            "oom",
+            "quiet",
         ];
         let page = include_str!("../../docs/sim.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));

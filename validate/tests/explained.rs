@@ -130,7 +130,7 @@ fn action() -> BoxedStrategy<Action> {
             |(offset, other, bytes, to_symbol, kind)| {
                 let (_, operands) = world();
                 let symbol = operands["device_symbol"];
-                Action::Symbol(SymbolCopy { symbol, offset, other, bytes, to_symbol, kind })
+                Action::Symbol(SymbolCopy { name: symbol, symbol, offset, other, bytes, to_symbol, kind })
             }
         ),
         2 => prop::collection::vec(entry, 1..4).prop_map(|entries| {

@@ -42,6 +42,7 @@ fn symbols() {
     let symbol = at["device_symbol"];
     let copy = |to_symbol, offset, bytes, kind, other: &str| {
         let action = Action::Symbol(SymbolCopy {
+            name: symbol,
             symbol,
             offset,
             other: at[other],

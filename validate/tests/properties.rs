@@ -141,7 +141,7 @@ fn action() -> BoxedStrategy<Action> {
         ),
         1 => (address(), number(), address(), number(), any::<bool>(), kind()).prop_map(
             |(symbol, offset, other, bytes, to_symbol, kind)| {
-                Action::Symbol(SymbolCopy { symbol, offset, other, bytes, to_symbol, kind })
+                Action::Symbol(SymbolCopy { name: symbol, symbol, offset, other, bytes, to_symbol, kind })
             }
         ),
         1 => batch().prop_map(Action::Batch),
@@ -280,8 +280,8 @@ fn operand(call: &Call, index: usize, parts: &Parts, words: [u64; 2]) -> Operand
         });
     }
     facts.peek = Some(words);
-    facts.pointee = parts.last().map(|(_, owner)| owner.clone());
-    facts.next = parts.first().map(|(_, owner)| owner.clone());
+    facts.pointee = parts.last().map(|(_, owner)| Box::new(owner.clone()));
+    facts.next = parts.first().map(|(_, owner)| Box::new(owner.clone()));
     facts
 }
 

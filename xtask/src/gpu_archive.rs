@@ -10,18 +10,20 @@
 //! once = ["lib"]              # run once, because it does not matter which runtime there is
 //! ```
 
+mod cargo;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fmt::Write as _};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::packages;
+use cargo::{Message, Package, cargo, has_bench, metadata};
 
 /// More than this is too much to carry.
 const LIMIT: u64 = 60 << 20;
@@ -32,57 +34,14 @@ const MARK: &str = "cuwhy-archive.json";
 /// The real runtimes to run against, as CUDA counts versions.
 const RUNTIMES: [u32; 3] = [11080, 12090, 13000];
 
-/// Packages that are chores of the workspace and nothing to run on a GPU.
-const CHORES: [&str; 2] = ["xtask", "cuwhy-codegen"];
-
 /// Packages whose tests are about what stands in for a GPU, and of no use beside one.
 const STAND_IN: &str = "cuwhy-sim";
-
-/// Packages whose tests bring or choose the libraries that they need themselves.
-const ONCE: [&str; 3] = ["cuda-sys", "cuwhy-device-state", "cuwhy-sim"];
 
 /// The list of tests that run once, for the runner.
 const ONCE_LIST: &str = "tests-once.txt";
 
 const RUN_TESTS: &str = include_str!("gpu_archive/run-tests.sh");
 const RUN_BENCHES: &str = include_str!("gpu_archive/run-benches.sh");
-
-/// A line of cargo's JSON that tells of something built; other lines have none of this.
-#[derive(Debug, Deserialize)]
-struct Message {
-    reason: String,
-    package_id: Option<String>,
-    target: Option<Target>,
-    profile: Option<Profile>,
-    #[serde(default)]
-    filenames: Vec<PathBuf>,
-    executable: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Profile {
-    test: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Package {
-    id: String,
-    name: String,
-    #[serde(default)]
-    metadata: Value,
-    targets: Vec<Target>,
-}
 
 /// The archive while it is filled.
 struct Archive {
@@ -143,108 +102,6 @@ pub(crate) fn run(release: bool) -> Result<()> {
     archive.add_text("run-tests.sh", RUN_TESTS)?;
     archive.add_text("run-benches.sh", RUN_BENCHES)?;
     archive.finish()
-}
-
-fn metadata(workspace: &Path) -> Result<Vec<Package>> {
-    let answer = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--format-version=1", "--no-deps"])
-        .current_dir(workspace)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    ensure!(
-        answer.status.success(),
-        "cargo metadata ended with {}",
-        answer.status
-    );
-    let metadata: Metadata =
-        serde_json::from_slice(&answer.stdout).context("reading what cargo metadata says")?;
-    Ok(metadata.packages)
-}
-
-fn has_bench(package: &Package) -> bool {
-    package
-        .targets
-        .iter()
-        .any(|target| target.has_kind("bench"))
-}
-
-/// Runs cargo and gives what it says of everything that it built.
-fn cargo(workspace: &Path, arguments: &[&str], more: &[&str]) -> Result<Vec<Message>> {
-    let answer = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(arguments)
-        .args(more)
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    let what = arguments.join(" ");
-    ensure!(
-        answer.status.success(),
-        "cargo {what} ended with {}",
-        answer.status
-    );
-    let text =
-        String::from_utf8(answer.stdout).context("cargo printed something else than text")?;
-    let lines = text.lines().filter(|line| line.starts_with('{'));
-    let messages = lines.map(|line| {
-        serde_json::from_str(line).with_context(|| format!("reading what cargo says: {line}"))
-    });
-    messages.collect()
-}
-
-impl Message {
-    fn is_test(&self) -> bool {
-        let test = self.profile.as_ref().is_some_and(|profile| profile.test);
-        test && self.executable.is_some() && !self.has_kind("bench")
-    }
-
-    fn has_kind(&self, kind: &str) -> bool {
-        let target = self.target.as_ref();
-        target.is_some_and(|target| target.has_kind(kind))
-    }
-
-    /// The package and target, when it is something built here that goes into the archive.
-    fn belongs<'a>(&'a self, packages: &'a [Package]) -> Option<(&'a Package, &'a Target)> {
-        let id = self.package_id.as_ref()?;
-        let package = packages.iter().find(|package| package.id == *id)?;
-        let target = self.target.as_ref()?;
-        let built = self.reason == "compiler-artifact";
-        let wanted = !CHORES.contains(&&*package.name) && !package.leaves_out(target.part());
-        (built && wanted).then_some((package, target))
-    }
-}
-
-impl Target {
-    fn has_kind(&self, kind: &str) -> bool {
-        self.kind.iter().any(|found| found == kind)
-    }
-
-    /// What it is called in a manifest's list: its name, or `lib`.
-    fn part(&self) -> &str {
-        let named = ["test", "bench", "bin", "example"];
-        match named.into_iter().any(|kind| self.has_kind(kind)) {
-            true => &self.name,
-            false => "lib",
-        }
-    }
-}
-
-impl Package {
-    fn leaves_out(&self, target: &str) -> bool {
-        self.names("leave-out", target)
-    }
-
-    fn runs_once(&self, target: &str) -> bool {
-        ONCE.contains(&&*self.name) || self.names("once", target)
-    }
-
-    /// Whether the manifest names the target in this list.
-    fn names(&self, list: &str, target: &str) -> bool {
-        let names = self.metadata["gpu-archive"][list].as_array();
-        names.is_some_and(|names| names.iter().any(|name| name == target))
-    }
 }
 
 impl Archive {
@@ -465,79 +322,9 @@ mod runner;
 
 #[cfg(test)]
 mod tests {
-    use super::{Archive, LIMIT, Message, Package, mebibytes};
+    use super::{Archive, LIMIT, mebibytes};
     use std::fs;
     use std::path::{Path, PathBuf};
-
-    fn package(text: &str) -> Package {
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn message(id: &str, name: &str, kind: &str, test: bool) -> Message {
-        let text = format!(
-            r#"{{"reason": "compiler-artifact", "package_id": "{id}", "executable": "/x",
-                "target": {{"name": "{name}", "kind": ["{kind}"]}}, "profile": {{"test": {test}}}}}"#
-        );
-        serde_json::from_str(&text).unwrap()
-    }
-
-    #[test]
-    fn a_package_leaves_out_what_its_manifest_names_and_chores_stay_at_home() {
-        let packages = [
-            package(
-                r#"{"id": "a", "name": "cuwhy-a", "targets": [],
-                    "metadata": {"gpu-archive": {"leave-out": ["snapshots"]}}}"#,
-            ),
-            package(r#"{"id": "x", "name": "xtask", "targets": [], "metadata": null}"#),
-        ];
-        assert!(
-            message("a", "copies", "test", true)
-                .belongs(&packages)
-                .is_some()
-        );
-        assert!(
-            message("a", "snapshots", "test", true)
-                .belongs(&packages)
-                .is_none()
-        );
-        assert!(
-            message("x", "xtask", "bin", true)
-                .belongs(&packages)
-                .is_none()
-        );
-        assert!(
-            message("elsewhere", "copies", "test", true)
-                .belongs(&packages)
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn what_chooses_its_own_libraries_runs_once() {
-        let sim = package(r#"{"id": "s", "name": "cuwhy-sim", "targets": []}"#);
-        let other = package(
-            r#"{"id": "o", "name": "cuwhy-o", "targets": [],
-                "metadata": {"gpu-archive": {"once": ["lib"]}}}"#,
-        );
-        assert!(sim.runs_once("copy_table"));
-        assert!(other.runs_once("lib"));
-        assert!(!other.runs_once("copies"));
-    }
-
-    #[test]
-    fn a_bench_that_is_built_as_a_test_is_no_test() {
-        assert!(message("a", "copies", "test", true).is_test());
-        assert!(!message("a", "copies", "bench", true).is_test());
-        assert!(!message("a", "cuwhy", "bin", false).is_test());
-    }
-
-    #[test]
-    fn other_lines_of_cargo_are_read_and_mean_nothing() {
-        let line = r#"{"reason": "build-finished", "success": true}"#;
-        let message: Message = serde_json::from_str(line).unwrap();
-        assert!(!message.is_test());
-        assert!(message.belongs(&[]).is_none());
-    }
 
     fn archive(root: &Path, files: &[(&str, u64)]) -> Archive {
         let files = files

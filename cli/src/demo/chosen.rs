@@ -1,33 +1,24 @@
 //! Which reproducers a command line names.
 
 use cuwhy_validate::RULES;
-use cuwhy_validate::repro::{Reproducer, WITHOUT, reproducers};
+use cuwhy_validate::repro::{Reproducer, reproducers};
 
 use crate::failure::Failure;
 
 /// Something to show for a rule.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Chosen {
-    /// A reproducer, by its place in the list, and which of the rule's own it is, from 1.
-    Reproducer {
-        index: usize,
-        form: usize,
-        reproducer: Reproducer,
-    },
-    /// The reason why there is none.
-    Without {
-        rule: &'static str,
-        reason: &'static str,
-    },
+pub(super) struct Chosen {
+    /// The reproducer's place in the list.
+    pub(super) index: usize,
+    /// Which of the rule's own it is, from 1.
+    pub(super) form: usize,
+    pub(super) reproducer: Reproducer,
 }
 
 impl Chosen {
     /// The rule's id.
     pub(super) const fn rule(&self) -> &'static str {
-        match self {
-            Self::Reproducer { reproducer, .. } => reproducer.rule,
-            Self::Without { rule, .. } => rule,
-        }
+        self.reproducer.rule
     }
 }
 
@@ -52,19 +43,12 @@ pub(super) fn choose(ids: &[String]) -> Result<Vec<Chosen>, Failure> {
             .iter()
             .enumerate()
             .filter(|(_, one)| one.rule == rule.id);
-        let own = own
-            .enumerate()
-            .map(|(form, (index, one))| Chosen::Reproducer {
-                index,
-                form: form + 1,
-                reproducer: *one,
-            });
+        let own = own.enumerate().map(|(form, (index, one))| Chosen {
+            index,
+            form: form + 1,
+            reproducer: *one,
+        });
         chosen.extend(own);
-        let without = WITHOUT.iter().find(|(id, _)| *id == rule.id);
-        chosen.extend(without.map(|&(_, reason)| Chosen::Without {
-            rule: rule.id,
-            reason,
-        }));
     }
     Ok(chosen)
 }

@@ -12,12 +12,15 @@ use cuwhy_validate::Prediction;
 use cuwhy_validate::repro::{Answer, Which};
 use serde_json::{Value, json};
 
+use super::chosen::Chosen;
 use super::play::{Answered, Judged, Line, Said};
 use crate::failure::Failure;
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAGE: u64 = 4096;
+/// Where the simulator's settings are.
+const SIM: &str = "CUWHY_SIM";
 
 /// What came of one call.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(super) struct Player {
 
 #[derive(Debug)]
 struct Running {
+    /// The simulator's setting that it was started with.
+    setting: Option<&'static str>,
     child: Child,
     asks: ChildStdin,
     says: Receiver<String>,
@@ -68,13 +73,13 @@ impl Player {
     /// # Errors
     ///
     /// [`Failure::Failed`] where the other process cannot be started, or says nothing that can be read.
-    pub(super) fn play(&mut self, index: usize, which: Which) -> Result<Played, Failure> {
+    pub(super) fn play(&mut self, chosen: &Chosen, which: Which) -> Result<Played, Failure> {
         let word = match which {
             Which::Wrong => "wrong",
             Which::Right => "right",
         };
-        let mut running = self.ready()?;
-        let asked = writeln!(running.asks, "{index} {word}");
+        let mut running = self.ready(chosen.reproducer.setting)?;
+        let asked = writeln!(running.asks, "{} {word}", chosen.index);
         asked.map_err(|cause| failed("the other process does not listen", cause))?;
         let judged = match running.line()? {
             Some(Line::Judged(judged)) => judged,
@@ -117,19 +122,27 @@ impl Player {
     }
 
     /// The process that is there, or a new one.
-    fn ready(&mut self) -> Result<Running, Failure> {
+    fn ready(&mut self, setting: Option<&'static str>) -> Result<Running, Failure> {
         match self.running.take() {
-            Some(running) => Ok(running),
-            None => Running::start(self.width),
+            Some(running) if running.setting == setting => Ok(running),
+            other => {
+                other.map(Running::end);
+                Running::start(self.width, setting)
+            }
         }
     }
 }
 
 impl Running {
-    fn start(width: usize) -> Result<Self, Failure> {
+    fn start(width: usize, setting: Option<&'static str>) -> Result<Self, Failure> {
         let program =
             env::current_exe().map_err(|cause| failed("this program cannot find itself", cause))?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        if let Some(setting) = setting {
+            let others = env::var(SIM).unwrap_or_default();
+            command.env(SIM, format!("{others},{setting}"));
+        }
+        let mut child = command
             .args(["demo", "--play", &width.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -147,7 +160,12 @@ impl Running {
                 }
             }
         });
-        Ok(Self { child, asks, says })
+        Ok(Self {
+            setting,
+            child,
+            asks,
+            says,
+        })
     }
 
     /// The next line; none when the process is gone, or silent for too long.

@@ -9,13 +9,13 @@ use super::player::{Made, Played, Player};
 use crate::failure::Failure;
 use crate::table::{Align, Cell, Table, Tone};
 
-/// What came of the two calls of a reproducer, or why there is nothing.
+/// What came of the two calls of a reproducer.
 #[derive(Debug)]
 pub struct Scene {
     chosen: Chosen,
     /// Of how many of the same rule.
     forms: usize,
-    calls: Option<(Played, Played)>,
+    calls: (Played, Played),
 }
 
 /// Plays what these ids name, one after the other.
@@ -52,13 +52,8 @@ impl Scenes {
         self.next += 1;
         let same = |one: &&Chosen| one.rule() == chosen.rule();
         let forms = self.chosen.iter().filter(same).count();
-        let calls = match chosen {
-            Chosen::Without { .. } => None,
-            Chosen::Reproducer { index, .. } => Some((
-                self.player.play(index, Which::Wrong)?,
-                self.player.play(index, Which::Right)?,
-            )),
-        };
+        let mut play = |which| self.player.play(&chosen, which);
+        let calls = (play(Which::Wrong)?, play(Which::Right)?);
         Ok(Some(Scene {
             chosen,
             forms,
@@ -92,7 +87,8 @@ impl Played {
 
 impl Scene {
     fn played(&self) -> impl Iterator<Item = &Played> {
-        self.calls.iter().flat_map(|(wrong, right)| [wrong, right])
+        let (wrong, right) = &self.calls;
+        [wrong, right].into_iter()
     }
 
     /// Whether something was not as it should be.
@@ -104,9 +100,6 @@ impl Scene {
     /// Why one of the two calls, or both, could not be shown.
     #[must_use]
     pub fn skipped(&self) -> Option<&str> {
-        if let Chosen::Without { reason, .. } = self.chosen {
-            return Some(reason);
-        }
         self.played().find_map(|played| match played {
             Played::Skipped(why) => Some(why.as_str()),
             Played::Made(_) => None,
@@ -116,32 +109,24 @@ impl Scene {
     /// The scene as one JSON object.
     #[must_use]
     pub fn json(&self) -> String {
-        let form = match self.chosen {
-            Chosen::Reproducer { form, .. } => form,
-            Chosen::Without { .. } => 0,
-        };
-        let call = |which: fn(&(Played, Played)) -> &Played| {
-            self.calls
-                .as_ref()
-                .map_or(Value::Null, |calls| which(calls).json())
-        };
+        let (wrong, right) = &self.calls;
         json!({
             "rule": self.chosen.rule(),
-            "form": form,
+            "form": self.chosen.form,
             "good": !self.is_bad() && self.skipped().is_none(),
             "skipped": self.skipped(),
-            "wrong": call(|(wrong, _)| wrong),
-            "right": call(|(_, right)| right),
+            "wrong": wrong.json(),
+            "right": right.json(),
         })
         .to_string()
     }
 
     fn name(&self) -> String {
-        match self.chosen {
-            Chosen::Reproducer { form, .. } if self.forms > 1 => {
-                format!("{} ({form} of {})", self.chosen.rule(), self.forms)
-            }
-            _ => self.chosen.rule().into(),
+        let Chosen { form, .. } = self.chosen;
+        if self.forms > 1 {
+            format!("{} ({form} of {})", self.chosen.rule(), self.forms)
+        } else {
+            self.chosen.rule().into()
         }
     }
 
@@ -151,13 +136,7 @@ impl Scene {
         let statement = rule(self.chosen.rule()).map_or("", |rule| rule.statement);
         let title = Tone::Strong.paint(&self.name());
         let mut text = format!("\n{title}: {statement}\n");
-        let Some((wrong, right)) = &self.calls else {
-            text.push_str(&format!(
-                "   not shown: {}\n",
-                self.skipped().unwrap_or_default()
-            ));
-            return text;
-        };
+        let (wrong, right) = &self.calls;
         for (word, played) in [("wrong", wrong), ("right", right)] {
             match played {
                 Played::Skipped(why) => text.push_str(&format!("\n {word}  not shown: {why}\n")),
@@ -173,27 +152,22 @@ impl Scene {
             Played::Made(made) => made.answered_words.clone(),
             Played::Skipped(_) => "-".into(),
         };
-        let (wrong, right) = match &self.calls {
-            Some((wrong, right)) => (answer(wrong), answer(right)),
-            None => ("-".into(), "-".into()),
-        };
+        let (wrong, right) = &self.calls;
         let (word, tone) = match (self.is_bad(), self.skipped()) {
             (true, _) => ("BAD", Tone::Bad),
             (false, Some(_)) => ("not shown", Tone::Faint),
             (false, None) => ("ok", Tone::Good),
         };
-        let named = match (&self.calls, self.chosen) {
-            (Some((Played::Made(_), _)), Chosen::Reproducer { reproducer, .. }) => {
-                reproducer.bad.to_string()
-            }
-            _ => "-".into(),
+        let named = match wrong {
+            Played::Made(_) => self.chosen.reproducer.bad.to_string(),
+            Played::Skipped(_) => "-".into(),
         };
         vec![
             Cell::toned(word, tone),
             self.name().into(),
             named.into(),
-            wrong.into(),
-            right.into(),
+            answer(wrong).into(),
+            answer(right).into(),
         ]
     }
 
@@ -204,11 +178,10 @@ impl Scene {
         if let Some(why) = self.skipped() {
             remarks.push(format!("not shown: {name}: {why}"));
         }
-        if let Some((wrong, right)) = &self.calls {
-            for (word, played) in [("wrong call", wrong), ("twin", right)] {
-                for complaint in played.complaints() {
-                    remarks.push(format!("{name}, {word}: {complaint}"));
-                }
+        let (wrong, right) = &self.calls;
+        for (word, played) in [("wrong call", wrong), ("twin", right)] {
+            for complaint in played.complaints() {
+                remarks.push(format!("{name}, {word}: {complaint}"));
             }
         }
         remarks

@@ -8,6 +8,7 @@ mod line;
 mod pick;
 mod register;
 mod rows;
+mod symbol;
 mod tame;
 
 use cuwhy_validate::call::Place;
@@ -157,6 +158,7 @@ impl Drawer<'_> {
             Shape::Parms3D => self.parms(intent, &mut element),
             Shape::ArrayLine { to, from } => self.array_line(entry, intent, to, from),
             Shape::ArrayRows { to, from } => self.array_rows(intent, to, from),
+            Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
             Shape::Batch => self.batch(intent),
             Shape::Boxes => self.boxes(intent, &mut element),
@@ -217,11 +219,11 @@ impl Drawer<'_> {
                 self.base.nonblocking
             };
             drawn.capturing = Some(Capturing { stream, mode });
-        } else if odd && drawn.entry.api == Api::Driver && self.random.chance(5) {
-            // In a created stream the stream's own context counts, and some of the driver's own
-            // refusals crash there.
+        } else if drawn.entry.api == Api::Driver {
+            // In a created stream the stream's own context counts, and a right call stays right, but for batches.
             let created = !matches!(drawn.stream, 0..=2);
-            drawn.contextless = !created;
+            let right = created && drawn.entry.shape != Shape::Batch;
+            drawn.contextless = (odd || right) && self.random.chance(5);
         }
     }
 

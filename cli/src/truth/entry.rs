@@ -29,6 +29,11 @@ pub(super) enum Shape {
         /// The source is one.
         from: bool,
     },
+    /// A variable by its name, and an address.
+    Symbol {
+        /// The destination is the variable.
+        to: bool,
+    },
     /// Two addresses and two devices.
     Peer,
     /// Many copies.
@@ -110,7 +115,7 @@ impl Entry {
 
 use Shape::{
     ArrayLine, ArrayRows, Batch, Boxes, Fill, FillRows, Line, Parms3D, Peer, Register, Rows,
-    Struct2D, Struct3D, Unregister,
+    Struct2D, Struct3D, Symbol, Unregister,
 };
 
 const INTO: Shape = ArrayLine {
@@ -216,6 +221,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         },
         2,
     ),
+    runtime("cudaMemcpyToSymbol", Symbol { to: true }, 2),
+    runtime("cudaMemcpyToSymbolAsync", Symbol { to: true }, 2).streamed(),
+    runtime("cudaMemcpyFromSymbol", Symbol { to: false }, 2),
+    runtime("cudaMemcpyFromSymbolAsync", Symbol { to: false }, 2).streamed(),
     runtime("cudaMemcpyPeer", Peer, 2),
     runtime("cudaMemcpyPeerAsync", Peer, 2).streamed(),
     runtime("cudaMemcpyBatchAsync", Batch, 3).streamed(),

@@ -66,6 +66,11 @@ impl Ask for Known<'_> {
         unsafe { self.live.capture(stream) }
     }
 
+    unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.live.stream_device(stream) }
+    }
+
     fn device_name(&self, device: i32) -> Option<String> {
         self.live.device_name(device)
     }

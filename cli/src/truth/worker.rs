@@ -33,7 +33,12 @@ pub(super) const EPOCH: u64 = 128;
 /// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
 pub fn work(seed: u64, only: &[String], output: &mut Output) -> Result<Exit, Failure> {
     let (hands, device) = open()?;
-    let base = Base::new(hands.driver, device).map_err(broken)?;
+    let mut base = Base::new(hands.driver, device).map_err(broken)?;
+    let mut live = Live::new(hands.driver);
+    if let Some(runtime) = hands.runtime {
+        base.announce(runtime).map_err(broken)?;
+        live = live.with_runtime(runtime.version().major());
+    }
     let mut worker = Worker {
         hands,
         device,
@@ -41,7 +46,7 @@ pub fn work(seed: u64, only: &[String], output: &mut Output) -> Result<Exit, Fai
         seed,
         only,
         world: None,
-        live: Live::new(hands.driver),
+        live,
     };
     let runtime = worker.hands.runtime;
     let wanted = |entry: &Entry| entry.is_wanted(only, runtime.is_some(), has_batch(runtime));

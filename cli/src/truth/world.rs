@@ -2,6 +2,7 @@
 
 mod base;
 mod host;
+mod variables;
 
 use core::ptr;
 
@@ -14,6 +15,7 @@ use super::execute::{cuda, pointer, size};
 use super::fault::Zone;
 use super::random::Random;
 use host::GUARD;
+pub(super) use variables::Variable;
 
 pub(super) const PAGE: u64 = 4096;
 
@@ -74,6 +76,8 @@ pub(super) struct Base {
     driver: &'static Driver,
     device: CUdevice,
     pub(super) arrays: Vec<Array>,
+    /// Variables that the runtime knows; none without one.
+    pub(super) variables: Vec<Variable>,
     pub(super) blocking: u64,
     pub(super) nonblocking: u64,
     pub(super) other: u64,

@@ -2,8 +2,9 @@
 //!
 //! Only paths are looked at: a bare name is for the system's loader to find.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// `EM_X86_64` and `EM_AARCH64` of the ELF specification.
@@ -24,8 +25,12 @@ const OURS: u16 = 183;
 pub(super) fn fault(path: &Path) -> Option<String> {
     let mut header = [0; 20];
     let mut file = open(path)?;
-    if file.metadata().ok()?.is_dir() {
+    let kind = file.metadata().ok()?.file_type();
+    if kind.is_dir() {
         return Some("it is a folder".to_owned());
+    }
+    if !kind.is_file() {
+        return None;
     }
     if file.read_exact(&mut header).is_err() || header[..4] != *b"\x7fELF" {
         return Some("it is not a shared object (no ELF header)".to_owned());
@@ -41,26 +46,43 @@ pub(super) fn fault(path: &Path) -> Option<String> {
     })
 }
 
-/// Says so when the file ends before what its header promises, as after a download that broke off.
-pub(super) fn cut_short(path: &Path) -> Option<String> {
-    let mut file = open(path)?;
-    let length = file
-        .metadata()
-        .ok()
-        .filter(std::fs::Metadata::is_file)?
-        .len();
-    let mut header = [0; 64];
-    file.read_exact(&mut header).ok()?;
+/// What the system's loader would die of, or wait for without end: a file that ends before what its
+/// header promises, as after a download that broke off, and a pipe.
+pub(super) fn trap(path: &Path) -> Option<String> {
+    let file = open(path)?;
+    let about = file.metadata().ok()?;
+    if about.is_dir() {
+        return None;
+    }
+    if !about.is_file() {
+        return Some("it is a pipe, a socket or a device, and no file".to_owned());
+    }
+    let length = about.len();
+    // Linkers put the list of segments right behind the header: one read, before each time that a
+    // library is opened, gets both.
+    let mut beginning = [0; 1024];
+    let read = file.read_at(&mut beginning, 0).ok()?;
+    let beginning = beginning.get(..read)?;
+    let header: &[u8; 64] = beginning.first_chunk()?;
     // Class 64, little-endian: what this program itself is.
     if header[..6] != *b"\x7fELF\x02\x01" {
         return None;
     }
-    let table = number(&header, 32, 8);
-    let (size, count) = (number(&header, 54, 2), number(&header, 56, 2));
+    let table = number(header, 32, 8);
+    let (size, count) = (number(header, 54, 2), number(header, 56, 2));
     let mut needed = table.checked_add(size * count)?;
-    file.seek(SeekFrom::Start(table)).ok()?;
-    let mut segments = Vec::new();
-    file.take(size * count).read_to_end(&mut segments).ok()?;
+    let mut elsewhere = Vec::new();
+    let there = usize::try_from(table).ok()?..usize::try_from(needed).ok()?;
+    let segments = match beginning.get(there) {
+        Some(segments) => segments,
+        None => {
+            let mut file = &file;
+            file.seek(SeekFrom::Start(table)).ok()?;
+            let mut file = file.take(size * count);
+            file.read_to_end(&mut elsewhere).ok()?;
+            &elsewhere
+        }
+    };
     for segment in segments.chunks_exact(usize::try_from(size).ok()?.max(56)) {
         let end = number(segment, 8, 8).checked_add(number(segment, 32, 8))?;
         needed = needed.max(end);
@@ -72,7 +94,10 @@ pub(super) fn cut_short(path: &Path) -> Option<String> {
 fn open(path: &Path) -> Option<File> {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())?;
-    File::open(path).ok()
+    // Of a pipe nobody may ever open the other end.
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    options.open(path).ok()
 }
 
 /// The unsigned number of `size` bytes at `at`, little-endian.
@@ -86,7 +111,9 @@ fn number(bytes: &[u8], at: usize, size: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut_short, fault};
+    use super::{fault, trap};
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
 
     #[test]
@@ -100,12 +127,54 @@ mod tests {
 
     #[test]
     fn this_very_program_is_whole() {
-        assert_eq!(cut_short(&std::env::current_exe().unwrap()), None);
+        assert_eq!(trap(&std::env::current_exe().unwrap()), None);
+    }
+
+    /// A header, one segment that ends at byte `end`, and where segments are listed.
+    fn library(end: u64, table: usize) -> Vec<u8> {
+        let mut bytes = vec![0; table + 56];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        bytes[32..40].copy_from_slice(&(table as u64).to_le_bytes());
+        bytes[54..56].copy_from_slice(&56_u16.to_le_bytes());
+        bytes[56..58].copy_from_slice(&1_u16.to_le_bytes());
+        bytes[table + 32..table + 40].copy_from_slice(&end.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_segment_that_is_not_all_there_is_seen_wherever_segments_are_listed() {
+        let path = std::env::temp_dir().join(format!("cuwhy-elf-{}", std::process::id()));
+        for table in [64, 968, 1000, 70_000] {
+            let length = table + 56;
+            for (end, whole) in [(length as u64, true), (length as u64 + 1, false)] {
+                std::fs::write(&path, library(end, table)).unwrap();
+                assert_eq!(trap(&path).is_none(), whole, "{table} {end}");
+            }
+            // The list itself is cut off.
+            std::fs::write(&path, &library(0, table)[..length - 1]).unwrap();
+            assert!(trap(&path).is_some(), "{table}");
+        }
+        // Too short to be read: the system's loader says so.
+        std::fs::write(&path, &library(0, 64)[..63]).unwrap();
+        assert_eq!(trap(&path), None);
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
     fn this_very_program_has_no_fault() {
         assert_eq!(fault(&std::env::current_exe().unwrap()), None);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = std::env::temp_dir();
+        let pipe = folder.join(format!("cuda-sys-pipe-{}", std::process::id()));
+        let name = CString::new(pipe.as_os_str().as_bytes()).unwrap();
+        // SAFETY: the name is a live C string.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let found = trap(&pipe);
+        std::fs::remove_file(&pipe).unwrap();
+        assert!(found.unwrap().contains("a pipe"));
     }
 
     #[test]

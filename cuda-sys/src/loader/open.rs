@@ -91,8 +91,8 @@ struct LinkMap {
 
 /// Opens the first candidate that `accept` takes.
 ///
-/// `landmark` is a function that every version of the library exports. `accept`
-/// says why an opened library is not to be used.
+/// `landmark` is a function that every version of the library exports. `accept` gets its address, and
+/// says what the library told of itself or why it is not to be used.
 ///
 /// # Errors
 ///
@@ -101,15 +101,15 @@ pub(crate) fn open_first<T>(
     library: LibraryName,
     candidates: Vec<Candidate>,
     landmark: &'static CStr,
-    mut accept: impl FnMut(Handle, &Path) -> Result<T, LoadError>,
+    mut accept: impl FnMut(Handle, *const c_void, &Path) -> Result<T, LoadError>,
 ) -> Result<(Handle, LoadedFile, T), LoadError> {
     let mut attempts = Vec::new();
     let mut stub = None;
     for Candidate { file, found_by } in candidates {
         let mapped = found_by == FoundBy::AlreadyMapped;
         let named = matches!(found_by, FoundBy::Caller | FoundBy::Variable(_));
-        // The loader would map such a file and die of it.
-        let opened = match elf::cut_short(&file) {
+        // Some files the loader would map and die of.
+        let opened = match elf::trap(&file) {
             Some(fault) => Err(fault),
             None => Handle::open(&file, mapped),
         };
@@ -163,9 +163,10 @@ fn check<T>(
     handle: Handle,
     file: &Path,
     landmark: &'static CStr,
-    accept: &mut impl FnMut(Handle, &Path) -> Result<T, LoadError>,
+    accept: &mut impl FnMut(Handle, *const c_void, &Path) -> Result<T, LoadError>,
 ) -> Result<(PathBuf, T), LoadError> {
-    if handle.symbol(landmark).is_null() {
+    let address = handle.symbol(landmark);
+    if address.is_null() {
         let lacks = landmark.to_str().unwrap_or_default();
         return Err(LoadError::AnotherLibrary {
             library,
@@ -174,7 +175,7 @@ fn check<T>(
         });
     }
     let path = file_of(handle).unwrap_or_else(|| file.to_path_buf());
-    let taken = accept(handle, &path)?;
+    let taken = accept(handle, address, &path)?;
     Ok((path, taken))
 }
 
@@ -197,8 +198,11 @@ impl<T> Opened<T> {
         Self(OnceLock::new())
     }
 
-    /// The value that was kept for `handle`, or `value`, which is kept from now on.
-    pub(crate) fn keep(&self, handle: Handle, value: T) -> &'static T {
+    /// The value that was kept for `handle`, or what `make` makes, which is kept from now on.
+    ///
+    /// It is made where it stays: tables are large, and a stack that had to hold one on its way would
+    /// grow by pages that the process has not touched before.
+    pub(crate) fn keep(&self, handle: Handle, make: impl FnOnce() -> T) -> &'static T {
         let mut place = self;
         while let Some(node) = place.0.get() {
             if node.handle == handle {
@@ -208,7 +212,7 @@ impl<T> Opened<T> {
         }
         place.append(Box::leak(Box::new(Node {
             handle,
-            value,
+            value: make(),
             next: Self::new(),
         })))
     }

@@ -39,7 +39,7 @@ use std::sync::OnceLock;
 use crate::driver::Driver;
 pub use crate::generated::runtime::table::{PerThread, Table, pfn};
 pub use crate::generated::runtime::types::*;
-use crate::loader::{Handle, LibraryName, LoadError, LoadedFile, Opened, candidates, open_first};
+use crate::loader::{LibraryName, LoadError, LoadedFile, Opened, candidates, open_first};
 use crate::{MissingSymbol, Symbol, Version};
 pub use any::{DeviceProperties, PointerAttributes};
 pub use major::Major;
@@ -91,39 +91,32 @@ impl Runtime {
     fn load(explicit: Option<&Path>) -> Result<&'static Self, LoadError> {
         let library = LibraryName::Cudart;
         let candidates = candidates(library, explicit, names);
-        let (handle, file, (table, own)) = open_first(
+        let (handle, file, major) = open_first(
             library,
             candidates,
             c"cudaMemcpy",
-            |handle: Handle, path| {
-                let Some(major) =
-                    major::of(handle).map_err(|major| LoadError::UnsupportedMajor {
-                        path: path.to_path_buf(),
-                        major,
-                    })?
-                else {
-                    return Err(LoadError::UnsupportedMajor {
-                        path: path.to_path_buf(),
-                        major: None,
-                    });
-                };
-                // A library keeps old functions under names that mean others in a later major:
-                // `cudaSignalExternalSemaphoresAsync` of 11 and 12 takes the structs of 11.1.
-                // SAFETY: the names are libcudart's, these functions have one signature in
-                // every major that has them, and the library is never closed.
-                let table = unsafe { Table::of(handle, |symbol| major.has(symbol)) };
-                Ok((table, OfMajor::bind(major, handle)))
+            |handle, _, path| match major::of(handle) {
+                Ok(Some(major)) => Ok(major),
+                Ok(None) => Err(LoadError::UnsupportedMajor {
+                    path: path.to_path_buf(),
+                    major: None,
+                }),
+                Err(major) => Err(LoadError::UnsupportedMajor {
+                    path: path.to_path_buf(),
+                    major,
+                }),
             },
         )?;
-        Ok(OPENED.keep(
-            handle,
-            Self {
-                table,
-                own,
-                file,
-                version: OnceLock::new(),
-            },
-        ))
+        Ok(OPENED.keep(handle, || Self {
+            // A library keeps old functions under names that mean others in a later major:
+            // `cudaSignalExternalSemaphoresAsync` of 11 and 12 takes the structs of 11.1.
+            // SAFETY: the names are libcudart's, these functions have one signature in
+            // every major that has them, and the library is never closed.
+            table: unsafe { Table::of(handle, |symbol| major.has(symbol)) },
+            own: OfMajor::bind(major, handle),
+            file,
+            version: OnceLock::new(),
+        }))
     }
 
     /// The major version of CUDA that the loaded library belongs to.
@@ -185,6 +178,12 @@ impl Runtime {
             OfMajor::V13(table) => Some(table),
             _ => None,
         }
+    }
+
+    /// Whether the library has the function of this name, shared or of its major, and these bindings call it.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_ok()
     }
 
     /// The function of this name, when the library has it, shared or of its major.

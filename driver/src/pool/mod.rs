@@ -3,8 +3,10 @@
 mod buffer;
 pub mod raw;
 mod supply;
+mod usage;
 
 pub use buffer::{PointerHandle, PooledBuffer};
-pub use supply::{Pool, PoolOptions, PoolUsage};
+pub use supply::{Pool, PoolOptions};
+pub use usage::PoolUsage;
 
 pub(crate) use supply::{access_flags, location};

@@ -3,6 +3,8 @@
 mod buffer;
 pub mod raw;
 mod supply;
+mod usage;
 
 pub use buffer::{PointerHandle, PooledBuffer};
-pub use supply::{Pool, PoolOptions, PoolUsage};
+pub use supply::{Pool, PoolOptions};
+pub use usage::PoolUsage;

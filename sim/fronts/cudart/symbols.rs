@@ -29,25 +29,59 @@ pub(crate) unsafe fn cudaGetSymbolSize(
     unsafe { put(place, size) }
 }
 
-/// The bytes of a variable from `offset` on, in a direction that its being on the device allows.
+/// Whether a variable may be a side of a copy of this kind; `natural` is the one that says host and device.
+fn allows(kind: cudaMemcpyKind, natural: cudaMemcpyKind) -> bool {
+    let general = [
+        cudaMemcpyKind::cudaMemcpyDeviceToDevice,
+        cudaMemcpyKind::cudaMemcpyDefault,
+    ];
+    kind == natural || general.contains(&kind)
+}
+
+/// The bytes of a variable from `offset` on, in a direction that its being on the device allows: as nodes of graphs
+/// check it.
 pub(crate) fn part(
     call: &Call,
     host: *const c_void,
     offset: usize,
     count: usize,
     kind: cudaMemcpyKind,
-    allowed: cudaMemcpyKind,
+    natural: cudaMemcpyKind,
 ) -> Result<*mut c_void, cudaError_t> {
     let (address, size) = symbol(call, host)?;
-    let general = [
-        cudaMemcpyKind::cudaMemcpyDeviceToDevice,
-        cudaMemcpyKind::cudaMemcpyDefault,
-    ];
-    if kind != allowed && !general.contains(&kind) {
+    if !allows(kind, natural) {
         return Err(cudaError_t::cudaErrorInvalidMemcpyDirection);
     }
     if offset.checked_add(count).is_none_or(|end| end > size) {
         return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    Ok(pointer(address).wrapping_byte_add(offset))
+}
+
+/// When a copy is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now,
+    InOrder,
+}
+
+/// The same as copies check it: the synchronous ones the range before the kind, the others no range at all (measured:
+/// what lies beside the variable is copied).
+fn place(
+    call: &Call,
+    host: *const c_void,
+    range: (usize, usize),
+    kind: cudaMemcpyKind,
+    natural: cudaMemcpyKind,
+    when: When,
+) -> Result<*mut c_void, cudaError_t> {
+    let (address, size) = symbol(call, host)?;
+    let (offset, count) = range;
+    if when == When::Now && offset.checked_add(count).is_none_or(|end| end > size) {
+        return Err(cudaError_t::cudaErrorInvalidValue);
+    }
+    if !allows(kind, natural) {
+        return Err(cudaError_t::cudaErrorInvalidMemcpyDirection);
     }
     Ok(pointer(address).wrapping_byte_add(offset))
 }
@@ -64,13 +98,13 @@ pub(crate) unsafe fn cudaMemcpyToSymbol(
     if count == 0 {
         return Ok(());
     }
-    let dst = part(
+    let dst = place(
         call,
         host,
-        offset,
-        count,
+        (offset, count),
         kind,
         cudaMemcpyKind::cudaMemcpyHostToDevice,
+        When::Now,
     )?;
     // SAFETY: the caller's operands, as this function's own.
     unsafe { cudaMemcpy(call, dst, src, count, kind) }
@@ -89,13 +123,13 @@ pub(crate) unsafe fn cudaMemcpyToSymbolAsync(
     if count == 0 {
         return Ok(());
     }
-    let dst = part(
+    let dst = place(
         call,
         host,
-        offset,
-        count,
+        (offset, count),
         kind,
         cudaMemcpyKind::cudaMemcpyHostToDevice,
+        When::InOrder,
     )?;
     // SAFETY: the caller's operands, as this function's own.
     unsafe { cudaMemcpyAsync(call, dst, src, count, kind, stream) }
@@ -113,13 +147,13 @@ pub(crate) unsafe fn cudaMemcpyFromSymbol(
     if count == 0 {
         return Ok(());
     }
-    let src = part(
+    let src = place(
         call,
         host,
-        offset,
-        count,
+        (offset, count),
         kind,
         cudaMemcpyKind::cudaMemcpyDeviceToHost,
+        When::Now,
     )?;
     // SAFETY: the caller's operands, as this function's own.
     unsafe { cudaMemcpy(call, dst, src, count, kind) }
@@ -138,13 +172,13 @@ pub(crate) unsafe fn cudaMemcpyFromSymbolAsync(
     if count == 0 {
         return Ok(());
     }
-    let src = part(
+    let src = place(
         call,
         host,
-        offset,
-        count,
+        (offset, count),
         kind,
         cudaMemcpyKind::cudaMemcpyDeviceToHost,
+        When::InOrder,
     )?;
     // SAFETY: the caller's operands, as this function's own.
     unsafe { cudaMemcpyAsync(call, dst, src, count, kind, stream) }

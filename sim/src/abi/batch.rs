@@ -118,6 +118,10 @@ fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> O
     }
     // The stream is followed first: garbage is a crash, whatever the attributes are.
     drop(call.stream(stream)?);
+    // Measured: unlike other copies in a stream of one's own, these need a current context.
+    if matches!(call.context(), Err(Code::INVALID_CONTEXT)) {
+        return Err(Code::INVALID_VALUE);
+    }
     check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
     refuse_capture(call, stream)?;
     let view = view(call, When::Asynchronous(stream))?;

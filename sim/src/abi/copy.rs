@@ -17,9 +17,9 @@ use crate::model::transfer::Shape;
 /// Whose view of memory counts: the current device's, or without a current context the stream's.
 pub(super) fn view(call: Call, when: When) -> Outcome<View> {
     match (call.context(), when) {
-        (Ok(context), _) => Ok(View(context.device)),
+        (Ok(context), _) => Ok(View::of(context.device)),
         (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
-            Ok(View(call.stream(stream)?.context()?.device))
+            Ok(View::of(call.stream(stream)?.context()?.device))
         }
         (Err(code), _) => Err(code),
     }
@@ -49,7 +49,7 @@ pub(super) fn line(
 
 /// A side of a peer copy must be memory that CUDA knows; it is seen from the device of the context that is named for it, whoever owns the memory.
 pub(super) fn peer_view(context: usize) -> Outcome<View> {
-    Ok(View(machine()?.context(context)?.device))
+    Ok(View::of(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
@@ -59,7 +59,7 @@ fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when
     if let When::Asynchronous(stream) = when {
         guard::no_capture(&*call.stream(stream)?)?;
     }
-    submit::copy(
+    submit::copy_between(
         call,
         &CopySpec {
             dst,

@@ -26,6 +26,7 @@ fn attribute(machine: &Machine, device: &Device, wanted: u32) -> Option<i32> {
         number::PCI_DEVICE => i32::try_from(device.pci[2]).ok(),
         number::PCI_DOMAIN => i32::try_from(device.pci[0]).ok(),
         number::PAGEABLE_ACCESS if machine.config.hmm => Some(1),
+        number::HOST_POINTER_OF_REGISTERED if machine.config.registered_elsewhere => Some(0),
         _ => None,
     };
     own.or_else(|| device.profile.attribute(wanted))

@@ -210,9 +210,13 @@ export! {
     ready fn cuMemHostGetDevicePointer_v2(out: *mut CUdeviceptr, p: *mut c_void, flags: c_uint) |call| {
         out.put_if_wanted(0);
         let context = call.context()?;
-        let place = match machine()?.space().find(p.address()) {
+        let found = machine()?.space().find(p.address());
+        let place = match found {
             _ if flags != 0 => None,
-            Found::Object(object) if matches!(object.kind, Kind::Pinned(_) | Kind::Registered(_)) => Some(p.address()),
+            Found::Object(object) if matches!(object.kind, Kind::Pinned(_) | Kind::Registered(_)) => {
+                let on_devices = machine()?.space().on_devices(&object, p.address());
+                (!object.is_elsewhere()).then_some(on_devices)
+            }
             // Mapped memory has the address where its mapping begins.
             Found::Virtual(hit) => hit.map.filter(|map| map.access(context.device) != Protection::None).map(|map| map.base),
             _ => None,
@@ -256,7 +260,8 @@ export! {
             Err(code) => return Err(code),
         }
         match machine()?.space().find(base) {
-            Found::Object(object) if object.base == base && matches!(object.kind, Kind::Registered(_)) => {}
+            Found::Object(object)
+                if object.base == base && matches!(object.kind, Kind::Registered(_)) && !object.is_elsewhere() => {}
             Found::Object(_) => return Err(Code::INVALID_VALUE),
             Found::Virtual(hit) if hit.map.is_some() => return Err(Code::INVALID_VALUE),
             _ => return Err(Code::HOST_MEMORY_NOT_REGISTERED),

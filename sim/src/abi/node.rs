@@ -27,7 +27,7 @@ pub(super) fn context_of(context: usize) -> Outcome<Arc<Context>> {
 
 /// A copy, checked now and again when it is carried out.
 pub(super) fn copy(params: &CUDA_MEMCPY3D, context: usize) -> Outcome<Action> {
-    let view = View(context_of(context)?.device);
+    let view = View::of(context_of(context)?.device);
     let spec = solid(params, view, view)?;
     // An empty copy is nothing that a node could do.
     spec.resolve(machine()?)?.ok_or(Code::INVALID_VALUE)?;

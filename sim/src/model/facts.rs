@@ -1,6 +1,6 @@
 //! What CUDA says of an address.
 
-use super::object::{Home, Kind, Object, Ordinal};
+use super::object::{Home, Kind, Object, Ordinal, Place};
 use super::space::{Found, Space};
 use super::vmm::{Hit, Protection};
 
@@ -129,15 +129,19 @@ impl Space {
             0
         };
         let on_host = object.is_host() || object.is_managed();
+        let in_program = match object.place {
+            Place::Elsewhere { at } => at.wrapping_add(address.wrapping_sub(object.base)),
+            _ => address,
+        };
         Facts {
             context: if pool == 0 { object.context } else { 0 },
             memory_type: if object.is_host() { HOST } else { DEVICE },
             device_pointer: if self.reaches(object, viewer) {
-                address
+                self.on_devices(object, address)
             } else {
                 0
             },
-            host_pointer: if on_host { address } else { 0 },
+            host_pointer: if on_host { in_program } else { 0 },
             sync_memops: object.sync_memops(),
             buffer_id: object.id,
             managed: object.is_managed(),

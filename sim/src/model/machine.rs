@@ -100,7 +100,7 @@ impl Machine {
         let visible = config.visible().unwrap_or_default();
         let meter = |device: &DeviceConfig| Meter::new(device.memory, config.out_of_memory_at);
         let meters: Vec<_> = visible.iter().map(|(_, device)| meter(device)).collect();
-        let mut space = Space::new(meters.clone());
+        let mut space = Space::new(meters.clone(), config.registered_elsewhere);
         let devices = visible
             .into_iter()
             .zip(&meters)

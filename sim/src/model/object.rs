@@ -48,6 +48,8 @@ pub(crate) enum Place {
     There { bytes: Arc<Mapping>, offset: usize },
     /// At its addresses, in memory of the program, which may have gone by now.
     Foreign,
+    /// In memory of the program that begins at this address; the object's own are those that devices use.
+    Elsewhere { at: usize },
 }
 
 /// One allocation, alive.
@@ -107,6 +109,11 @@ impl Object {
     pub(crate) const fn is_read_only(&self) -> bool {
         const READ_ONLY: u32 = 0x08;
         matches!(self.kind, Kind::Registered(flags) if flags & READ_ONLY != 0)
+    }
+
+    /// Whether its addresses are those that devices use for memory that the program has elsewhere.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        matches!(self.place, Place::Elsewhere { .. })
     }
 
     pub(crate) fn sync_memops(&self) -> bool {

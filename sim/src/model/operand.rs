@@ -51,6 +51,8 @@ pub(crate) struct Operand {
     pub(crate) device: Option<Ordinal>,
     /// Memory of the host: pageable, pinned or registered.
     pub(crate) host: bool,
+    /// Devices have this memory elsewhere: the address is of no use to them.
+    pub(crate) elsewhere: bool,
     pub(crate) reach: Reach,
 }
 
@@ -74,8 +76,17 @@ impl Operand {
             known: false,
             device: None,
             host: true,
+            elsewhere: false,
             reach: Reach::Granted,
         }
+    }
+
+    /// What a device finds that takes the address for one of its own.
+    pub(crate) fn seen_by_devices(mut self) -> Self {
+        if self.elsewhere {
+            self.pieces.clear();
+        }
+        self
     }
 
     /// Whether the program's own memory must be touched, on the program's own thread.
@@ -86,7 +97,20 @@ impl Operand {
 
 /// The device on whose behalf memory is used: its access rights count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct View(pub(crate) Ordinal);
+pub(crate) struct View {
+    pub(crate) device: Ordinal,
+    /// Memory is taken for accessible where a side begins: to see whether anything else is wrong with it.
+    pub(crate) lenient: bool,
+}
+
+impl View {
+    pub(crate) const fn of(device: Ordinal) -> Self {
+        Self {
+            device,
+            lenient: false,
+        }
+    }
+}
 
 /// What a copy does with a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +175,7 @@ impl Space {
         if let Kind::Pool(pool, Home::Device | Home::Host) = object.kind {
             let access = self
                 .pool(pool)
-                .map_or(Protection::ReadWrite, |pool| pool.access(view.0));
+                .map_or(Protection::ReadWrite, |pool| pool.access(view.device));
             permit(access, role)?;
         }
         let reach = match object.kind {
@@ -183,6 +207,7 @@ impl Space {
                 offset,
             ),
             Place::Foreign => (Piece::foreign(object.base), offset),
+            Place::Elsewhere { at } => (Piece::foreign(*at), offset),
         };
         let device = matches!(object.place, Place::Behind { .. }).then_some(object.device);
         let mut pieces = vec![piece];
@@ -195,6 +220,7 @@ impl Space {
             known: true,
             device,
             host: object.is_host(),
+            elsewhere: self.on_devices(object, object.base) != object.base,
             reach,
         })
     }
@@ -229,13 +255,15 @@ impl Space {
         } else {
             wanted.count.max(1)
         };
-        for map in self.mapped_run(wanted.base, checked)? {
-            permit(map.access(view.0), role)?;
+        for (index, map) in self.mapped_run(wanted.base, checked)?.iter().enumerate() {
+            if index > 0 || !view.lenient {
+                permit(map.access(view.device), role)?;
+            }
         }
         let mut pieces = Vec::new();
         let mut start = None;
         for one in self.mapped_around(wanted.base) {
-            if permit(one.access(view.0), role).is_ok() {
+            if permit(one.access(view.device), role).is_ok() {
                 let (bytes, offset, length) = one.place(one.base);
                 pieces.push(Piece::inside(bytes, offset, length));
                 start = start.or(Some(wanted.base.wrapping_sub(one.base)));
@@ -252,6 +280,7 @@ impl Space {
             known: true,
             device: Some(map.memory.properties.device),
             host: false,
+            elsewhere: false,
             reach: Reach::Granted,
         })
     }

@@ -67,11 +67,14 @@ pub(crate) struct Space {
     charges: HashMap<usize, Charge>,
     meters: Vec<Arc<Meter>>,
     pub(super) imports: Vec<Import>,
+    /// Where devices have registered memory, by where the program has it; nothing where that is the same.
+    elsewhere: HashMap<usize, usize>,
+    moves_registered: bool,
     next_id: u64,
 }
 
 impl Space {
-    pub(crate) fn new(meters: Vec<Arc<Meter>>) -> Self {
+    pub(crate) fn new(meters: Vec<Arc<Meter>>, moves_registered: bool) -> Self {
         Self {
             arena: Arena::default(),
             reserved: Arena::default(),
@@ -83,6 +86,8 @@ impl Space {
             charges: HashMap::new(),
             meters,
             imports: Vec::new(),
+            elsewhere: HashMap::new(),
+            moves_registered,
             next_id: 1,
         }
     }
@@ -283,15 +288,25 @@ impl Space {
             size: end - start,
             id: self.fresh_id(),
         };
-        self.insert(
-            base,
-            size,
-            Kind::Registered(flags),
-            owner,
-            Place::Foreign,
-            block,
-        );
+        let kind = Kind::Registered(flags);
+        if self.moves_registered {
+            let there = self.arena.take(block.size, PAGE)?;
+            let at = there + (base - start);
+            let block = BlockFacts {
+                base: there,
+                ..block
+            };
+            self.insert(at, size, kind, owner, Place::Elsewhere { at: base }, block);
+            self.elsewhere.insert(base, at);
+        }
+        self.insert(base, size, kind, owner, Place::Foreign, block);
         Ok(())
+    }
+
+    /// The address that devices use for one of an object's.
+    pub(crate) fn on_devices(&self, object: &Object, address: usize) -> usize {
+        let base = self.elsewhere.get(&object.base).unwrap_or(&object.base);
+        base.wrapping_add(address.wrapping_sub(object.base))
     }
 
     /// Makes an object known that was known before.
@@ -302,6 +317,9 @@ impl Space {
     /// Forgets an object; its memory goes when the last copy in flight has ended.
     pub(crate) fn remove(&mut self, base: usize) -> Option<Arc<Object>> {
         let object = self.objects.remove(&base)?;
+        if let Some(there) = self.elsewhere.remove(&base) {
+            self.objects.remove(&there);
+        }
         let class = match object.kind {
             Kind::Device => Class::Device,
             Kind::Global => Class::Variables,
@@ -338,6 +356,7 @@ impl Space {
             .collect();
         for base in gone {
             self.objects.remove(&base);
+            self.elsewhere.remove(&base);
         }
         // Their addresses are not used again, like those of the blocks below.
         self.imports.retain(|import| import.context != context);

@@ -92,6 +92,25 @@ impl CopySpec {
     }
 }
 
+impl CopySpec {
+    /// Whether a copy that is refused lacks nothing but access to the memory that its sides begin in.
+    pub(crate) fn lacks_access(&self, machine: &Machine) -> bool {
+        let lenient = |corner: Corner| Corner {
+            view: View {
+                lenient: true,
+                ..corner.view
+            },
+            ..corner
+        };
+        let other = Self {
+            dst: lenient(self.dst),
+            src: lenient(self.src),
+            ..*self
+        };
+        other.resolve(machine).is_ok()
+    }
+}
+
 impl Corner {
     /// What the numbers say by themselves.
     fn check(&self, machine: &Machine, shape: Shape) -> Outcome {
@@ -155,6 +174,10 @@ impl Corner {
         if self.sort == Sort::Device && !operand.known && !machine.config.hmm {
             return Err(Code::INVALID_VALUE);
         }
+        let operand = match self.sort {
+            Sort::Device => operand.seen_by_devices(),
+            _ => operand,
+        };
         let mut side = Side::of(operand, before, pitch, slice);
         if self.sort == Sort::Host {
             let spread = pitch >= ENDLESS && shape.height > 1;
@@ -236,7 +259,7 @@ impl FillSpec {
             return Err(Code::INVALID_VALUE);
         }
         let extent = shape.extent(pitch, 0);
-        let view = View(self.device);
+        let view = View::of(self.device);
         let wanted = Wanted {
             base: self.address,
             skipped: 0,
@@ -244,6 +267,7 @@ impl FillSpec {
         };
         let operand = machine.space().operand(wanted, view, Role::Filled)?;
         self.permit(&operand, machine)?;
+        let operand = operand.seen_by_devices();
         Ok(Some(Filling {
             registered: operand.known && operand.pieces.iter().any(|piece| piece.keep.is_none()),
             dst: Side::of(operand, 0, pitch, 0),

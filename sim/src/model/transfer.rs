@@ -218,7 +218,7 @@ impl Transfer {
         if height == 1 && depth == 1 || one {
             let dst = self.dst.start(0, 0, self.mask(&self.dst));
             let src = self.src.start(0, 0, self.mask(&self.src));
-            return self.row(dst, src, width * height * depth, thread);
+            return self.row(0, (dst, src), width * height * depth, thread);
         }
         let (to, from) = (self.mask(&self.dst), self.mask(&self.src));
         let rows = || (0..depth).flat_map(|z| (0..height).map(move |y| (y, z)));
@@ -227,9 +227,9 @@ impl Transfer {
         if first && rows().any(|(y, z)| !self.reads(self.src.start(y, z, from))) {
             return Err(Fault);
         }
-        for (y, z) in rows() {
+        for (index, (y, z)) in rows().enumerate() {
             let (dst, src) = (self.dst.start(y, z, to), self.src.start(y, z, from));
-            let moved = self.row(dst, src, width, thread);
+            let moved = self.row(index, (dst, src), width, thread);
             if moved.is_err() && self.engine() == Engine::Processor && thread == Thread::Caller {
                 // The processor itself went where nothing is.
                 bytes::touch(1 << 63);
@@ -262,8 +262,11 @@ impl Transfer {
         }
     }
 
-    /// What is left in a context whose copy failed.
+    /// What is left in a context whose copy failed. An address that is none to a device: documented, not measured.
     pub(crate) const fn failure(&self) -> Code {
+        if self.dst.pieces.is_empty() || self.src.pieces.is_empty() {
+            return Code::ILLEGAL_ADDRESS;
+        }
         match self.engine() {
             Engine::Link => Code::LAUNCH_FAILED,
             Engine::Kernel | Engine::Processor => Code::ILLEGAL_ADDRESS,
@@ -275,7 +278,9 @@ impl Transfer {
     const fn mask(&self, side: &Side) -> usize {
         match self.engine() {
             Engine::Link if !side.pageable => ENGINE_ADDRESS,
-            Engine::Kernel if side.pitch < 1 << 63 && side.offset < ENGINE_ADDRESS => {
+            Engine::Kernel
+                if !side.pageable && side.pitch < 1 << 63 && side.offset < ENGINE_ADDRESS =>
+            {
                 ENGINE_ADDRESS
             }
             Engine::Link | Engine::Kernel | Engine::Processor => usize::MAX,
@@ -319,21 +324,29 @@ impl Transfer {
             .all(|side| side.pitch == width && (depth == 1 || side.slice == width * height))
     }
 
-    /// How many bytes of a row come before the first block: those up to an aligned place in host memory, none up to
-    /// one in a staging buffer. A single small row goes wherever there is room between commands: any number of bytes.
-    fn head(&self, to: usize, count: usize) -> Option<usize> {
+    /// How many bytes of a row come before the first block: those up to an aligned place in host memory, or in a
+    /// staging buffer, which is aligned and has one row after the other. A single small row goes wherever there is
+    /// room between commands: any number of bytes.
+    fn head(&self, index: usize, to: usize, count: usize) -> Option<usize> {
         const SMALL: usize = 64 << 10;
         let line = self.shape.height == 1 && self.shape.depth == 1;
+        let packed = index.wrapping_mul(self.shape.width).wrapping_neg() % bytes::UNIT;
         if self.dst.host {
             Some(to.wrapping_neg() % bytes::UNIT)
         } else if self.src.pageable && self.dst.remote && !self.dst.array {
-            (!line || count > SMALL).then_some(0)
+            (!line || count > SMALL).then_some(packed)
         } else {
-            Some(0)
+            Some(packed)
         }
     }
 
-    fn row(&self, dst: usize, src: usize, count: usize, thread: Thread) -> Result<(), Fault> {
+    fn row(
+        &self,
+        index: usize,
+        (dst, src): (usize, usize),
+        count: usize,
+        thread: Thread,
+    ) -> Result<(), Fault> {
         let mut done = 0;
         while done < count {
             let (from, there, src_foreign) = self.src.at(src.wrapping_add(done)).ok_or(Fault)?;
@@ -351,7 +364,7 @@ impl Transfer {
                 (false, true) => Foreign::Source,
                 (true, true) => Foreign::Both,
             };
-            let head = self.head(to, step);
+            let head = self.head(index, to, step);
             match (thread, head) {
                 // SAFETY: pieces that are ours are kept mapped by `keep`; the others may fault, as a signal.
                 (Thread::Caller, Some(head)) => unsafe {

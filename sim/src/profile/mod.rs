@@ -32,6 +32,7 @@ pub(crate) mod number {
     pub(crate) const MAJOR: u32 = 75;
     pub(crate) const MINOR: u32 = 76;
     pub(crate) const PAGEABLE_ACCESS: u32 = 88;
+    pub(crate) const HOST_POINTER_OF_REGISTERED: u32 = 91;
     pub(crate) const CONCURRENT_MANAGED: u32 = 89;
     pub(crate) const READ_ONLY_REGISTRATION: u32 = 113;
     pub(crate) const VIRTUAL_MEMORY: u32 = 102;

@@ -216,6 +216,7 @@ impl What {
                 to_symbol,
                 kind: raw,
             } => Action::Symbol(SymbolCopy {
+                name: symbol.get(),
                 symbol: symbol.get(),
                 offset: offset.get(),
                 other: other.get(),

@@ -154,10 +154,10 @@ fn operand(call: &Call, index: usize, scene: &Scene) -> OperandFacts {
         });
     }
     facts.peek = scene.words;
-    facts.pointee = parts.last().map(|(_, owned)| owned.owner());
+    facts.pointee = parts.last().map(|(_, owned)| Box::new(owned.owner()));
     if scene.neighbours {
-        facts.next = parts.first().map(|(_, owned)| owned.owner());
-        facts.previous = parts.last().map(|(_, owned)| owned.owner());
+        facts.next = parts.first().map(|(_, owned)| Box::new(owned.owner()));
+        facts.previous = parts.last().map(|(_, owned)| Box::new(owned.owner()));
     }
     facts
 }

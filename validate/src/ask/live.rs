@@ -10,7 +10,8 @@ use core::ffi::c_int;
 use core::ptr;
 use cuda_sys::driver::{
     CUDA_ARRAY3D_DESCRIPTOR, CUarray_format, CUdevice_attribute, CUmemAccess_flags, CUmemLocation,
-    CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUresult, CUstreamCaptureStatus, Table,
+    CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUresult, CUstream, CUstreamCaptureStatus,
+    Table,
 };
 use std::sync::Mutex;
 
@@ -31,6 +32,7 @@ pub struct Live<'a> {
     level: Level,
     devices: Mutex<Vec<DeviceFacts>>,
     follows_arrays: bool,
+    runtime_major: Option<u32>,
 }
 
 /// What never changes about a device.
@@ -52,7 +54,15 @@ impl<'a> Live<'a> {
             level: Level::newest(),
             devices: Mutex::new(Vec::new()),
             follows_arrays: false,
+            runtime_major: None,
         }
+    }
+
+    /// The same for a program whose calls of the runtime are those of this major version.
+    #[must_use]
+    pub const fn with_runtime(mut self, major: u32) -> Self {
+        self.runtime_major = Some(major);
+        self
     }
 
     /// The same, asking the driver about every array of a call, whether the registry knows it or not.
@@ -137,6 +147,16 @@ impl<'a> Live<'a> {
         let status = unsafe { self.table.cuDeviceGetCount(&raw mut count) };
         (status == CUresult::CUDA_SUCCESS).then_some(count)
     }
+}
+
+/// A stream as C names it.
+fn raw(stream: Stream) -> CUstream {
+    let raw = match stream {
+        Stream::Legacy => 1,
+        Stream::PerThread => 2,
+        Stream::Handle(handle) => handle,
+    };
+    ptr::with_exposed_provenance_mut(usize::try_from(raw).unwrap_or(0))
 }
 
 /// A location that is a device.
@@ -224,14 +244,17 @@ impl Ask for Live<'_> {
         self.device(device).name
     }
 
+    unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
+        let mut device = 0;
+        let handle = raw(stream);
+        // SAFETY: the caller answers for the stream; `device` is a live number.
+        let result = unsafe { self.table.cuStreamGetDevice(handle, &raw mut device) };
+        (result == CUresult::CUDA_SUCCESS).then_some(device)
+    }
+
     unsafe fn capture(&self, stream: Stream) -> Capture {
-        let stream = match stream {
-            Stream::Legacy => 1,
-            Stream::PerThread => 2,
-            Stream::Handle(handle) => handle,
-        };
         let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
-        let handle = ptr::with_exposed_provenance_mut(usize::try_from(stream).unwrap_or(0));
+        let handle = raw(stream);
         // SAFETY: the caller answers for the stream; `status` is a live number.
         let result = unsafe { self.table.cuStreamIsCapturing(handle, &raw mut status) };
         match result {
@@ -245,6 +268,7 @@ impl Ask for Live<'_> {
     fn environment(&self, call: &Call) -> Environment {
         let mut environment = Environment {
             current: self.current(),
+            runtime_major: self.runtime_major,
             ..Environment::default()
         };
         if let Current::Device(device) = environment.current {

@@ -139,6 +139,16 @@ pub trait Ask {
         Capture::Unknown
     }
 
+    /// The device that a stream belongs to.
+    ///
+    /// # Safety
+    ///
+    /// As of [`capture`](Self::capture).
+    unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
+        let _ = stream;
+        None
+    }
+
     /// The name of a device.
     fn device_name(&self, device: i32) -> Option<String> {
         let _ = device;

@@ -65,7 +65,15 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
         unsafe { self.rest.capture(stream) }
     }
 
+    unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.rest.stream_device(stream) }
+    }
+
     fn environment(&self, call: &Call) -> Environment {
-        self.rest.environment(call)
+        Environment {
+            runtime_major: Some(self.runtime.version().major()),
+            ..self.rest.environment(call)
+        }
     }
 }

@@ -153,7 +153,9 @@ impl Fill {
 /// A copy from or to a `__device__` variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SymbolCopy {
-    /// The device address of the variable, where the caller could find it out.
+    /// What the call names it by: the address that the program itself uses as the variable's.
+    pub name: u64,
+    /// Its device address, as `cudaGetSymbolAddress` gives it; 0 where the runtime knows none by this name.
     pub symbol: u64,
     /// Bytes from the start of the variable.
     pub offset: u64,

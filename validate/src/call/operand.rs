@@ -67,6 +67,12 @@ impl Operand {
         Span::sized(self.address, self.shape.extent().unwrap_or(u64::MAX))
     }
 
+    /// Whether rows of it may lie before its first byte: their distances are negative, or too large for 64 bits.
+    #[must_use]
+    pub fn is_strewn(&self) -> bool {
+        !self.shape.is_line() && !self.shape.is_empty() && self.end().is_none()
+    }
+
     /// The address after the last byte touched, unless the extent wraps around the address space.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
@@ -120,19 +126,22 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             ]
         }
         Action::Symbol(copy) => {
-            // From the variable's start, so that a large offset does not land in a neighbour.
-            let reach = Shape::line(copy.offset.saturating_add(copy.bytes));
+            // Measured: what is no variable's name is looked at as memory, and nothing else is.
+            if copy.symbol == 0 {
+                return smallvec![operand(Subject, copy.name, Shape::line(1), Demand::Any)];
+            }
+            let there = copy.symbol.wrapping_add(copy.offset);
             let line = Shape::line(copy.bytes);
             let (to, from) = copy.kind.demands();
             if copy.to_symbol {
                 smallvec![
-                    operand(Destination, copy.symbol, reach, Demand::Cuda),
+                    operand(Destination, there, line, to),
                     operand(Source, copy.other, line, from),
                 ]
             } else {
                 smallvec![
                     operand(Destination, copy.other, line, to),
-                    operand(Source, copy.symbol, reach, Demand::Cuda),
+                    operand(Source, there, line, from),
                 ]
             }
         }

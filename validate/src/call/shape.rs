@@ -111,6 +111,22 @@ impl Shape {
         next.filter(|&offset| offset < part.end)
     }
 
+    /// Where each row begins, in the order in which they are copied; offsets from the operand's start, modulo
+    /// 2^64: those of rows that run backwards are small negative numbers.
+    pub fn row_starts(&self) -> impl Iterator<Item = u64> + use<> {
+        let Self {
+            rows,
+            pitch,
+            slices,
+            slice_pitch,
+            ..
+        } = *self;
+        (0..slices).flat_map(move |slice| {
+            let start = slice.wrapping_mul(slice_pitch);
+            (0..rows).map(move |row| start.wrapping_add(row.wrapping_mul(pitch)))
+        })
+    }
+
     fn offset_of(&self, slice: u64, row: u64, column: u64) -> Option<u64> {
         let slices = self.slice_pitch.checked_mul(slice)?;
         let rows = self.pitch.checked_mul(row)?;
@@ -134,6 +150,20 @@ mod tests {
         assert_eq!(Shape::plane(10, 3, 512).extent(), Some(1034));
         assert_eq!(Shape::plane(10, 0, 512).extent(), Some(0));
         assert_eq!(Shape::plane(10, u64::MAX, 512).extent(), None);
+    }
+
+    #[test]
+    fn rows_run_backwards_where_the_pitch_is_negative() {
+        let plane = Shape::plane(10, 3, 100_u64.wrapping_neg());
+        let starts: Vec<u64> = plane.row_starts().collect();
+        assert_eq!(starts, [0, 100_u64.wrapping_neg(), 200_u64.wrapping_neg()]);
+        let volume = Shape {
+            slices: 2,
+            slice_pitch: 1000,
+            ..Shape::plane(10, 2, 100)
+        };
+        let starts: Vec<u64> = volume.row_starts().collect();
+        assert_eq!(starts, [0, 100, 1000, 1100]);
     }
 
     #[test]

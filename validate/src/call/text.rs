@@ -167,7 +167,7 @@ fn peer(copy: &Peer) -> Vec<(&'static str, String)> {
 }
 
 fn symbol(copy: &SymbolCopy) -> Vec<(&'static str, String)> {
-    let variable = ("symbol", address(copy.symbol));
+    let variable = ("symbol", address(copy.name));
     let rest = [
         ("count", count(copy.bytes)),
         ("offset", count(copy.offset)),

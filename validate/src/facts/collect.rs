@@ -19,6 +19,8 @@ pub enum Depth {
 const MOST_SEGMENTS: usize = 16;
 /// The greatest number of places at which a long range is probed for memory that CUDA knows.
 const MOST_PROBES: u64 = 32;
+/// The greatest number of rows that are looked up one by one.
+pub(crate) const MOST_ROWS: usize = 4096;
 const PAGE: u64 = 4096;
 /// Device memory is mapped in pieces of this size.
 const BLOCK: u64 = 2 << 20;
@@ -146,6 +148,10 @@ fn stream(
         if alive != Some(true) {
             return;
         }
+        if into.current == super::Current::None {
+            // SAFETY: the stream is known to be alive, or its layer answers for it.
+            into.stream_device = unsafe { ask.stream_device(stream) };
+        }
         if state == StreamState::Running && depth == Depth::Quick {
             into.capture = Capture::None;
             return;
@@ -186,11 +192,17 @@ struct Sources<'a> {
 impl Sources<'_> {
     fn operand(&self, operand: Operand, environment: &Environment, depth: Depth) -> OperandFacts {
         let mut facts = OperandFacts::new(operand);
-        let whole = operand.span();
+        let mut whole = operand.span();
         let mut at = whole.start;
         loop {
             let rest = Span::new(at, whole.end.max(at));
             let owner = self.owner(at, rest, environment, depth);
+            let host = owner.class.is_taken_for_pageable();
+            if host && depth == Depth::Full && operand.is_strewn() {
+                // The first row; the others lie anywhere.
+                whole = Span::sized(whole.start, operand.shape.width);
+            }
+            let rest = Span::new(at, whole.end.max(at));
             let end = self.end_of(&owner, at, rest, depth);
             let part = Span::new(at - whole.start, end - whole.start);
             facts.segments.push(Segment { part, owner });
@@ -204,11 +216,18 @@ impl Sources<'_> {
                 .last()
                 .is_some_and(|last| last.owner.class.is_taken_for_pageable());
             let left = Span::new(end - whole.start, whole.end - whole.start);
+            if host && operand.is_strewn() {
+                at = end;
+                continue;
+            }
             at = match operand.shape.first_touched(left) {
                 _ if !host => end,
                 Some(next) => whole.start.saturating_add(next),
                 None => break,
             };
+        }
+        if depth == Depth::Full && operand.is_strewn() && facts.class().is_taken_for_pageable() {
+            self.strewn(&mut facts, environment);
         }
         self.shared(&mut facts, environment);
         if operand.base != operand.address {
@@ -222,6 +241,42 @@ impl Sources<'_> {
             self.surroundings(&mut facts);
         }
         facts
+    }
+
+    /// What lies at rows that do not ascend from the first one.
+    fn strewn(&self, facts: &mut OperandFacts, environment: &Environment) {
+        let Operand {
+            address,
+            shape,
+            role,
+            ..
+        } = facts.operand;
+        for offset in shape.row_starts().take(MOST_ROWS) {
+            let mut at = address.wrapping_add(offset);
+            let end = at.saturating_add(shape.width);
+            let mut closed = false;
+            while at < end {
+                let known = facts.owner_at(at);
+                let known = known.map(|(part, owner)| (part.end, may_touch(owner, role)));
+                let (next, touchable) = match known {
+                    Some(known) => known,
+                    None if facts.apart.len() == MOST_SEGMENTS => return,
+                    None => {
+                        let owner = self.owner(at, Span::new(at, end), environment, Depth::Full);
+                        let range = owner.range.filter(|range| range.contains(at));
+                        let part = range.unwrap_or(Span::new(at, end));
+                        let touchable = may_touch(&owner, role);
+                        facts.apart.push(Segment { part, owner });
+                        (part.end, touchable)
+                    }
+                };
+                closed |= touchable != Some(true);
+                at = next;
+            }
+            if closed {
+                return;
+            }
+        }
     }
 
     /// Virtual memory goes on in the next handle, even for a quick look.
@@ -277,10 +332,13 @@ impl Sources<'_> {
             }
         }
         if environment.current == super::Current::None {
+            // Without a context the driver says of no memory that somebody may use it.
             owner.reachable = None;
+            owner.access = Access::Unknown;
+            owner.class = Class::Virtual;
         }
         if owner.access == Access::Unknown
-            && let super::Current::Device(device) = environment.current
+            && let Some(device) = environment.device()
         {
             owner.access = self.ask.access(at, device);
             if owner.access == Access::None {
@@ -386,8 +444,8 @@ impl Sources<'_> {
         if let Some(registry) = self.registry
             && !class.is_cuda()
         {
-            facts.next = registry.next_after(address);
-            facts.previous = registry.last_before(address);
+            facts.next = registry.next_after(address).map(Box::new);
+            facts.previous = registry.last_before(address).map(Box::new);
         }
         if class == Class::Pageable && address.is_multiple_of(8) {
             self.peek(facts);
@@ -396,10 +454,7 @@ impl Sources<'_> {
 
     /// What the device that does the work may do with memory of another device's pool or mapping.
     fn shared(&self, facts: &mut OperandFacts, environment: &Environment) {
-        let current = match environment.current {
-            super::Current::Device(device) => Some(device),
-            _ => None,
-        };
+        let current = environment.device();
         let worker = match (&self.call.action, facts.operand.role) {
             (Action::Peer(copy), Role::Destination) => Some(copy.dst_device),
             (Action::Peer(copy), _) => Some(copy.src_device),
@@ -433,13 +488,21 @@ impl Sources<'_> {
             return;
         }
         if let Pointer::Known(attributes) = self.ask.pointer(first) {
-            facts.pointee = super::classify(&attributes);
+            facts.pointee = super::classify(&attributes).map(Box::new);
         }
     }
 
     fn is_dead(&self, address: u64) -> bool {
         let entry = self.registry.and_then(|registry| registry.find(address));
         matches!(entry, Some(Entry::Dead(_)))
+    }
+}
+
+/// Whether host code can do with memory what a side of a copy does.
+pub(crate) fn may_touch(owner: &Owner, role: Role) -> Option<bool> {
+    match role {
+        Role::Destination => owner.host_writable(),
+        Role::Source | Role::Subject => owner.host_readable(),
     }
 }
 

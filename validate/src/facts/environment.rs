@@ -56,13 +56,27 @@ pub struct Environment {
     pub poison: Option<(u32, String)>,
     /// The process that initialised CUDA, where it is not this one.
     pub forked_from: Option<u32>,
+    /// Where no context is current: the device of the created stream that the call works in.
+    pub stream_device: Option<i32>,
     /// Whether the stream's handle is known to be dead.
     pub stream_dead: Option<bool>,
     /// The driver's CUDA version, as CUDA counts: 13000.
     pub driver_version: Option<i32>,
+    /// The major version of the runtime that calls are made with.
+    pub runtime_major: Option<u32>,
 }
 
 impl Environment {
+    /// The device that does the work: the current context's, or without one the stream's.
+    #[must_use]
+    pub const fn device(&self) -> Option<i32> {
+        match self.current {
+            Current::Device(device) => Some(device),
+            Current::None => self.stream_device,
+            Current::Unknown => None,
+        }
+    }
+
     /// The name of a device.
     #[must_use]
     pub fn name(&self, device: i32) -> Option<&str> {

@@ -14,7 +14,7 @@ pub use classify::classify;
 #[cfg(any(feature = "driver", feature = "runtime"))]
 pub(crate) use collect::StreamState;
 pub use collect::{Depth, collect};
-pub(crate) use collect::{Vouched, collect_knowing};
+pub(crate) use collect::{MOST_ROWS, Vouched, collect_knowing, may_touch};
 pub use environment::{Capture, CaptureMode, Current, Environment};
 pub use owner::{End, Origin, Owner, Segment};
 
@@ -30,14 +30,17 @@ pub struct OperandFacts {
     /// Its parts by owner, in order, as far as they were looked up. Between host parts there are gaps
     /// where no row lies.
     pub segments: SmallVec<[Segment; 1]>,
+    /// Where rows do not ascend: what lies at those that `segments` do not cover, in the order of the copy
+    /// and by address, up to the first row that the host cannot touch.
+    pub apart: Vec<Segment>,
     /// The next allocation after an address that belongs to nothing, where the registry knows one.
-    pub next: Option<Owner>,
+    pub next: Option<Box<Owner>>,
     /// An allocation that ends where or just before this operand begins.
-    pub previous: Option<Owner>,
+    pub previous: Option<Box<Owner>>,
     /// The two first words that stand at the operand's start, where they were read.
     pub peek: Option<[u64; 2]>,
     /// The allocation that the first of them points to.
-    pub pointee: Option<Owner>,
+    pub pointee: Option<Box<Owner>>,
     /// What the device that does the work - the named one for a peer copy, else the current one -
     /// may do with memory of a pool or of a mapping, where it is not the owner's device.
     pub access: Access,
@@ -52,6 +55,7 @@ impl OperandFacts {
         Self {
             operand,
             segments: SmallVec::new(),
+            apart: Vec::new(),
             next: None,
             previous: None,
             peek: None,
@@ -71,6 +75,23 @@ impl OperandFacts {
     #[must_use]
     pub fn head(&self) -> Option<&Owner> {
         self.segments.first().map(|segment| &segment.owner)
+    }
+
+    /// Whose memory an address is and from where to where, where it lies in one of the parts that were looked up.
+    #[must_use]
+    pub fn owner_at(&self, address: u64) -> Option<(Span, &Owner)> {
+        let start = self.operand.address;
+        let offset = address.wrapping_sub(start);
+        let near = self.segments.iter().find(|one| one.part.contains(offset));
+        if let Some(one) = near {
+            let end = start.saturating_add(one.part.end);
+            return Some((
+                Span::new(start.saturating_add(one.part.start), end),
+                &one.owner,
+            ));
+        }
+        let apart = self.apart.iter().find(|one| one.part.contains(address))?;
+        Some((apart.part, &apart.owner))
     }
 
     /// The class of the first byte.

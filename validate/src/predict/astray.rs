@@ -134,6 +134,7 @@ fn is_called_host(call: &Call, role: Role) -> bool {
     match &call.action {
         Action::Copy(copy) => by_kind(copy.kind),
         Action::Copy2D(copy) => by_kind(copy.kind),
+        Action::Symbol(copy) => by_kind(copy.kind),
         Action::Copy3D(copy) => {
             let place = if role == Role::Destination {
                 &copy.dst

@@ -7,7 +7,7 @@
 use super::touch::host;
 use super::{Missing, Prediction, codes};
 use crate::call::{Action, Demand};
-use crate::facts::{Access, Class, Current, Environment, Facts, Owner};
+use crate::facts::{Access, Capture, Class, Current, Environment, Facts, Owner};
 use crate::{Call, OperandFacts, Role};
 use smallvec::SmallVec;
 
@@ -17,8 +17,12 @@ enum Opinion {
     Fine,
     /// The call is refused.
     Refused,
+    /// The call is refused because the device has no access, once everything else is found right.
+    Denied,
     /// It passes the check, and something of it lies elsewhere.
     Astray,
+    /// It passes the check, and is no address of the device's.
+    Elsewhere,
     /// It is touched from the host without a check.
     Touched,
     /// A fact is missing.
@@ -27,12 +31,15 @@ enum Opinion {
 
 pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let mut touched: SmallVec<[&OperandFacts; 2]> = SmallVec::new();
-    let (mut astray, mut missing, mut refused) = (false, None, false);
+    let (mut astray, mut elsewhere, mut missing) = (false, false, None);
+    let (mut refused, mut denied) = (false, false);
     for operand in &facts.operands {
         match opinion(call, operand, &facts.environment) {
             Opinion::Fine => {}
             Opinion::Refused => refused = true,
+            Opinion::Denied => denied = true,
             Opinion::Astray => astray = true,
+            Opinion::Elsewhere => elsewhere = true,
             Opinion::Touched => touched.push(operand),
             Opinion::Missing(fact) => missing = Some(fact),
         }
@@ -40,13 +47,32 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     if refused {
         return Prediction::Status(codes::INVALID_VALUE);
     }
+    // Measured: the driver dies of this refusal where no context is current, unless the call names one, or
+    // is a fill.
+    let dies = denied
+        && call.api == crate::Api::Driver
+        && facts.environment.current == Current::None
+        && !matches!(call.action, Action::Peer(_) | Action::Fill(_));
+    if denied && !dies {
+        return Prediction::Status(codes::INVALID_VALUE);
+    }
     if let Some(fact) = missing {
         return Prediction::CannotTell(fact);
+    }
+    if dies {
+        return match facts.environment.capture {
+            Capture::None => Prediction::Crash,
+            _ => Prediction::CannotTell(Missing::Measurement),
+        };
     }
     if astray {
         return super::astray::predict(call, facts, &touched);
     }
-    host(call, facts, &touched)
+    match host(call, facts, &touched) {
+        // Documented; no such system was at hand.
+        Prediction::Success if elsewhere => Prediction::ContextDies(codes::ILLEGAL_ADDRESS),
+        answer => answer,
+    }
 }
 
 fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
@@ -60,10 +86,14 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
                 other => other,
             }
         }
+        Class::NoAccess if in_range(found) => Opinion::Denied,
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
         class if class.is_cuda() => match access(call, found, environment) {
-            Opinion::Fine => in_owner(call, facts),
+            Opinion::Fine => match in_owner(call, facts) {
+                Opinion::Fine | Opinion::Astray if is_moved(found) => Opinion::Elsewhere,
+                other => other,
+            },
             other => other,
         },
         Class::Freed if pending(found.head()) => Opinion::Missing(Missing::Owner(role)),
@@ -92,19 +122,20 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         return Opinion::Missing(Missing::Owner(role));
     };
     if role == Role::Destination && owner.access == Access::Read {
-        return Opinion::Refused;
+        return match owner.class {
+            Class::Virtual if in_range(facts) => Opinion::Denied,
+            _ => Opinion::Refused,
+        };
     }
     let peer = matches!(call.action, Action::Peer(_));
-    let address = facts.operand.address;
-    let moved = owner
-        .device_pointer
-        .is_some_and(|pointer| pointer != address);
     match owner.class {
-        // Documented to fail later; nobody has measured a system that has such addresses.
-        Class::Pinned | Class::Registered if moved && facts.operand.demand == Demand::Cuda => {
-            Opinion::Missing(Missing::Measurement)
-        }
         Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
+        // Without a context nobody says what the stream's device may do.
+        Class::Virtual
+            if owner.access == Access::Unknown && environment.current == Current::None =>
+        {
+            Opinion::Missing(Missing::Access(role))
+        }
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
         Class::Device | Class::Symbol | Class::Pool if elsewhere(facts, environment) => {
@@ -116,6 +147,23 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
         }
         _ => Opinion::Fine,
     }
+}
+
+/// Whether a side ends in the memory that it begins in, as far as that is known.
+fn in_range(facts: &OperandFacts) -> bool {
+    let end = facts.operand.end();
+    facts
+        .usable()
+        .is_none_or(|range| end.is_some_and(|end| end <= range.end))
+}
+
+/// Whether the address is handed to a device that has the memory at another one.
+fn is_moved(facts: &OperandFacts) -> bool {
+    let head = facts.head();
+    let locked = head.filter(|owner| matches!(owner.class, Class::Pinned | Class::Registered));
+    let there = locked.and_then(|owner| owner.device_pointer);
+    there.is_some_and(|there| there != facts.operand.address)
+        && facts.operand.demand == Demand::Cuda
 }
 
 const fn permitted(access: Access, role: Role) -> Opinion {

@@ -9,6 +9,7 @@ mod memory;
 mod other;
 mod plane;
 mod status;
+mod symbol;
 mod touch;
 mod unmeasured;
 
@@ -17,7 +18,8 @@ pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};
 pub use status::{codes, name as status_name};
-pub(crate) use touch::first_untouchable;
+pub(crate) use symbol::{beyond as beyond_variable, variable, variable_side};
+pub(crate) use touch::{Untouchable, first_untouchable};
 
 use crate::call::{Action, Kind};
 use crate::facts::{Capture, Current, Facts};
@@ -158,8 +160,14 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     }
     // Work in a created stream goes by the stream's own context.
     let created = matches!(call.stream(), Stream::Handle(_));
-    if call.api == Api::Driver && environment.current == Current::None && !created {
-        return Some(Prediction::Status(codes::INVALID_CONTEXT));
+    if call.api == Api::Driver && environment.current == Current::None {
+        if !created {
+            return Some(Prediction::Status(codes::INVALID_CONTEXT));
+        }
+        // Measured: batches need one nevertheless.
+        if matches!(call.action, Action::Batch(_)) {
+            return Some(Prediction::Status(codes::INVALID_VALUE));
+        }
     }
     None
 }
@@ -179,6 +187,9 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
         && !call.function.contains("Array")
     {
         return plane::runtime_volume(call, copy, facts);
+    }
+    if let Action::Symbol(copy) = &call.action {
+        return symbol::stopped(call, copy, facts).or_else(|| kind(call));
     }
     // Of pitches only what the runtime itself refuses is refused this early.
     let narrow = plane::too_narrow(call, facts).map(|(_, _, code)| Prediction::Status(code));

@@ -12,6 +12,8 @@ pub mod codes {
     pub const NOT_INITIALIZED: u32 = 3;
     /// The runtime's answer to a pitch below the width.
     pub const INVALID_PITCH: u32 = 12;
+    /// The runtime's answer to a name that is that of no variable.
+    pub const INVALID_SYMBOL: u32 = 13;
     /// The runtime's answer to a kind that is none, or none for an array.
     pub const INVALID_DIRECTION: u32 = 21;
     /// No such device.

@@ -8,7 +8,7 @@
 use super::astray::is_hosts;
 use super::{Missing, Prediction};
 use crate::call::Action;
-use crate::facts::{Class, Facts, Owner};
+use crate::facts::{Class, Facts, MOST_ROWS, Owner, may_touch};
 use crate::{Call, OperandFacts, Role};
 
 pub(super) const PAGE: u64 = 4096;
@@ -23,10 +23,45 @@ const INLINE: u64 = 64 << 10;
 enum Reach {
     /// All of it.
     Whole,
-    /// Not this byte: its offset from the operand's start.
-    Until(u64),
-    /// Nobody knows from this offset on.
-    Unknown(u64, Missing),
+    /// Not this byte.
+    Until(Spot),
+    /// Nobody knows from this byte on.
+    Unknown(Spot, Missing),
+}
+
+/// A byte, and the row that it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Spot {
+    place: Place,
+    /// The address of the row's first byte.
+    row_start: u64,
+}
+
+impl Spot {
+    /// The byte at this offset of an operand whose rows ascend.
+    fn at(facts: &OperandFacts, offset: u64) -> Self {
+        let place = place(facts, offset);
+        let start = offset.wrapping_sub(place.column);
+        Self {
+            place,
+            row_start: facts.operand.address.wrapping_add(start),
+        }
+    }
+
+    const fn address(self) -> u64 {
+        self.row_start.wrapping_add(self.place.column)
+    }
+}
+
+/// The first byte of an operand that the host cannot touch as the call would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Untouchable {
+    /// Its row, counted through all slices.
+    pub(crate) row: u64,
+    /// Its place in the row.
+    pub(crate) column: u64,
+    /// Its address.
+    pub(crate) address: u64,
 }
 
 /// A byte by its row and its place in the row.
@@ -42,14 +77,16 @@ pub(super) fn host(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> Pre
     for &operand in touched {
         match reach(operand) {
             Reach::Whole => {}
-            Reach::Until(offset) => {
-                let stop = Stop::new(operand, offset);
+            Reach::Until(spot) => {
+                let stop = Stop {
+                    facts: operand,
+                    spot,
+                };
                 if first.as_ref().is_none_or(|before| stop.is_sooner(before)) {
                     first = Some(stop);
                 }
             }
-            Reach::Unknown(offset, missing) => {
-                let place = place(operand, offset);
+            Reach::Unknown(Spot { place, .. }, missing) => {
                 if unknown.is_none_or(|(before, _)| place < before) {
                     unknown = Some((place, missing));
                 }
@@ -57,7 +94,7 @@ pub(super) fn host(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> Pre
         }
     }
     match (first, unknown) {
-        (Some(stop), Some((place, missing))) if place <= stop.place => {
+        (Some(stop), Some((place, missing))) if place <= stop.spot.place => {
             Prediction::CannotTell(missing)
         }
         (Some(stop), _) => Prediction::Fault {
@@ -69,19 +106,23 @@ pub(super) fn host(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> Pre
     }
 }
 
-/// The offset of the first byte of an operand that host code cannot touch as the call would.
-pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<u64>, Missing> {
+/// The first byte of an operand that host code cannot touch as the call would.
+pub(crate) fn first_untouchable(facts: &OperandFacts) -> Result<Option<Untouchable>, Missing> {
     match reach(facts) {
         Reach::Whole => Ok(None),
-        Reach::Until(offset) => Ok(Some(offset)),
+        Reach::Until(spot) => Ok(Some(Untouchable {
+            row: spot.place.row,
+            column: spot.place.column,
+            address: spot.address(),
+        })),
         Reach::Unknown(_, missing) => Err(missing),
     }
 }
 
-/// Bytes up to the first that the host cannot touch.
+/// Bytes from the start up to the first that the host cannot touch.
 pub(super) fn distance(facts: &OperandFacts) -> Option<u64> {
     match reach(facts) {
-        Reach::Until(offset) => Some(offset),
+        Reach::Until(spot) => Some(spot.address().wrapping_sub(facts.operand.address)),
         Reach::Whole | Reach::Unknown(..) => None,
     }
 }
@@ -89,7 +130,10 @@ pub(super) fn distance(facts: &OperandFacts) -> Option<u64> {
 fn reach(facts: &OperandFacts) -> Reach {
     let role = facts.operand.role;
     if facts.head().is_some_and(Owner::is_nowhere) {
-        return Reach::Until(0);
+        return Reach::Until(Spot::at(facts, 0));
+    }
+    if facts.operand.is_strewn() {
+        return strewn(facts);
     }
     let shape = &facts.operand.shape;
     let mut seen = 0;
@@ -97,7 +141,7 @@ fn reach(facts: &OperandFacts) -> Reach {
         // A part that was not looked up matters where a byte of it is touched.
         let gap = crate::Span::new(seen, segment.part.start.max(seen));
         if let Some(offset) = shape.first_touched(gap) {
-            return Reach::Unknown(offset, Missing::HostMemory(role));
+            return Reach::Unknown(Spot::at(facts, offset), Missing::HostMemory(role));
         }
         seen = segment.part.end;
         let Some(offset) = shape.first_touched(segment.part) else {
@@ -105,8 +149,10 @@ fn reach(facts: &OperandFacts) -> Reach {
         };
         match may_touch(&segment.owner, role) {
             Some(true) => {}
-            Some(false) => return Reach::Until(offset),
-            None => return Reach::Unknown(offset, Missing::HostMemory(role)),
+            Some(false) => return Reach::Until(Spot::at(facts, offset)),
+            None => {
+                return Reach::Unknown(Spot::at(facts, offset), Missing::HostMemory(role));
+            }
         }
     }
     let whole = shape.extent();
@@ -118,15 +164,39 @@ fn reach(facts: &OperandFacts) -> Reach {
     if whole.is_some_and(|whole| whole <= seen) && reaches {
         Reach::Whole
     } else {
-        Reach::Unknown(seen, Missing::HostMemory(role))
+        Reach::Unknown(Spot::at(facts, seen), Missing::HostMemory(role))
     }
 }
 
-fn may_touch(owner: &Owner, role: Role) -> Option<bool> {
-    match role {
-        Role::Destination => owner.host_writable(),
-        Role::Source | Role::Subject => owner.host_readable(),
+/// The same where rows do not ascend: row by row, in the order of the copy.
+fn strewn(facts: &OperandFacts) -> Reach {
+    let (operand, missing) = (&facts.operand, Missing::HostMemory(facts.operand.role));
+    let spot = |row: usize, row_start: u64, address: u64| Spot {
+        place: Place {
+            row: row as u64,
+            column: address.wrapping_sub(row_start),
+        },
+        row_start,
+    };
+    for (row, offset) in operand.shape.row_starts().enumerate() {
+        let start = operand.address.wrapping_add(offset);
+        if row >= MOST_ROWS {
+            return Reach::Unknown(spot(row, start, start), missing);
+        }
+        let (mut at, end) = (start, start.saturating_add(operand.shape.width));
+        while at < end {
+            let Some((part, owner)) = facts.owner_at(at) else {
+                return Reach::Unknown(spot(row, start, at), missing);
+            };
+            match may_touch(owner, operand.role) {
+                Some(true) => {}
+                Some(false) => return Reach::Until(spot(row, start, at)),
+                None => return Reach::Unknown(spot(row, start, at), missing),
+            }
+            at = part.end.max(at.saturating_add(1));
+        }
     }
+    Reach::Whole
 }
 
 /// The row and the column of an offset, which counts from the operand's start.
@@ -153,59 +223,43 @@ fn place(facts: &OperandFacts, offset: u64) -> Place {
 /// A byte at which the host dies.
 struct Stop<'a> {
     facts: &'a OperandFacts,
-    offset: u64,
-    place: Place,
+    spot: Spot,
 }
 
-impl<'a> Stop<'a> {
-    fn new(facts: &'a OperandFacts, offset: u64) -> Self {
-        Self {
-            facts,
-            offset,
-            place: place(facts, offset),
-        }
-    }
-
+impl Stop<'_> {
     /// Whether this one is met before one of the other side.
     fn is_sooner(&self, other: &Self) -> bool {
-        if self.place.row != other.place.row {
-            return self.place.row < other.place.row;
+        let (here, there) = (self.spot.place, other.spot.place);
+        if here.row != there.row {
+            return here.row < there.row;
         }
         match self.facts.operand.role {
-            Role::Destination => other.place.column >= self.unit_end(),
-            Role::Source | Role::Subject => self.place.column < other.unit_end(),
+            Role::Destination => there.column >= self.unit_end(),
+            Role::Source | Role::Subject => here.column < other.unit_end(),
         }
-    }
-
-    /// The address of the row's first byte.
-    fn row_start(&self) -> u64 {
-        let start = self.offset.wrapping_sub(self.place.column);
-        self.facts.operand.address.wrapping_add(start)
     }
 
     /// Where, in the row, the bytes end that are read together before this one is written.
     fn unit_end(&self) -> u64 {
-        let (width, column) = (self.facts.operand.shape.width, self.place.column);
-        unit_end(self.row_start(), width, column)
+        let (width, column) = (self.facts.operand.shape.width, self.spot.place.column);
+        unit_end(self.spot.row_start, width, column)
     }
 
     /// The page of the fault.
     fn page(&self, call: &Call, facts: &Facts) -> u64 {
-        let row = self.row_start();
+        let row = self.spot.row_start;
         let page = |offset: u64| row.wrapping_add(offset) & !(PAGE - 1);
-        let long = self.facts.operand.shape.width >= BLOCK;
-        if self.place.column != 0 || !long || !self.starts_with_a_block(call, facts) {
-            return page(self.place.column);
+        let (long, column) = (
+            self.facts.operand.shape.width >= BLOCK,
+            self.spot.place.column,
+        );
+        if column != 0 || !long || !self.starts_with_a_block(call, facts) {
+            return page(column);
         }
-        let at = self.offset.saturating_add(UNIT);
-        let second = self
-            .facts
-            .segments
-            .iter()
-            .find(|segment| segment.part.contains(at));
+        let second = self.facts.owner_at(row.wrapping_add(UNIT));
         let role = self.facts.operand.role;
         let closed = match second {
-            Some(segment) => may_touch(&segment.owner, role) == Some(false),
+            Some((_, owner)) => may_touch(owner, role) == Some(false),
             // Past the end of all addresses nothing is mapped.
             None => row.checked_add(UNIT).is_none(),
         };
@@ -215,25 +269,30 @@ impl<'a> Stop<'a> {
     /// Whether nothing has to be moved before the destination is aligned.
     fn starts_with_a_block(&self, call: &Call, facts: &Facts) -> bool {
         if self.facts.operand.role == Role::Destination {
-            return self.row_start().is_multiple_of(UNIT);
+            return self.spot.row_start.is_multiple_of(UNIT);
         }
+        // By way of an aligned buffer, in which one row follows the other.
+        let row = self.spot.place.row;
+        let packed = || {
+            row.wrapping_mul(self.facts.operand.shape.width)
+                .is_multiple_of(UNIT)
+        };
         let Some(dst) = facts.operand(Role::Destination) else {
-            // Into an array: by way of a buffer.
-            return true;
+            return packed();
         };
         match dst.class() {
-            Class::Managed if !is_hosts(call, dst) => true,
+            Class::Managed if !is_hosts(call, dst) => packed(),
             Class::Device | Class::Symbol | Class::Pool | Class::Virtual => {
                 let shape = &self.facts.operand.shape;
                 let rows = matches!(call.action, Action::Copy2D(_) | Action::Copy3D(_));
-                rows && !shape.is_line() || shape.width > INLINE
+                rows && !shape.is_line() && packed() || shape.width > INLINE
             }
             _ => {
                 let shape = &dst.operand.shape;
                 let rows = shape.rows.max(1);
-                let start = (self.place.row / rows)
+                let start = (row / rows)
                     .wrapping_mul(shape.slice_pitch)
-                    .wrapping_add((self.place.row % rows).wrapping_mul(shape.pitch));
+                    .wrapping_add((row % rows).wrapping_mul(shape.pitch));
                 let start = if shape.is_line() { 0 } else { start };
                 dst.operand.address.wrapping_add(start).is_multiple_of(UNIT)
             }

@@ -16,9 +16,11 @@ mod lock;
 mod numbers;
 mod page;
 mod record;
+mod slot;
 mod tree;
 mod word;
 
+pub(crate) use tree::Unclear;
 pub use word::Hit;
 
 use crate::facts::{End, Owner};
@@ -115,6 +117,17 @@ impl Registry {
     #[must_use]
     pub fn lookup(&self, address: u64) -> Option<Hit> {
         self.tree.find(address)
+    }
+
+    /// Whether a condition holds for what lies at an address, where it is to be seen at once: no
+    /// function is called.
+    #[inline(always)]
+    pub(crate) fn glance(
+        &self,
+        address: u64,
+        condition: impl FnOnce(Hit) -> bool,
+    ) -> Result<bool, Unclear> {
+        self.tree.glance(address, condition)
     }
 
     /// Tells the registry of memory that is alive from now on. `owner.range` says where; memory

@@ -2,8 +2,9 @@
 
 use super::grown::{Grown, Zeroed};
 use super::record::Records;
+use super::slot::{Content, Slot};
 use super::tree::{Slots, index};
-use super::word::{self, CROWDED, EMPTY, Word};
+use super::word::{self, EMPTY, Word};
 use crate::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,14 +17,14 @@ const PIECES: usize = 1 << (PAGE_BITS - PIECE_BITS);
 /// Words of a bucket; with the way to the next they fill a cache line.
 const BUCKET: usize = 7;
 
-/// 64 KiB in pieces of 512 bytes.
+/// 64 KiB in pieces of 512 bytes. A piece that more than one record touches leads to their bucket.
 pub(super) struct Page {
-    words: [AtomicU64; PIECES],
-    /// Buckets of the pieces that more than one record touches.
+    pieces: [Slot<Bucket>; PIECES],
+    /// The bucket of each piece that ever had one. Readers do not look here.
     crowds: Grown<[Grown<Bucket>; PIECES]>,
 }
 
-// SAFETY: as above.
+// SAFETY: it has nothing but slots and places, which are empty then.
 unsafe impl Zeroed for Page {}
 
 /// The words of one piece.
@@ -35,27 +36,28 @@ struct Bucket {
 }
 
 impl Page {
-    fn bucket(&self, piece: usize) -> Option<&Bucket> {
-        self.crowds.get()?.get(piece)?.get()
-    }
-
     fn grow(&self, piece: usize) -> &Bucket {
         let crowds = self
             .crowds
             .grow(|| Box::new([const { Grown::new() }; PIECES]));
         crowds[piece].grow(Box::default)
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn crowd(&self, piece: usize, address: u64, records: &Records) -> u64 {
-        let words = self.bucket(piece).into_iter().flat_map(Bucket::all);
+impl Bucket {
+    /// All words of this bucket and of those behind it.
+    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+        let chain = std::iter::successors(Some(self), |bucket| bucket.next.get());
+        chain.flat_map(|bucket| &bucket.words)
+    }
+
+    fn search(&self, address: u64, records: &Records) -> u64 {
         // One that is being written, for want of a better one: the caller looks at it again.
         let mut torn = EMPTY;
-        for word in words {
+        for word in self.all() {
             let word = word.load(Ordering::Acquire);
             let hit = match word::read(word, address) {
-                Word::Empty => continue,
+                Word::Empty | Word::Crowd => continue,
                 Word::Small(hit) => Some(hit),
                 Word::Large(number) => records.read(number),
             };
@@ -66,14 +68,6 @@ impl Page {
             }
         }
         torn
-    }
-}
-
-impl Bucket {
-    /// All words of this bucket and of those behind it.
-    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
-        let chain = std::iter::successors(Some(self), |bucket| bucket.next.get());
-        chain.flat_map(|bucket| &bucket.words)
     }
 
     fn add(&self, word: u64) {
@@ -86,30 +80,45 @@ impl Bucket {
             bucket = bucket.next.grow(Box::default);
         }
     }
+
+    /// Puts one word in the place of another. Says whether any is left.
+    fn replace(&self, old: u64, new: u64) -> bool {
+        let mut left = false;
+        for word in self.all() {
+            if word.load(Ordering::Relaxed) == old {
+                word.store(new, Ordering::Release);
+            }
+            left |= word.load(Ordering::Relaxed) != EMPTY;
+        }
+        left
+    }
 }
 
 impl Slots for Page {
     #[inline]
-    fn find(&self, address: u64, records: &Records) -> u64 {
-        let piece = index(address, PIECE_BITS, PIECES);
-        let word = self.words[piece].load(Ordering::Acquire);
-        if word == CROWDED {
-            return self.crowd(piece, address, records);
+    fn find(&self, address: u64) -> u64 {
+        self.pieces[index(address, PIECE_BITS, PIECES)].bits()
+    }
+
+    fn search(&self, address: u64, records: &Records) -> u64 {
+        match self.pieces[index(address, PIECE_BITS, PIECES)].read() {
+            Content::Word(word) => word,
+            Content::Finer(bucket) => bucket.search(address, records),
         }
-        word
     }
 
     fn put(&self, range: Span, word: u64, _: &Records) {
         for piece in pieces(range) {
-            let place = &self.words[piece];
-            match place.load(Ordering::Relaxed) {
-                EMPTY => place.store(word, Ordering::Release),
-                CROWDED => self.grow(piece).add(word),
-                other => {
+            let slot = &self.pieces[piece];
+            match slot.read() {
+                Content::Word(EMPTY) => slot.hold(word),
+                Content::Finer(bucket) => bucket.add(word),
+                Content::Word(other) => {
                     let bucket = self.grow(piece);
                     bucket.add(other);
                     bucket.add(word);
-                    place.store(CROWDED, Ordering::Release);
+                    // SAFETY: what has grown is given back with this page, and written by nobody.
+                    unsafe { slot.lead_to(bucket) };
                 }
             }
         }
@@ -117,33 +126,25 @@ impl Slots for Page {
 
     fn replace(&self, range: Span, old: u64, new: u64) {
         for piece in pieces(range) {
-            let place = &self.words[piece];
-            let word = place.load(Ordering::Relaxed);
-            if word == old {
-                place.store(new, Ordering::Release);
-            }
-            let Some(bucket) = self.bucket(piece).filter(|_| word == CROWDED) else {
-                continue;
-            };
-            let mut left = false;
-            for word in bucket.all() {
-                if word.load(Ordering::Relaxed) == old {
-                    word.store(new, Ordering::Release);
-                }
-                left |= word.load(Ordering::Relaxed) != EMPTY;
-            }
-            if !left {
-                place.store(EMPTY, Ordering::Release);
+            let slot = &self.pieces[piece];
+            match slot.read() {
+                Content::Word(word) if word == old => slot.hold(new),
+                Content::Word(_) => {}
+                // An empty bucket waits for the next crowd.
+                Content::Finer(bucket) if !bucket.replace(old, new) => slot.hold(EMPTY),
+                Content::Finer(_) => {}
             }
         }
     }
 
     fn clear(&self) {
-        for (piece, word) in self.words.iter().enumerate() {
-            word.store(EMPTY, Ordering::Release);
-            for word in self.bucket(piece).into_iter().flat_map(Bucket::all) {
+        for bucket in self.crowds.get().into_iter().flatten() {
+            for word in bucket.get().into_iter().flat_map(Bucket::all) {
                 word.store(EMPTY, Ordering::Release);
             }
+        }
+        for slot in &self.pieces {
+            slot.hold(EMPTY);
         }
     }
 }
@@ -181,8 +182,8 @@ mod tests {
             if cut_off {
                 records.cut_off(0);
             }
-            assert_eq!(page.find(BASE + 5, &records), word::large(0));
-            assert_eq!(page.find(BASE + 22, &records), word);
+            assert_eq!(page.search(BASE + 5, &records), word::large(0));
+            assert_eq!(page.search(BASE + 22, &records), word);
         }
     }
 }

@@ -32,7 +32,7 @@ impl Record {
     }
 
     /// The record, unless a writer was at work meanwhile.
-    #[inline]
+    #[inline(always)]
     fn read(&self) -> Option<Hit> {
         let before = self.head.load(Ordering::Acquire);
         let start = self.start.load(Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Records {
     }
 
     /// The record of a number, unless a writer was at work meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&self, number: u32) -> Option<Hit> {
         self.chunk(number)?.get()?.0[number as usize % CHUNK].read()
     }

@@ -8,18 +8,18 @@ use crate::facts::{Access, Owner};
 use crate::{Class, Span};
 use std::fmt;
 
-/// No record touches the slot, or it has finer ones.
+/// No record touches the slot.
 pub(super) const EMPTY: u64 = 0;
-/// More than one record touches the smallest slot: they are in its bucket.
-pub(super) const CROWDED: u64 = 3;
 
 /// Bits of an address within a block.
 pub(super) const BLOCK_BITS: u32 = 21;
 const BLOCK: u64 = 1 << BLOCK_BITS;
 
-const SMALL: u64 = 1;
-const LARGE: u64 = 2;
-const KIND: u64 = 3;
+/// Set where a slot of the tree holds no word, but leads to others.
+pub(super) const CROWD: u64 = 1;
+const SMALL: u64 = 2;
+// A large one: its number + 1 above two bits that are not set.
+const NUMBER_AT: u32 = 2;
 
 // A small one: first byte (21 bits), last byte (21), what it is (20), kind (2).
 const META_AT: u32 = 2;
@@ -128,25 +128,30 @@ pub(super) enum Word {
     Small(Hit),
     /// The number of a record.
     Large(u32),
+    /// It is no word: there are several.
+    Crowd,
 }
 
 /// Reads a word that was found in a slot of the block in which `address` lies.
 #[inline]
 pub(super) fn read(word: u64, address: u64) -> Word {
-    match word & KIND {
-        SMALL => {
-            let base = address & !(BLOCK - 1);
-            let first = word >> FIRST_AT;
-            let last = word >> LAST_AT & (BLOCK - 1);
-            let range = Span {
-                start: base + first,
-                end: base + last + 1,
-            };
-            let meta = word >> META_AT & META;
-            Word::Small(Hit { range, meta })
-        }
-        LARGE => Word::Large((word >> META_AT & 0xffff_ffff) as u32),
-        _ => Word::Empty,
+    if word & SMALL != 0 {
+        let base = address & !(BLOCK - 1);
+        let first = word >> FIRST_AT;
+        let last = word >> LAST_AT & (BLOCK - 1);
+        let range = Span {
+            start: base + first,
+            end: base + last + 1,
+        };
+        let meta = word >> META_AT & META;
+        return Word::Small(Hit { range, meta });
+    }
+    if word & CROWD != 0 {
+        return Word::Crowd;
+    }
+    match word >> NUMBER_AT {
+        0 => Word::Empty,
+        number => Word::Large(((number - 1) & 0xffff_ffff) as u32),
     }
 }
 
@@ -163,7 +168,7 @@ pub(super) fn small(hit: &Hit) -> Option<u64> {
 
 /// The word that names a record by its number.
 pub(super) const fn large(number: u32) -> u64 {
-    (number as u64) << META_AT | LARGE
+    (number as u64 + 1) << NUMBER_AT
 }
 
 const fn code(class: Class) -> u64 {

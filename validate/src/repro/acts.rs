@@ -34,6 +34,7 @@ pub(super) const fn of(
         rule,
         bad,
         place: Place::Here,
+        setting: None,
         wrong,
         right,
     }

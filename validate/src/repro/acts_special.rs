@@ -37,8 +37,10 @@ fn after_a_fault(stage: &Stage) -> Result<Call, Skip> {
 
 /// `cudaMemcpyToSymbol` from the heap.
 fn to_symbol(stage: &Stage, offset: u64, bytes: u64, kind: Kind) -> Result<Call, Skip> {
+    let variable = stage.variable()?;
     let action = Action::Symbol(SymbolCopy {
-        symbol: stage.variable()?,
+        name: variable.name,
+        symbol: variable.start,
         offset,
         other: heap(bytes),
         bytes,
@@ -46,6 +48,38 @@ fn to_symbol(stage: &Stage, offset: u64, bytes: u64, kind: Kind) -> Result<Call,
         kind,
     });
     Ok(runtime("cudaMemcpyToSymbol", action))
+}
+
+/// The same into what is no variable: the name is an address of page-locked memory.
+fn to_no_symbol(stage: &Stage) -> Result<Call, Skip> {
+    stage.variable()?;
+    let readable = stage.pinned(256)?;
+    let action = Action::Symbol(SymbolCopy {
+        name: readable,
+        symbol: 0,
+        offset: 0,
+        other: heap(256),
+        bytes: 256,
+        to_symbol: true,
+        kind: Kind::HostToDevice,
+    });
+    Ok(runtime("cudaMemcpyToSymbol", action))
+}
+
+/// The same in the order of a stream, from page-locked memory.
+fn to_symbol_in_order(stage: &Stage, offset: u64, bytes: u64) -> Result<Call, Skip> {
+    let variable = stage.variable()?;
+    let action = Action::Symbol(SymbolCopy {
+        name: variable.name,
+        symbol: variable.start,
+        offset,
+        other: stage.pinned(bytes)?,
+        bytes,
+        to_symbol: true,
+        kind: Kind::HostToDevice,
+    });
+    let call = runtime("cudaMemcpyToSymbol", action);
+    Ok(call.on_stream("cudaMemcpyToSymbolAsync", Stream::PerThread))
 }
 
 fn runtime(function: &'static str, action: Action) -> Call {
@@ -133,9 +167,21 @@ pub(super) static ACTS: &[Reproducer] = &[
     },
     of(
         "symbol.past-end",
-        dst(256),
+        dst(252),
         |stage| to_symbol(stage, 4, 256, Kind::HostToDevice),
         |stage| to_symbol(stage, 4, 252, Kind::HostToDevice),
+    ),
+    of(
+        "symbol.past-end",
+        dst(252),
+        |stage| to_symbol_in_order(stage, 4, 256),
+        |stage| to_symbol_in_order(stage, 4, 252),
+    ),
+    of(
+        "symbol.unknown",
+        side(Role::Subject),
+        to_no_symbol,
+        |stage| to_symbol(stage, 0, 256, Kind::HostToDevice),
     ),
     of(
         "kind.impossible-for-symbol",

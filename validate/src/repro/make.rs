@@ -40,7 +40,9 @@ impl Stage {
             (Action::Copy3D(copy), Api::Driver) => self.volume(copy),
             (Action::Copy3D(copy), Api::Runtime) => runtime::volume(self.runtime()?, call, copy),
             (Action::Peer(copy), Api::Runtime) => Ok(runtime::peer(self.runtime()?, copy)),
-            (Action::Symbol(copy), Api::Runtime) => runtime::symbol(self.runtime()?, copy),
+            (Action::Symbol(copy), Api::Runtime) => {
+                Ok(runtime::symbol(self.runtime()?, call, copy))
+            }
             (Action::Batch(batch), Api::Driver) => self.batch(call, batch),
             (Action::Batch3D(batch), _) => self.boxes(call, batch),
             (Action::Fill(fill), Api::Driver) => self.fill(fill),

@@ -3,7 +3,6 @@
 use super::make::{size, stream_of};
 use super::scenery::pointer;
 use super::stage::Skip;
-use super::variable;
 use crate::call::{Linear, Peer, Place, Plane, SymbolCopy, Volume};
 use crate::{Call, Kind, Order};
 use cuda_sys::runtime::{
@@ -118,17 +117,28 @@ pub(super) fn peer(runtime: &Runtime, copy: &Peer) -> u32 {
     status.0
 }
 
-/// `cudaMemcpyToSymbol` into the stage's variable.
-pub(super) fn symbol(runtime: &Runtime, copy: &SymbolCopy) -> Result<u32, Skip> {
-    if !copy.to_symbol {
-        return Err(Skip::Needs("another way to make this call"));
-    }
-    let (bytes, offset) = (size(copy.bytes), size(copy.offset));
-    Ok(variable::copy_to(
-        runtime,
-        copy.other,
-        bytes,
-        offset,
-        raw(copy.kind),
-    ))
+/// A copy to or from a variable.
+pub(super) fn symbol(runtime: &Runtime, call: &Call, copy: &SymbolCopy) -> u32 {
+    let (bytes, offset, kind) = (size(copy.bytes), size(copy.offset), raw(copy.kind));
+    let (name, other) = (pointer(copy.name), pointer(copy.other));
+    let stream = stream_of(call).cast();
+    let status = match (copy.to_symbol, call.order) {
+        // SAFETY: whatever the operands are, the runtime's answer is what is wanted.
+        (true, Order::Synchronous(_)) => unsafe {
+            runtime.cudaMemcpyToSymbol(name, other, bytes, offset, kind)
+        },
+        // SAFETY: as above; the operands live as long as the process.
+        (true, Order::Async(_)) => unsafe {
+            runtime.cudaMemcpyToSymbolAsync(name, other, bytes, offset, kind, stream)
+        },
+        // SAFETY: as above.
+        (false, Order::Synchronous(_)) => unsafe {
+            runtime.cudaMemcpyFromSymbol(other, name, bytes, offset, kind)
+        },
+        // SAFETY: as above.
+        (false, Order::Async(_)) => unsafe {
+            runtime.cudaMemcpyFromSymbolAsync(other, name, bytes, offset, kind, stream)
+        },
+    };
+    status.0
 }

@@ -44,7 +44,6 @@ pub struct Stage {
     pub(super) capturing: Cell<Option<CUstream>>,
     pub(super) doomed: Cell<Option<u64>>,
     pub(super) second: Cell<Option<CUcontext>>,
-    pub(super) variable: Cell<bool>,
     poison: RefCell<Option<(u32, String)>>,
     live: Live<'static>,
     registry: Registry,
@@ -65,7 +64,10 @@ impl Stage {
         let status = unsafe { driver.cuDevicePrimaryCtxRetain(&raw mut context, 0) };
         done("cuDevicePrimaryCtxRetain", status)?;
         // SAFETY: a scene frees no array, and names none but its own.
-        let live = unsafe { Live::new(driver).following_arrays() };
+        let mut live = unsafe { Live::new(driver).following_arrays() };
+        if let Some(runtime) = runtime {
+            live = live.with_runtime(runtime.version().major());
+        }
         let stage = Self {
             driver,
             runtime,
@@ -73,7 +75,6 @@ impl Stage {
             capturing: Cell::new(None),
             doomed: Cell::new(None),
             second: Cell::new(None),
-            variable: Cell::new(false),
             poison: RefCell::new(None),
             live,
             registry: Registry::default(),

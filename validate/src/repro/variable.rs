@@ -1,6 +1,5 @@
-//! A `__device__` variable, announced to the runtime as a compiled program announces its own.
+//! `__device__` variables, announced to the runtime as a compiled program announces its own.
 
-use super::scenery::pointer;
 use super::stage::{Skip, Stage};
 use crate::facts::Owner;
 use crate::{Class, Span};
@@ -9,17 +8,20 @@ use core::ptr;
 use cuda_sys::runtime::Runtime;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::{Mutex, PoisonError};
 
-/// Bytes of the variable.
-const ROOM: usize = 256;
+/// Bytes of the variables.
+const ROOM: [usize; 3] = [256, 4, 64];
 
-/// What the program's own code would use as the variable: its address is the variable's name.
-static SHADOW: [u8; ROOM] = [0; ROOM];
+/// What the program's own code would use as the variables: these addresses are their names.
+static SHADOWS: ([u8; 256], [u8; 4], [u8; 64]) = ([0; 256], [0; 4], [0; 64]);
 
-const NAME: &CStr = c"cuwhy_table";
+const NAMES: [&CStr; 3] = [c"cuwhy_table", c"cuwhy_word", c"cuwhy_fixed"];
+/// The last one is a `__constant__`.
+const IS_CONSTANT: [c_int; 3] = [0, 0, 1];
 
 /// The whole program. A driver makes code of it for whatever device there is.
-const PROGRAM: &[u8] = b".version 7.0\n.target sm_52\n.address_size 64\n.visible .global .align 4 .b8 cuwhy_table[256];\n\0";
+const PROGRAM: &[u8] = b".version 7.0\n.target sm_52\n.address_size 64\n.visible .global .align 4 .b8 cuwhy_table[256];\n.visible .global .align 4 .b8 cuwhy_word[4];\n.visible .const .align 4 .b8 cuwhy_fixed[64];\n\0";
 
 /// What a compiler puts into `.nv_fatbin`: a header, and one entry with the program as text.
 ///
@@ -115,34 +117,75 @@ type Announce = unsafe extern "C" fn(
     c_int,
 );
 
-impl Stage {
-    /// The device address of a variable of 256 bytes.
-    pub(super) fn variable(&self) -> Result<u64, Skip> {
-        let runtime = self.runtime()?;
-        if !self.variable.replace(true) {
-            announce(runtime)?;
-        }
+/// A variable that was announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// By what the runtime knows it: an address of this program.
+    pub name: u64,
+    /// Where it is on the device.
+    pub start: u64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// Announces three variables once in a process, of 256, of 4 and, constant, of 64 bytes, and says where
+/// they are in the current context.
+///
+/// # Errors
+///
+/// [`Skip`] for a runtime that cannot be told, or that does not find them.
+pub fn variables(runtime: &Runtime) -> Result<[Variable; 3], Skip> {
+    static ANNOUNCED: Mutex<bool> = Mutex::new(false);
+    let mut announced = ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*announced {
+        announce(runtime)?;
+        *announced = true;
+    }
+    drop(announced);
+    let mut found = [Variable {
+        name: 0,
+        start: 0,
+        bytes: 0,
+    }; 3];
+    for ((one, shadow), bytes) in found.iter_mut().zip(shadows()).zip(ROOM) {
         let mut start = ptr::null_mut();
         // SAFETY: `start` is a live pointer, and the address was announced.
-        let status = unsafe { runtime.cudaGetSymbolAddress(&raw mut start, shadow()) };
+        let status = unsafe { runtime.cudaGetSymbolAddress(&raw mut start, shadow) };
         if status.0 != 0 {
             return Err(Skip::Failed {
                 call: "cudaGetSymbolAddress",
                 status: status.0,
             });
         }
-        let start = start.expose_provenance() as u64;
+        *one = Variable {
+            name: shadow.expose_provenance() as u64,
+            start: start.expose_provenance() as u64,
+            bytes: bytes as u64,
+        };
+    }
+    Ok(found)
+}
+
+impl Stage {
+    /// A variable of 256 bytes.
+    pub(super) fn variable(&self) -> Result<Variable, Skip> {
+        let [one, ..] = variables(self.runtime()?)?;
         let mut owner = Owner::of(Class::Symbol);
-        owner.range = Some(Span::sized(start, ROOM as u64));
+        owner.range = Some(Span::sized(one.start, one.bytes));
         owner.device = Some(0);
         self.registry().allocated(owner);
-        Ok(start)
+        Ok(one)
     }
 }
 
-/// The address by which the runtime knows the variable.
-pub(super) fn shadow() -> *const c_void {
-    (&raw const SHADOW).cast()
+/// The addresses by which the runtime knows the variables.
+fn shadows() -> [*const c_void; 3] {
+    let (table, word, fixed) = &SHADOWS;
+    [
+        (&raw const *table).cast(),
+        (&raw const *word).cast(),
+        (&raw const *fixed).cast(),
+    ]
 }
 
 fn announce(runtime: &Runtime) -> Result<(), Skip> {
@@ -164,9 +207,11 @@ fn announce(runtime: &Runtime) -> Result<(), Skip> {
     }));
     // SAFETY: the image and its wrapper live as long as the process.
     let handle = unsafe { begin((&raw const *wrapper).cast()) };
-    let name = NAME.as_ptr();
-    // SAFETY: the handle is of a moment ago, the name a C string, and the address only a number.
-    unsafe { variable(handle, shadow(), name, name, 0, ROOM, 0, 0) };
+    for (index, shadow) in shadows().into_iter().enumerate() {
+        let (name, bytes, constant) = (NAMES[index].as_ptr(), ROOM[index], IS_CONSTANT[index]);
+        // SAFETY: the handle is of a moment ago, the name a C string, and the address only a number.
+        unsafe { variable(handle, shadow, name, name, 0, bytes, constant, 0) };
+    }
     // SAFETY: the handle is of a moment ago, and everything in the image was announced.
     unsafe { end(handle) };
     Ok(())
@@ -190,18 +235,4 @@ fn function(runtime: &Runtime, name: &CStr) -> Result<*mut c_void, Skip> {
         return Err(missing);
     }
     Ok(found)
-}
-
-/// `cudaMemcpyToSymbol` into the variable.
-pub(super) fn copy_to(
-    runtime: &Runtime,
-    source: u64,
-    bytes: usize,
-    offset: usize,
-    kind: cuda_sys::runtime::cudaMemcpyKind,
-) -> u32 {
-    // SAFETY: the address was announced; whatever the rest is, the runtime's answer is wanted.
-    let status =
-        unsafe { runtime.cudaMemcpyToSymbol(shadow(), pointer(source), bytes, offset, kind) };
-    status.0
 }

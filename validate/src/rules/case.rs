@@ -37,7 +37,11 @@ impl<'a> Case<'a> {
         );
         let none = self.call.is_empty() || !moves;
         let facts: &'a Facts = self.facts;
-        facts.operands.iter().filter(move |_| !none)
+        let moved = |facts: &&OperandFacts| facts.operand.role != Role::Subject;
+        facts
+            .operands
+            .iter()
+            .filter(move |facts| !none && moved(facts))
     }
 
     /// The operands that the call touches in any way: those of registrations and exports as well.

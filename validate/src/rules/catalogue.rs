@@ -34,6 +34,7 @@ pub static RULES: &[&Rule] = &[
     &virtual_memory::NO_ACCESS,
     &virtual_memory::HOLE,
     &symbol::PAST_END,
+    &symbol::UNKNOWN,
     &context::NONE,
     &context::DESTROYED,
     &context::FORKED,

@@ -55,7 +55,7 @@ const fn is_page_locked(class: Class) -> bool {
 fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
     // Of a variable another rule speaks.
     let variable = match case.action() {
-        Action::Symbol(copy) => Some(copy.symbol),
+        Action::Symbol(copy) => Some(copy.symbol.wrapping_add(copy.offset)),
         _ => None,
     };
     for facts in case.moved() {

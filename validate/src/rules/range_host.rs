@@ -3,8 +3,8 @@
 use super::range::ABSURD;
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Demand;
-use crate::facts::{Class, Segment};
-use crate::predict::first_untouchable;
+use crate::facts::{Class, Owner, Segment};
+use crate::predict::{Untouchable, first_untouchable};
 use crate::{OperandFacts, Role};
 
 pub(super) static TOO_SHORT: Rule = Rule {
@@ -62,12 +62,69 @@ fn untouchable<'a>(case: &Case<'a>, facts: &'a OperandFacts) -> Option<(u64, &'a
     if !touched || facts.class() != Class::Pageable {
         return None;
     }
-    let offset = first_untouchable(facts).ok()??;
+    if facts.operand.is_strewn() {
+        return None;
+    }
+    let first = first_untouchable(facts).ok()??;
+    let offset = first.address - facts.operand.address;
     let segment = facts
         .segments
         .iter()
         .find(|segment| segment.part.contains(offset))?;
     Some((offset, segment))
+}
+
+/// The same where rows do not ascend: the byte, and whose it is.
+fn untouchable_row<'a>(
+    case: &Case<'a>,
+    facts: &'a OperandFacts,
+) -> Option<(Untouchable, &'a Owner)> {
+    let touched =
+        facts.operand.demand == Demand::Any || case.environment().pageable_access == Some(true);
+    if !touched || !facts.class().is_taken_for_pageable() || !facts.operand.is_strewn() {
+        return None;
+    }
+    let first = first_untouchable(facts).ok()??;
+    let (_, owner) = facts.owner_at(first.address)?;
+    Some((first, owner))
+}
+
+/// Rows that run backwards, or wrap around, into what the host cannot touch.
+fn backwards(case: &Case<'_>, out: &mut Vec<Found>) {
+    for facts in case.moved() {
+        let Some((first, owner)) = untouchable_row(case, facts) else {
+            continue;
+        };
+        // The first row's own class is another rule's.
+        if first.row == 0 && first.column == 0 && facts.class() != Class::Pageable {
+            continue;
+        }
+        let (role, shape) = (facts.operand.role, &facts.operand.shape);
+        let pitch = shape.pitch.cast_signed();
+        let there = match owner.host_readable() {
+            Some(true) => "which cannot be written",
+            _ if owner.class == Class::Pageable => "which cannot be touched",
+            _ => "where the process has no memory",
+        };
+        out.push(
+            Found::new(
+                &TOO_SHORT,
+                format!(
+                    "row {} of the {role} reaches {:#x}, {there}",
+                    first.row, first.address
+                ),
+            )
+            .about(role)
+            .why(format!(
+                "the pitch of {pitch} leads from row to row backwards or around all addresses, and CUDA touches pageable memory in the calling thread without a check: the process dies with SIGSEGV"
+            ))
+            .fix(if pitch < 0 {
+                "rows that run backwards begin at the last one: pass its address, and no more rows than lie before it"
+            } else {
+                "the pitch is in bytes from row to row: look where it is computed"
+            }),
+        );
+    }
 }
 
 fn too_short(case: &Case<'_>, out: &mut Vec<Found>) {
@@ -90,6 +147,7 @@ fn too_short(case: &Case<'_>, out: &mut Vec<Found>) {
             .fix(format!("register at most {} here", words::bytes(offset))),
         );
     }
+    backwards(case, out);
     for facts in case.moved() {
         let Some((offset, segment)) = untouchable(case, facts) else {
             continue;

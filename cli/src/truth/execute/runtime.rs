@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 
 use cuda_sys::runtime::{Runtime, cudaError, cudaError_t, cudaStream_t, v12, v13};
-use cuwhy_validate::call::{Action, Batch, Plane, Volume};
+use cuwhy_validate::call::{Action, Batch, Plane, SymbolCopy, Volume};
 
 use super::{Lists, NOT_MADE, cuda, kind_of, parms, part, pointer, runtime_array, size};
 
@@ -30,6 +30,7 @@ pub(super) fn make_runtime(
             }
         }
         Action::Copy2D(copy) => rows(runtime, name, copy, stream),
+        Action::Symbol(copy) => variable(runtime, name, copy, stream),
         Action::Copy3D(copy) => runtime_boxed(runtime, name, copy, stream, element),
         Action::Peer(copy) => {
             let (to, from, bytes) = (pointer(copy.dst), pointer(copy.src), size(copy.bytes));
@@ -67,6 +68,23 @@ pub(super) fn make_runtime(
     // The error that the call left must not be taken for the next one's.
     let _ = cuda!(runtime.cudaGetLastError());
     status
+}
+
+fn variable(runtime: &Runtime, name: &str, copy: &SymbolCopy, stream: cudaStream_t) -> cudaError_t {
+    let (symbol, other) = (pointer(copy.name).cast_const(), pointer(copy.other));
+    let (bytes, offset, kind) = (size(copy.bytes), size(copy.offset), kind_of(copy.kind));
+    match name {
+        "cudaMemcpyToSymbol" => {
+            cuda!(runtime.cudaMemcpyToSymbol(symbol, other, bytes, offset, kind))
+        }
+        "cudaMemcpyToSymbolAsync" => {
+            cuda!(runtime.cudaMemcpyToSymbolAsync(symbol, other, bytes, offset, kind, stream))
+        }
+        "cudaMemcpyFromSymbol" => {
+            cuda!(runtime.cudaMemcpyFromSymbol(other, symbol, bytes, offset, kind))
+        }
+        _ => cuda!(runtime.cudaMemcpyFromSymbolAsync(other, symbol, bytes, offset, kind, stream)),
+    }
 }
 
 fn rows(runtime: &Runtime, name: &str, copy: &Plane, stream: cudaStream_t) -> cudaError_t {

@@ -41,6 +41,7 @@ impl Base {
             driver,
             device,
             arrays: Vec::new(),
+            variables: Vec::new(),
             blocking: 0,
             nonblocking: 0,
             other: 0,
