@@ -5,6 +5,7 @@ use super::scenery::{PAGE, heap};
 use super::{Bad, Reproducer, Skip, Stage};
 use crate::call::{Action, Batch3D, Batch3DEntry, Place, Side, Volume};
 use crate::{Api, Call, Kind, Order, Role, Site, Stream};
+use cuda_sys::runtime::Runtime;
 
 /// Bytes of a row, of the four rows that each entry has.
 const WIDTH: u64 = 16;
@@ -89,15 +90,23 @@ fn columns(stage: &Stage, second: u64) -> Result<Call, Skip> {
     Ok(call(vec![column(0), column(second)], stream))
 }
 
-/// The runtime's form, with a hint at the kind of place where managed memory is.
+/// A hint at the kind of place where managed memory is; by the runtime's form, where the runtime has it.
 fn hinted(stage: &Stage, hint: u32) -> Result<Call, Skip> {
     let managed = stage.managed(PAGE)?;
     let call = boxes(stage, |entry| {
         entry.copy.src = memory(managed);
         entry.hints[1] = hint;
     })?;
+    const FUNCTION: &str = "cudaMemcpy3DBatchAsync";
+    let has_it = |runtime: &Runtime| {
+        let twelve = runtime.v12().is_some_and(|table| table.has(FUNCTION));
+        twelve || runtime.v13().is_some()
+    };
+    if !stage.runtime().is_ok_and(has_it) {
+        return Ok(call);
+    }
     Ok(Call {
-        function: "cudaMemcpy3DBatchAsync",
+        function: FUNCTION,
         api: Api::Runtime,
         ..call
     })
