@@ -14,7 +14,7 @@ use std::{env, fs, io, thread};
 
 use cuda_sys::driver::Driver;
 use cuda_sys::runtime::Runtime;
-use cuwhy_tests::{Child, Wanted, fixture, here, simulated, wanted};
+use cuwhy_tests::{Child, Wanted, fixture, here, on_cuda, simulated, wanted};
 
 use call::Form;
 use world::World;
@@ -187,4 +187,42 @@ fn every_batch_of_boxes_is_answered_as_measured() {
         let agreed = compare(&format!("simulated, {major}"), true, Some(form), &child);
         println!("{agreed}");
     }
+}
+
+/// The byte that stands there.
+fn byte(driver: &Driver, at: u64) -> u8 {
+    let mut byte = 0_u8;
+    let place = (&raw mut byte).cast();
+    assert_eq!(c!(driver.cuMemcpyDtoH_v2(place, at, 1)), 0);
+    byte
+}
+
+#[test]
+fn what_comes_before_a_bad_entry_is_done_unless_all_of_them_are_looked_at_first() {
+    on_cuda(here!(), || {
+        let driver = Driver::get().expect("there is a driver");
+        assert_eq!(c!(driver.cuInit(0)), 0);
+        let runtime = Runtime::get().expect("there is a runtime");
+        let world = World::new(driver, runtime);
+        let (from, to) = (world.place("d4m") as u64, world.place("d600") as u64);
+        for (bad, answer, first) in [
+            ("null e4m 64 1 1 1 0", "1", 7),
+            ("d40 e4m 41 1 1 1 0", "1", 7),
+            ("man:0:0:5 e4m 16 1 1 1 0", "401", 7),
+            ("d4m e4m 64 1 1 0 0", "1", 1),
+            ("d4m e4m 0 1 1 1 0", "1", 1),
+            ("@ab @a2 4 1 1 1 0", "1", 1),
+        ] {
+            assert_eq!(c!(driver.cuMemsetD8_v2(from, 7, 16_384)), 0);
+            assert_eq!(c!(driver.cuMemsetD8_v2(to, 1, 600)), 0);
+            let (before, after) = ("d4m d600 16 1 1 1 0", "d4m d600+64 16 1 1 1 0");
+            let call = format!("b - c 0 = l f {before} ; {bad} ; {after}");
+            assert_eq!(world.ask(&call, Form::DriverTwo).text(), answer, "{bad}");
+            assert_eq!(
+                [byte(driver, to), byte(driver, to + 64)],
+                [first, 1],
+                "{bad}"
+            );
+        }
+    });
 }
