@@ -281,6 +281,12 @@ fn operand(call: &Call, index: usize, parts: &Parts, words: [u64; 2]) -> Operand
             part,
             owner: owner.clone(),
         });
+        // The same below the first byte, for rows that run backwards.
+        let below = facts.operand.address;
+        facts.apart.push(Segment {
+            part: Span::new(below.saturating_sub(end), below.saturating_sub(start)),
+            owner: owner.clone(),
+        });
     }
     facts.peek = Some(words);
     facts.pointee = parts.last().map(|(_, owner)| Box::new(owner.clone()));
@@ -392,6 +398,7 @@ proptest! {
             operand.segments.rotate_left(middle);
             if turn > 4 {
                 operand.segments.reverse();
+                operand.apart.reverse();
             }
         }
         prop_assert_eq!(judge(&call, &facts), judge(&call, &turned));

@@ -18,9 +18,10 @@ use crate::model::transfer::Shape;
 pub(super) fn view(call: Call, when: When) -> Outcome<View> {
     match (call.context(), when) {
         (Ok(context), _) => Ok(View::of(context.device)),
-        (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
-            Ok(View::of(call.stream(stream)?.context()?.device))
-        }
+        (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => Ok(View {
+            alone: true,
+            ..View::of(call.stream(stream)?.context()?.device)
+        }),
         (Err(code), _) => Err(code),
     }
 }

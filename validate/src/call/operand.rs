@@ -134,9 +134,9 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             ]
         }
         Action::Symbol(copy) => {
-            // Measured: what is no variable's name is looked at as memory, and nothing else is.
+            // Measured: what is no variable's name is looked at as memory, a word of it, and nothing else is.
             if copy.symbol == 0 {
-                return smallvec![operand(Subject, copy.name, Shape::line(1), Demand::Any)];
+                return smallvec![operand(Subject, copy.name, Shape::line(8), Demand::Any)];
             }
             let there = copy.symbol.wrapping_add(copy.offset);
             let line = Shape::line(copy.bytes);

@@ -67,7 +67,10 @@ impl Sources<'_> {
                 None => break,
             };
         }
-        if depth == Depth::Full && operand.is_strewn() && facts.class().is_taken_for_pageable() {
+        // Plain memory of a device is mapped around what is found; what is mapped handle by handle is not.
+        let by_handles = facts.class() == Class::Virtual;
+        let strewn = depth == Depth::Full && operand.is_strewn();
+        if strewn && (facts.class().is_taken_for_pageable() || by_handles) {
             self.strewn(&mut facts, environment);
         }
         self.shared(&mut facts, environment);
@@ -84,7 +87,7 @@ impl Sources<'_> {
         facts
     }
 
-    /// What lies at rows that do not ascend from the first one.
+    /// What lies at rows that do not ascend from the first one, up to the first that the host cannot touch.
     fn strewn(&self, facts: &mut OperandFacts, environment: &Environment) {
         let Operand {
             address,
@@ -92,6 +95,7 @@ impl Sources<'_> {
             role,
             ..
         } = facts.operand;
+        let host = facts.class().is_taken_for_pageable();
         for offset in shape.row_starts().take(MOST_ROWS) {
             let mut at = address.wrapping_add(offset);
             let end = at.saturating_add(shape.width);
@@ -114,7 +118,7 @@ impl Sources<'_> {
                 closed |= touchable != Some(true);
                 at = next;
             }
-            if closed {
+            if closed && host {
                 return;
             }
         }

@@ -92,7 +92,7 @@ fn mapped(facts: &OperandFacts) -> SmallVec<[Span; 2]> {
     let role = facts.operand.role;
     let owners = [facts.found(), facts]
         .into_iter()
-        .flat_map(|one| &one.segments)
+        .flat_map(|one| one.segments.iter().chain(&one.apart))
         .map(|segment| &segment.owner);
     let mut parts: SmallVec<[Span; 2]> = owners.filter_map(|owner| around(owner, role)).collect();
     parts.sort_unstable_by_key(|part| part.start);

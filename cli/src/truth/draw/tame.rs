@@ -3,7 +3,7 @@
 use cuwhy_validate::call::Action;
 use cuwhy_validate::{Call, Operand, Role};
 
-use super::{Drawer, Sides};
+use super::{Drawer, Sides, flip};
 use crate::truth::world::{Object, PAGE, Side};
 
 impl Drawer<'_> {
@@ -34,8 +34,9 @@ impl Drawer<'_> {
                 }
                 // Rows of host memory that are spread over the whole address space.
                 let host = object.fence.is_some() || object.side == Side::Bad;
-                if host && !operand.shape.is_line() && end.is_none() {
-                    return None;
+                let strewn = host && operand.is_strewn();
+                if strewn {
+                    mend &= flip::is_tame(&operand, &object)?;
                 }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
@@ -45,6 +46,7 @@ impl Drawer<'_> {
                     return None;
                 }
                 match object.fence {
+                    Some(_) if strewn => {}
                     Some(fence) => {
                         let inside = operand.address >= fence.start
                             && end.is_some_and(|end| end <= fence.end);
@@ -152,6 +154,11 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     let first = object.base - object.base % together;
     let before = first.wrapping_sub(operand.address.wrapping_sub(back));
     if (1..FAR).contains(&before) && (back > 0 || is_virtual || is_pool) {
+        return true;
+    }
+    // Neither is what lies behind page-locked memory.
+    let ends = operand.address.saturating_add(shape.width);
+    if back > 0 && object.side == Side::Both && ends > behind {
         return true;
     }
     let extent = shape.wrapping_extent();

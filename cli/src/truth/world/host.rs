@@ -10,13 +10,13 @@ use crate::truth::execute::{cuda, pointer, size};
 use crate::truth::fault::Zone;
 use crate::truth::random::Random;
 
-/// Pages without any access behind (and one before) host memory that a wrong copy may leave.
+/// Pages without any access before and behind host memory that a wrong copy may leave.
 pub(super) const GUARD: u64 = 16 * PAGE;
 
 impl World {
-    /// A mapping with one forbidden page before and several behind; answers where it begins.
+    /// A mapping with forbidden pages before and behind; answers where it begins.
     pub(super) fn mapping(&mut self, bytes: u64, protection: i32) -> Result<u64, String> {
-        let whole = PAGE + bytes + GUARD;
+        let whole = GUARD + bytes + GUARD;
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a new anonymous mapping where the kernel likes.
         let start =
@@ -26,7 +26,7 @@ impl World {
         }
         let start = start.expose_provenance() as u64;
         self.keep(Undo::Map(start, whole));
-        let inside = start + PAGE;
+        let inside = start + GUARD;
         protect(inside, bytes, libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: the bytes were just mapped readable and writable.
         unsafe { ptr::write_bytes(pointer(inside).cast::<u8>(), 0x5a, size(bytes)) };
@@ -84,7 +84,7 @@ impl World {
                 one.side = Side::Bad;
             }
             one.fence = Some(Fence {
-                start: base - PAGE,
+                start: base - GUARD,
                 end: base + bytes + GUARD,
                 guarded: true,
             });
@@ -124,7 +124,7 @@ impl World {
         let bytes = pages * PAGE;
         let base = self.mapping(4 * bytes, both)?;
         let fence = Some(Fence {
-            start: base - PAGE,
+            start: base - GUARD,
             end: base + 4 * bytes + GUARD,
             guarded: true,
         });
@@ -141,7 +141,7 @@ impl World {
         // A part of a page.
         let base = self.mapping(PAGE, both)?;
         let fence = Some(Fence {
-            start: base - PAGE,
+            start: base - GUARD,
             end: base + PAGE + GUARD,
             guarded: true,
         });
@@ -155,7 +155,7 @@ impl World {
         for protection in [both, libc::PROT_READ] {
             let base = self.mapping(PAGE, protection)?;
             let fence = Some(Fence {
-                start: base - PAGE,
+                start: base - GUARD,
                 end: base + PAGE + GUARD,
                 guarded: true,
             });
