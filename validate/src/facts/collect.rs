@@ -5,6 +5,7 @@ use crate::ask::{Ask, Host, Pointer};
 use crate::call::Place;
 use crate::registry::{Entry, Registry};
 use crate::{Call, Operand, Role, Span, Stream};
+use smallvec::SmallVec;
 
 /// How much is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,14 +117,12 @@ pub(crate) fn collect_knowing(
                 ..Facts::default()
             };
             for operand in one.operands() {
-                part.operands
-                    .push(from.operand(operand, &part.environment, depth));
+                from.add(operand, &part.environment, depth, &mut part.operands);
             }
             facts.entries.push((one, part));
         }
         for operand in call.operands() {
-            let one = from.operand(operand, &facts.environment, depth);
-            facts.operands.push(one);
+            from.add(operand, &facts.environment, depth, &mut facts.operands);
         }
     };
     let mut inside = || {
@@ -209,8 +208,22 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    fn operand(&self, operand: Operand, environment: &Environment, depth: Depth) -> OperandFacts {
-        let mut facts = OperandFacts::new(operand);
+    /// Adds what is known of an operand. It is put together where it stays: it is half a KiB.
+    fn add(
+        &self,
+        operand: Operand,
+        environment: &Environment,
+        depth: Depth,
+        to: &mut SmallVec<[OperandFacts; 2]>,
+    ) {
+        to.push(OperandFacts::new(operand));
+        if let Some(facts) = to.last_mut() {
+            self.look_at(facts, environment, depth);
+        }
+    }
+
+    fn look_at(&self, facts: &mut OperandFacts, environment: &Environment, depth: Depth) {
+        let operand = facts.operand;
         let mut whole = operand.span();
         let mut at = whole.start;
         loop {
@@ -227,7 +240,7 @@ impl Sources<'_> {
             let part = Span::new(at - whole.start, end - whole.start);
             facts.segments.push(Segment { part, owner });
             let done = end >= whole.end || facts.segments.len() == MOST_SEGMENTS;
-            if done || depth == Depth::Quick && !self.continues(&facts) {
+            if done || depth == Depth::Quick && !self.continues(facts) {
                 break;
             }
             // Between rows that lie far apart there may be anything: no byte of it is touched.
@@ -250,20 +263,21 @@ impl Sources<'_> {
         let by_handles = facts.class() == Class::Virtual;
         let strewn = depth == Depth::Full && operand.is_strewn();
         if strewn && (facts.class().is_taken_for_pageable() || by_handles) {
-            self.strewn(&mut facts, environment);
+            self.strewn(facts, environment);
         }
-        self.shared(&mut facts, environment);
+        self.shared(facts, environment);
         if operand.base != operand.address {
             let base = Operand {
                 address: operand.base,
                 ..operand
             };
-            facts.looked_up = Some(Box::new(self.operand(base, environment, depth)));
+            let mut found = Box::new(OperandFacts::new(base));
+            self.look_at(&mut found, environment, depth);
+            facts.looked_up = Some(found);
         }
         if depth == Depth::Full {
-            self.surroundings(&mut facts);
+            self.surroundings(facts);
         }
-        facts
     }
 
     /// What lies at rows that do not ascend from the first one, up to the first that the host cannot touch.
