@@ -107,14 +107,12 @@ pub(crate) fn collect_knowing(
                 ..Facts::default()
             };
             for operand in one.operands() {
-                part.operands
-                    .push(from.operand(operand, &part.environment, depth));
+                from.add(operand, &part.environment, depth, &mut part.operands);
             }
             facts.entries.push((one, part));
         }
         for operand in call.operands() {
-            let one = from.operand(operand, &facts.environment, depth);
-            facts.operands.push(one);
+            from.add(operand, &facts.environment, depth, &mut facts.operands);
         }
     };
     let mut inside = || {

@@ -5,6 +5,7 @@ use super::{Access, Class, Depth, Environment, OperandFacts, Owner, Segment};
 use crate::ask::{Ask, Host, Pointer};
 use crate::registry::{Entry, Registry};
 use crate::{Call, Operand, Role, Span};
+use smallvec::SmallVec;
 
 /// The greatest number of parts that an operand is cut into.
 const MOST_SEGMENTS: usize = 16;
@@ -24,14 +25,22 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// What is known of one operand.
-    pub(super) fn operand(
+    /// Adds what is known of an operand. It is put together where it stays: it is half a KiB.
+    pub(super) fn add(
         &self,
         operand: Operand,
         environment: &Environment,
         depth: Depth,
-    ) -> OperandFacts {
-        let mut facts = OperandFacts::new(operand);
+        to: &mut SmallVec<[OperandFacts; 2]>,
+    ) {
+        to.push(OperandFacts::new(operand));
+        if let Some(facts) = to.last_mut() {
+            self.look_at(facts, environment, depth);
+        }
+    }
+
+    fn look_at(&self, facts: &mut OperandFacts, environment: &Environment, depth: Depth) {
+        let operand = facts.operand;
         let mut whole = operand.span();
         let mut at = whole.start;
         loop {
@@ -48,7 +57,7 @@ impl Sources<'_> {
             let part = Span::new(at - whole.start, end - whole.start);
             facts.segments.push(Segment { part, owner });
             let done = end >= whole.end || facts.segments.len() == MOST_SEGMENTS;
-            if done || depth == Depth::Quick && !self.continues(&facts) {
+            if done || depth == Depth::Quick && !self.continues(facts) {
                 break;
             }
             // Between rows that lie far apart there may be anything: no byte of it is touched.
@@ -71,20 +80,21 @@ impl Sources<'_> {
         let by_handles = facts.class() == Class::Virtual;
         let strewn = depth == Depth::Full && operand.is_strewn();
         if strewn && (facts.class().is_taken_for_pageable() || by_handles) {
-            self.strewn(&mut facts, environment);
+            self.strewn(facts, environment);
         }
-        self.shared(&mut facts, environment);
+        self.shared(facts, environment);
         if operand.base != operand.address {
             let base = Operand {
                 address: operand.base,
                 ..operand
             };
-            facts.looked_up = Some(Box::new(self.operand(base, environment, depth)));
+            let mut found = Box::new(OperandFacts::new(base));
+            self.look_at(&mut found, environment, depth);
+            facts.looked_up = Some(found);
         }
         if depth == Depth::Full {
-            self.surroundings(&mut facts);
+            self.surroundings(facts);
         }
-        facts
     }
 
     /// What lies at rows that do not ascend from the first one, up to the first that the host cannot touch.
