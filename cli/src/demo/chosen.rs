@@ -102,7 +102,6 @@ fn distance(one: &str, two: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     fn refusal(word: &str) -> String {
         choose(&[word.to_owned()])
@@ -123,7 +122,7 @@ mod tests {
     fn an_area_names_its_rules_and_nothing_names_all() {
         let named = choose(&["batch".to_owned()]).expect("it is an area");
         assert!(named.iter().all(|one| one.rule().starts_with("batch.")));
-        let rules: BTreeSet<&str> = named.iter().map(|one| one.rule()).collect();
+        let rules: std::collections::BTreeSet<_> = named.iter().map(Chosen::rule).collect();
         assert_eq!(rules.len(), 5);
         let all = choose(&[]).expect("nothing is wrong with it");
         for rule in RULES {

@@ -227,14 +227,14 @@ pub(crate) fn symbol(
     Ok((address, size))
 }
 
-/// Measured: before 13 the runtime reads what stands at an address that it does not know.
+/// Measured: before 13 the runtime reads the word that stands at an address that it does not know.
 fn look_at(host: *const c_void) {
     if super::MAJOR >= 13 || host.is_null() {
         return;
     }
     // SAFETY: one load; its fault is a signal, as there.
     unsafe {
-        core::arch::asm!("mov {byte}, byte ptr [{address}]", address = in(reg) host, byte = out(reg_byte) _,
+        core::arch::asm!("mov {word}, qword ptr [{address}]", address = in(reg) host, word = out(reg) _,
             options(nostack, preserves_flags, readonly));
     }
 }

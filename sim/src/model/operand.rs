@@ -101,6 +101,8 @@ pub(crate) struct View {
     pub(crate) device: Ordinal,
     /// Memory is taken for accessible where a side begins: to see whether anything else is wrong with it.
     pub(crate) lenient: bool,
+    /// No context is current: measured, the driver goes on to no next handle of mapped memory.
+    pub(crate) alone: bool,
 }
 
 impl View {
@@ -108,6 +110,7 @@ impl View {
         Self {
             device,
             lenient: false,
+            alone: false,
         }
     }
 }
@@ -249,6 +252,10 @@ impl Space {
             // Nothing is mapped here: the driver takes the address for pageable memory, where it will fault.
             return Ok(Operand::pageable(wanted.base));
         };
+        let end = wanted.base.wrapping_add(wanted.count);
+        if view.alone && !(end > map.base && end <= map.base + map.size) {
+            return Err(Code::INVALID_VALUE);
+        }
         // Past the end of all addresses, and nobody minds until the bytes are moved.
         let checked = if wanted.ends_before_it_begins() {
             1

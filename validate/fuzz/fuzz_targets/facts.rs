@@ -152,6 +152,12 @@ fn operand(call: &Call, index: usize, scene: &Scene) -> OperandFacts {
             part: Span::new(start, end),
             owner: owned.owner(),
         });
+        // The same below the first byte, for rows that run backwards.
+        let below = facts.operand.address;
+        facts.apart.push(Segment {
+            part: Span::new(below.saturating_sub(end), below.saturating_sub(start)),
+            owner: owned.owner(),
+        });
     }
     facts.peek = scene.words;
     facts.pointee = parts.last().map(|(_, owned)| Box::new(owned.owner()));

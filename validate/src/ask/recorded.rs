@@ -142,6 +142,10 @@ impl Ask for Recorded {
         self.environment.capture
     }
 
+    unsafe fn stream_device(&self, _stream: Stream) -> Option<i32> {
+        self.environment.stream_device
+    }
+
     fn environment(&self, _call: &Call) -> Environment {
         self.environment.clone()
     }

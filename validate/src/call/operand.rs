@@ -1,6 +1,6 @@
 //! The sides of a call that lie in memory.
 
-use super::action::{Action, Place, Side, Volume};
+use super::action::{Action, PeerVolume, Place, Side, Volume};
 use super::{Demand, Shape};
 use crate::Span;
 use core::fmt;
@@ -110,6 +110,14 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
                 operand(Source, copy.src, src, from),
             ]
         }
+        // Measured: where the structure does not say what a side is, it must be CUDA memory.
+        Action::Peer3D(PeerVolume { copy, .. }) => {
+            let sides = [
+                place(Destination, &copy.dst, copy, Demand::Cuda),
+                place(Source, &copy.src, copy, Demand::Cuda),
+            ];
+            sides.into_iter().flatten().collect()
+        }
         Action::Copy3D(copy) => {
             let (to, from) = copy.kind.demands();
             let sides = [
@@ -126,9 +134,9 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
             ]
         }
         Action::Symbol(copy) => {
-            // Measured: what is no variable's name is looked at as memory, and nothing else is.
+            // Measured: what is no variable's name is looked at as memory, a word of it, and nothing else is.
             if copy.symbol == 0 {
-                return smallvec![operand(Subject, copy.name, Shape::line(1), Demand::Any)];
+                return smallvec![operand(Subject, copy.name, Shape::line(8), Demand::Any)];
             }
             let there = copy.symbol.wrapping_add(copy.offset);
             let line = Shape::line(copy.bytes);

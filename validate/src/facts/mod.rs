@@ -30,8 +30,8 @@ pub struct OperandFacts {
     /// Its parts by owner, in order, as far as they were looked up. Between host parts there are gaps
     /// where no row lies.
     pub segments: SmallVec<[Segment; 1]>,
-    /// Where rows do not ascend: what lies at those that `segments` do not cover, in the order of the copy
-    /// and by address, up to the first row that the host cannot touch.
+    /// Where rows of pageable or of virtual memory do not ascend: what lies at those that `segments` do not cover,
+    /// in the order of the copy and by address; of pageable memory up to the first row that the host cannot touch.
     pub apart: Vec<Segment>,
     /// The next allocation after an address that belongs to nothing, where the registry knows one.
     pub next: Option<Box<Owner>>,
@@ -116,10 +116,13 @@ impl OperandFacts {
     pub fn usable(&self) -> Option<Span> {
         let head = self.head()?;
         let mut range = head.range?;
+        let writes = self.operand.role == Role::Destination;
         if head.class == Class::Virtual {
             for segment in self.segments.iter().skip(1) {
                 let owner = &segment.owner;
                 match owner.range {
+                    // What may only be read ends what can be written.
+                    _ if writes && owner.access == Access::Read => break,
                     Some(next) if owner.class == Class::Virtual && next.start == range.end => {
                         range.end = next.end;
                     }

@@ -52,7 +52,8 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let dies = denied
         && call.api == crate::Api::Driver
         && facts.environment.current == Current::None
-        && !matches!(call.action, Action::Peer(_) | Action::Fill(_));
+        && call.action.named_devices().is_none()
+        && !matches!(call.action, Action::Fill(_));
     if denied && !dies {
         return Prediction::Status(codes::INVALID_VALUE);
     }
@@ -80,17 +81,18 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let found = facts.found();
     match found.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+        Class::NoAccess if call.action.named_devices().is_some() => {
             match permitted(found.access, role) {
                 Opinion::Fine => Opinion::Missing(Missing::Range(role)),
                 other => other,
             }
         }
-        Class::NoAccess if in_range(found) => Opinion::Denied,
+        Class::NoAccess if environment.foreign_stream => Opinion::Missing(Missing::Access(role)),
+        Class::NoAccess if ends_in_handle(found) => Opinion::Denied,
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
         class if class.is_cuda() => match access(call, found, environment) {
-            Opinion::Fine => match in_owner(call, facts) {
+            Opinion::Fine => match in_owner(call, facts, environment) {
                 Opinion::Fine | Opinion::Astray if is_moved(found) => Opinion::Elsewhere,
                 other => other,
             },
@@ -121,21 +123,26 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     let Some(owner) = facts.head() else {
         return Opinion::Missing(Missing::Owner(role));
     };
+    if environment.foreign_stream && depends_on_device(call, owner.class) {
+        return Opinion::Missing(Missing::Access(role));
+    }
     if role == Role::Destination && owner.access == Access::Read {
         return match owner.class {
-            Class::Virtual if in_range(facts) => Opinion::Denied,
+            Class::Virtual if ends_in_handle(facts) => Opinion::Denied,
             _ => Opinion::Refused,
         };
     }
-    let peer = matches!(call.action, Action::Peer(_));
+    let peer = call.action.named_devices().is_some();
     match owner.class {
-        Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // Without a context nobody says what the stream's device may do.
         Class::Virtual
-            if owner.access == Access::Unknown && environment.current == Current::None =>
+            if owner.access == Access::Unknown
+                && environment.current == Current::None
+                && (!peer || facts.segments.len() > 1) =>
         {
             Opinion::Missing(Missing::Access(role))
         }
+        Class::Pool | Class::Virtual if peer => permitted(facts.access, role),
         // A copy between devices is staged where they cannot reach each other.
         Class::Device | Class::Symbol if !matches!(call.action, Action::Fill(_)) => Opinion::Fine,
         Class::Device | Class::Symbol | Class::Pool if elsewhere(facts, environment) => {
@@ -149,12 +156,23 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     }
 }
 
-/// Whether a side ends in the memory that it begins in, as far as that is known.
-fn in_range(facts: &OperandFacts) -> bool {
-    let end = facts.operand.end();
-    facts
-        .usable()
-        .is_none_or(|range| end.is_some_and(|end| end <= range.end))
+/// Whether it matters which device works with memory of a class.
+fn depends_on_device(call: &Call, class: Class) -> bool {
+    match class {
+        Class::Pool | Class::Virtual => true,
+        Class::Device | Class::Symbol => matches!(call.action, Action::Fill(_)),
+        _ => false,
+    }
+}
+
+/// Whether a side ends in the one handle's memory that it begins in, counted as the driver counts.
+///
+/// Measured: where no context is current the driver goes on to no next handle.
+fn ends_in_handle(facts: &OperandFacts) -> bool {
+    let operand = &facts.operand;
+    let end = operand.base.wrapping_add(operand.shape.wrapping_extent());
+    let range = facts.head().and_then(|owner| owner.range);
+    range.is_none_or(|range| end > range.start && end <= range.end)
 }
 
 /// Whether the address is handed to a device that has the memory at another one.
@@ -183,7 +201,7 @@ fn pending(owner: Option<&Owner>) -> bool {
 }
 
 /// The byte-exact check against the object that CUDA finds where it looks.
-fn in_owner(call: &Call, facts: &OperandFacts) -> Opinion {
+fn in_owner(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opinion {
     let (found, operand) = (facts.found(), &facts.operand);
     let Some(range) = found.usable() else {
         return Opinion::Missing(Missing::Range(operand.role));
@@ -193,20 +211,25 @@ fn in_owner(call: &Call, facts: &OperandFacts) -> Opinion {
     }
     let offset = operand.base - range.start;
     let extent = operand.shape.wrapping_extent();
-    let passes = if is_mapped(facts) {
-        // Measured: mapped memory is walked from mapping to mapping, from the structure's own address and
-        // as if it had no offsets, until the end is reached; an end that wrapped around is reached at once.
-        operand.base.checked_add(extent).is_none() || ends_inside(offset, extent, range.bytes())
-    } else if matches!(call.action, Action::Fill(_)) {
-        // Measured: a fill whose end wraps around passes wherever it begins.
-        operand.address.checked_add(extent).is_none() || ends_inside(offset, extent, range.bytes())
-    } else {
-        let start = offset.wrapping_add(operand.address.wrapping_sub(operand.base));
-        let wrapped = start.wrapping_add(extent);
-        // Measured: an end at the very start of the allocation is refused.
-        ends_inside(start, extent, range.bytes())
-            || start.checked_add(extent).is_none() && wrapped > 0 && wrapped <= range.bytes()
-    };
+    let named = matches!(call.action, Action::Peer(_) | Action::Fill(_));
+    let passes =
+        if environment.current == Current::None && !named && found.class() == Class::Virtual {
+            ends_in_handle(found)
+        } else if is_mapped(facts) {
+            // Measured: mapped memory is walked from mapping to mapping, from the structure's own address and
+            // as if it had no offsets, until the end is reached; an end that wrapped around is reached at once.
+            operand.base.checked_add(extent).is_none() || ends_inside(offset, extent, range.bytes())
+        } else if matches!(call.action, Action::Fill(_)) {
+            // Measured: a fill whose end wraps around passes wherever it begins.
+            operand.address.checked_add(extent).is_none()
+                || ends_inside(offset, extent, range.bytes())
+        } else {
+            let start = offset.wrapping_add(operand.address.wrapping_sub(operand.base));
+            let wrapped = start.wrapping_add(extent);
+            // Measured: an end at the very start of the allocation is refused.
+            ends_inside(start, extent, range.bytes())
+                || start.checked_add(extent).is_none() && wrapped > 0 && wrapped <= range.bytes()
+        };
     if !passes {
         Opinion::Refused
     } else if super::astray::strays(facts) {

@@ -5,6 +5,7 @@
 //! the variable, and one in a stream does not, so that it copies what lies beside it; then comes the kind. What
 //! is left is a copy of one line.
 
+use super::touch::{PAGE, first_untouchable};
 use super::{Missing, Prediction, Stopped, codes};
 use crate::call::SymbolCopy;
 use crate::facts::Facts;
@@ -64,7 +65,7 @@ pub(crate) fn beyond(copy: &SymbolCopy, side: &OperandFacts) -> Option<u64> {
     (known && !unknown).then_some(copy.bytes)
 }
 
-/// A name that no variable has. Before 13 the runtime looks at what stands there.
+/// A name that no variable has. Before 13 the runtime reads the word that stands there.
 fn nameless(copy: &SymbolCopy, facts: &Facts) -> Prediction {
     let refused = Prediction::Status(codes::INVALID_SYMBOL);
     let role = Role::Subject;
@@ -77,13 +78,13 @@ fn nameless(copy: &SymbolCopy, facts: &Facts) -> Prediction {
     if major >= 13 {
         return refused;
     }
-    let named = facts.operand(role).and_then(OperandFacts::head);
-    match named.map(|owner| (owner.is_nowhere(), owner.host_readable())) {
-        Some((true, _) | (_, Some(false))) => Prediction::Fault {
+    match facts.operand(role).map(first_untouchable) {
+        Some(Ok(None)) => refused,
+        Some(Ok(Some(first))) => Prediction::Fault {
             role,
-            page: copy.name & !(super::touch::PAGE - 1),
+            page: first.address & !(PAGE - 1),
         },
-        Some((false, Some(true))) => refused,
-        _ => Prediction::CannotTell(Missing::HostMemory(role)),
+        Some(Err(missing)) => Prediction::CannotTell(missing),
+        None => Prediction::CannotTell(Missing::HostMemory(role)),
     }
 }

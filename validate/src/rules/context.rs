@@ -1,15 +1,16 @@
 //! `context.*`: no context, the wrong one, a dead one.
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
+use crate::call::Action;
 use crate::facts::{Class, Current};
-use crate::predict::status_name;
-use crate::{Api, Role, Stream};
+use crate::predict::{codes, status_name};
+use crate::{Api, OperandFacts, Prediction, Role, Stream};
 
 pub(super) static NONE: Rule = Rule {
     id: "context.none",
     severity: Severity::Error,
     statement: "no context is current in this thread",
-    cuda: "201 CUDA_ERROR_INVALID_CONTEXT from the driver, unless the work goes into a created stream; the runtime makes one",
+    cuda: "201 CUDA_ERROR_INVALID_CONTEXT from the driver, unless the work goes into a created stream; there 1 for batches, and for copies that run from one handle of virtual memory into the next; the runtime makes one",
     evidence: Evidence::Measured,
     source: "CUDA Driver API, Context Management: every thread has a stack of contexts of its own, which is empty at first",
     detection: "cuCtxGetCurrent",
@@ -23,7 +24,11 @@ pub(super) static NONE: Rule = Rule {
 
 fn none(case: &Case<'_>, out: &mut Vec<Found>) {
     let created = matches!(case.call.stream(), Stream::Handle(_));
-    if case.call.api != Api::Driver || case.environment().current != Current::None || created {
+    if case.call.api != Api::Driver || case.environment().current != Current::None {
+        return;
+    }
+    if created {
+        needed_nevertheless(case, out);
         return;
     }
     out.push(
@@ -33,6 +38,33 @@ fn none(case: &Case<'_>, out: &mut Vec<Found>) {
         )
         .why("the driver works in the calling thread's current context; a new thread has none")
         .fix("cuCtxSetCurrent in this thread, with the context of the memory's device (cuDevicePrimaryCtxRetain gives the runtime's)"),
+    );
+}
+
+/// What needs a current context although the stream has one.
+fn needed_nevertheless(case: &Case<'_>, out: &mut Vec<Found>) {
+    if case.prediction != Prediction::Status(codes::INVALID_VALUE) {
+        return;
+    }
+    let crosses = |facts: &OperandFacts| {
+        facts.class() == Class::Virtual
+            && facts.segments.len() > 1
+            && super::range::excess(facts).is_none()
+    };
+    let says = if matches!(case.action(), Action::Batch(_)) {
+        "a batch is put into a stream with no context current in this thread".to_owned()
+    } else if let Some(facts) = case.moved().find(|facts| crosses(facts)) {
+        format!(
+            "the {} runs from one handle of virtual memory into the next, with no context current in this thread",
+            facts.operand.role
+        )
+    } else {
+        return;
+    };
+    out.push(
+        Found::new(&NONE, says)
+            .why("most work in a created stream goes by the stream's own context; this does not")
+            .fix("cuCtxSetCurrent in this thread, with the stream's context (cuStreamGetCtx)"),
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::range::ABSURD;
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::Action;
+use crate::call::{Action, Shape};
 use crate::{Prediction, Role};
 
 pub(super) static OVERFLOW: Rule = Rule {
@@ -82,6 +82,14 @@ fn wrapped_product(case: &Case<'_>, out: &mut Vec<Found>) {
         if shape.is_line() || shape.extent().is_some() {
             continue;
         }
+        // Rows that run backwards do so on purpose; where they leave their memory another rule says it.
+        let done = matches!(
+            case.prediction,
+            Prediction::Success | Prediction::Fault { .. }
+        );
+        if done && runs_backwards(&shape) {
+            continue;
+        }
         let role = facts.operand.role;
         out.push(
             Found::new(
@@ -99,6 +107,18 @@ fn wrapped_product(case: &Case<'_>, out: &mut Vec<Found>) {
             .fix("look where the pitch comes from: it is in bytes, from row to row"),
         );
     }
+}
+
+/// Whether distances are small negative numbers.
+fn runs_backwards(shape: &Shape) -> bool {
+    let back = |pitch: u64, count: u64| match pitch.cast_signed() {
+        0.. => Some(0),
+        negative => negative.unsigned_abs().checked_mul(count.saturating_sub(1)),
+    };
+    let rows = back(shape.pitch, shape.rows);
+    let slices = back(shape.slice_pitch, shape.slices);
+    let back = rows.zip(slices).and_then(|(one, two)| one.checked_add(two));
+    back.is_some_and(|back| (1..ABSURD).contains(&back))
 }
 
 /// What a huge count was probably meant to be.

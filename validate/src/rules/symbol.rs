@@ -87,7 +87,7 @@ pub(super) static UNKNOWN: Rule = Rule {
         wrong: "float *table; cudaMalloc(&table, 256); cudaMemcpyToSymbol(table, host, 256)",
         right: "__device__ float table[64]; cudaMemcpyToSymbol(table, host, 256)",
     },
-    shadows: &["pointer.null"],
+    shadows: &["pointer.null", "kind.invalid", "kind.impossible-for-symbol"],
     find: unknown,
 };
 

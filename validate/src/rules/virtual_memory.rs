@@ -2,8 +2,8 @@
 
 use super::range::{excess, follower};
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::{Action, Demand};
-use crate::facts::{Class, Current};
+use crate::call::Demand;
+use crate::facts::Class;
 use crate::{OperandFacts, Prediction};
 
 pub(super) static UNMAPPED: Rule = Rule {
@@ -63,7 +63,7 @@ pub(super) static NO_ACCESS: Rule = Rule {
     id: "virtual.no-access",
     severity: Severity::Error,
     statement: "virtual memory is mapped, and this device was never allowed to use it",
-    cuda: "1 cudaErrorInvalidValue, for every kind and on either side",
+    cuda: "1 cudaErrorInvalidValue, for every kind and on either side; in a created stream with no context current the process dies of it",
     evidence: Evidence::Measured,
     source: "CUDA Driver API, cuMemMap: a mapping is inaccessible until cuMemSetAccess",
     detection: "ACCESS_FLAGS, cuMemGetAccess",
@@ -77,15 +77,15 @@ pub(super) static NO_ACCESS: Rule = Rule {
 
 fn no_access(case: &Case<'_>, out: &mut Vec<Found>) {
     // For a peer copy the named device counts, and another rule speaks.
-    let peer = matches!(case.action(), Action::Peer(_));
+    let peer = case.action().named_devices().is_some();
     for facts in case.moved().filter(|_| !peer) {
         let Some(segment) = first_denied(facts) else {
             continue;
         };
         let role = facts.operand.role;
-        let device = match case.environment().current {
-            Current::Device(device) => format!("device {device}"),
-            Current::None | Current::Unknown => "the current device".into(),
+        let device = match case.environment().device() {
+            Some(device) => format!("device {device}"),
+            None => "the current device".into(),
         };
         out.push(
             Found::new(
@@ -100,7 +100,11 @@ fn no_access(case: &Case<'_>, out: &mut Vec<Found>) {
                 ),
             )
             .at(role, segment)
-            .why("a mapping gives no access by itself; CUDA refuses every copy that touches it")
+            .why(if case.prediction == Prediction::Crash {
+                "a mapping gives no access by itself; the driver refuses every copy that touches it, and dies of that where no context is current"
+            } else {
+                "a mapping gives no access by itself; CUDA refuses every copy that touches it"
+            })
             .fix(format!(
                 "call cuMemSetAccess for the mapped range with {device} and CU_MEM_ACCESS_FLAGS_PROT_READWRITE"
             )),

@@ -92,6 +92,8 @@ impl Drawer<'_> {
             Intent::Valid => {
                 if self.random.below(40) == 0 {
                     copy.width = 0;
+                } else if self.random.chance(12) {
+                    self.flip_box(&mut copy, &mut sides);
                 }
             }
             Intent::Near => self.nearly_boxed(&mut copy, &mut sides, driver),
@@ -116,8 +118,19 @@ impl Drawer<'_> {
         let to = self.random.chance(50);
         let value = self.random.pick(&[1_u64, 4]);
         let width = copy.width;
+        let which = self.random.below(16);
+        if which == 12 {
+            self.flip_box(copy, sides);
+            sides.how = "flipped, row past";
+            copy.height += value;
+            return;
+        }
+        if which == 13 && !copy.is_plane {
+            Self::flip_slices(copy, sides);
+            return;
+        }
         let place = if to { &mut copy.dst } else { &mut copy.src };
-        match self.random.below(13) {
+        match which {
             0 => {
                 sides.how = "pitch < width";
                 set(place, |_, pitch, _, _| *pitch = width.saturating_sub(value));
@@ -177,6 +190,10 @@ impl Drawer<'_> {
                 if let Place::Memory { side, .. } = place {
                     *side = wrong;
                 }
+            }
+            13 | 14 => {
+                sides.how = "negative pitch";
+                set(place, |_, pitch, _, _| *pitch = pitch.wrapping_neg());
             }
             _ => {
                 sides.how = "last row past";

@@ -53,6 +53,8 @@ impl Drawer<'_> {
                     *self
                         .random
                         .pick_mut(&mut [&mut copy.width, &mut copy.height]) = 0;
+                } else if self.random.chance(12) {
+                    self.flip_rows(&mut copy, &mut sides);
                 }
             }
             Intent::Near => self.nearly_rows(&mut copy, &mut sides),
@@ -73,7 +75,7 @@ impl Drawer<'_> {
     }
 
     pub(super) fn nearly_rows(&mut self, copy: &mut Plane, sides: &mut Sides) {
-        match self.random.below(17) {
+        match self.random.below(20) {
             0 => {
                 sides.how = "dpitch < width";
                 copy.dst_pitch = copy.width.saturating_sub(self.random.pick(&[1, 4]));
@@ -145,6 +147,25 @@ impl Drawer<'_> {
                     .random
                     .pick_mut(&mut [&mut copy.dst_pitch, &mut copy.src_pitch]) =
                     self.random.pick(&[1 << 31, (1 << 31) - 1, 1 << 40]);
+            }
+            16 => {
+                self.flip_rows(copy, sides);
+                sides.how = "flipped, row past";
+                copy.height += self.random.between(1, 3);
+            }
+            17 => {
+                sides.how = "negative pitch";
+                let pitch = if self.random.chance(50) {
+                    &mut copy.dst_pitch
+                } else {
+                    &mut copy.src_pitch
+                };
+                *pitch = pitch.wrapping_neg();
+            }
+            18 => {
+                self.flip_rows(copy, sides);
+                sides.how = "flipped, width past";
+                copy.width += self.random.pick(&[1, 64, 4096]);
             }
             _ => {
                 sides.how = "before dst";

@@ -4,7 +4,7 @@ use cuwhy_validate::Kind;
 use cuwhy_validate::call::{Action, SymbolCopy};
 
 use super::{ABSURD, Drawer, INVALID_KINDS, Intent, Pick, Sides};
-use crate::truth::world::{Object, Side};
+use crate::truth::world::Side;
 
 impl Drawer<'_> {
     pub(super) fn symbol(&mut self, intent: Intent, to: bool) -> (Action, Sides) {
@@ -137,12 +137,13 @@ impl Drawer<'_> {
                 sides.how = "no symbol";
                 // A pointer where the variable was meant, the variable's own address on the device, or what lies
                 // inside of the one that the program uses.
-                let inside = self.random.chance(30);
-                let named = self.pick(|one| one.side != Side::Bad && !is_closing(one));
-                let name = if inside {
-                    copy.name + 1
-                } else {
-                    named.object.base
+                let named = self.pick(|one| one.side != Side::Bad);
+                let name = match self.random.below(10) {
+                    0..3 => copy.name + 1,
+                    // A word is read, and may be read in part.
+                    3 | 4 => (named.object.base + named.object.bytes)
+                        .wrapping_sub(self.random.between(1, 8)),
+                    _ => named.object.base,
                 };
                 self.nameless(copy, sides, named, name);
             }
@@ -182,10 +183,4 @@ fn other<'a>(sides: &'a mut Sides, copy: &SymbolCopy) -> &'a mut Pick {
     } else {
         &mut sides.dst
     }
-}
-
-/// How far the runtime reads behind a name that it does not know is not known.
-fn is_closing(object: &Object) -> bool {
-    const READ: u64 = 64;
-    object.bytes < READ
 }

@@ -3,13 +3,16 @@
 use cuwhy_validate::call::Action;
 use cuwhy_validate::{Call, Operand, Role};
 
-use super::{Drawer, Sides};
+use super::{Drawer, Sides, flip};
 use crate::truth::world::{Object, PAGE, Side};
 
 impl Drawer<'_> {
     /// Whether the call can be made without harm to this process's other memory; if so, whether a
     /// fault may be mended.
     pub(super) fn tame(&self, call: &Call, sides: &Sides) -> Option<bool> {
+        if self.is_apart(call, sides) {
+            return None;
+        }
         let mut mend = true;
         let mut check = |call: &Call, sides: Option<&Sides>| {
             for operand in call.operands() {
@@ -31,8 +34,9 @@ impl Drawer<'_> {
                 }
                 // Rows of host memory that are spread over the whole address space.
                 let host = object.fence.is_some() || object.side == Side::Bad;
-                if host && !operand.shape.is_line() && end.is_none() {
-                    return None;
+                let strewn = host && operand.is_strewn();
+                if strewn {
+                    mend &= flip::is_tame(&operand, &object)?;
                 }
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
@@ -42,6 +46,7 @@ impl Drawer<'_> {
                     return None;
                 }
                 match object.fence {
+                    Some(_) if strewn => {}
                     Some(fence) => {
                         let inside = operand.address >= fence.start
                             && end.is_some_and(|end| end <= fence.end);
@@ -110,6 +115,10 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     if shape.width >= ENDLESS && object.class == "heap" {
         return true;
     }
+    // Before the constants of a second device something of the driver's own lies, which no question tells of.
+    if object.device == 1 && object.class == "symbol_const" && operand.address < object.base {
+        return true;
+    }
     // One row at an offset of 2^63: a method of the hardware cuts addresses off at one place or another.
     if shape.is_line() && operand.address.wrapping_sub(operand.base) == 1 << 63 {
         return true;
@@ -147,8 +156,15 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     if (1..FAR).contains(&before) && (back > 0 || is_virtual || is_pool) {
         return true;
     }
+    // Neither is what lies behind page-locked memory.
+    let ends = operand.address.saturating_add(shape.width);
+    if back > 0 && object.side == Side::Both && ends > behind {
+        return true;
+    }
     let extent = shape.wrapping_extent();
     let beyond = operand.address.wrapping_add(extent).wrapping_sub(behind);
     let passes = (operand.base - object.base).saturating_add(extent) <= object.bytes;
-    is_virtual && !followed && passes && (1..FAR).contains(&beyond)
+    // Farther away there may be a window through which kernels see other memory of theirs (717).
+    const AWAY: u64 = 1 << 36;
+    is_virtual && !followed && passes && (1..AWAY).contains(&beyond)
 }

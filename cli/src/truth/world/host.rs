@@ -10,13 +10,13 @@ use crate::truth::execute::{cuda, pointer, size};
 use crate::truth::fault::Zone;
 use crate::truth::random::Random;
 
-/// Pages without any access behind (and one before) host memory that a wrong copy may leave.
+/// Pages without any access before and behind host memory that a wrong copy may leave.
 pub(super) const GUARD: u64 = 16 * PAGE;
 
 impl World {
-    /// A mapping with one forbidden page before and several behind; answers where it begins.
+    /// A mapping with forbidden pages before and behind; answers where it begins.
     pub(super) fn mapping(&mut self, bytes: u64, protection: i32) -> Result<u64, String> {
-        let whole = PAGE + bytes + GUARD;
+        let whole = GUARD + bytes + GUARD;
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a new anonymous mapping where the kernel likes.
         let start =
@@ -25,8 +25,8 @@ impl World {
             return Err("mmap failed".into());
         }
         let start = start.expose_provenance() as u64;
-        self.undo.push(Undo::Map(start, whole));
-        let inside = start + PAGE;
+        self.keep(Undo::Map(start, whole));
+        let inside = start + GUARD;
         protect(inside, bytes, libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: the bytes were just mapped readable and writable.
         unsafe { ptr::write_bytes(pointer(inside).cast::<u8>(), 0x5a, size(bytes)) };
@@ -59,8 +59,8 @@ impl World {
             let block = vec![0x5a_u8; size(before + bytes + after)].into_boxed_slice();
             let length = block.len();
             let start = Box::into_raw(block).cast::<u8>().expose_provenance() as u64;
-            self.undo.push(Undo::Malloc(start, length));
-            self.objects.push(Object {
+            self.keep(Undo::Malloc(start, length));
+            self.add(Object {
                 fence: Some(Fence {
                     start,
                     end: start + length as u64,
@@ -84,7 +84,7 @@ impl World {
                 one.side = Side::Bad;
             }
             one.fence = Some(Fence {
-                start: base - PAGE,
+                start: base - GUARD,
                 end: base + bytes + GUARD,
                 guarded: true,
             });
@@ -94,7 +94,7 @@ impl World {
                 one.base += cut;
                 one.bytes -= cut;
             }
-            self.objects.push(one);
+            self.add(one);
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl World {
                     .cuMemHostRegister_v2(pointer(start), size(bytes), flags)
             ),
         )?;
-        self.undo.push(Undo::Registered(start));
+        self.keep(Undo::Registered(start));
         let permissions = if flags & 8 == 0 {
             Permissions::READ_WRITE
         } else {
@@ -124,7 +124,7 @@ impl World {
         let bytes = pages * PAGE;
         let base = self.mapping(4 * bytes, both)?;
         let fence = Some(Fence {
-            start: base - PAGE,
+            start: base - GUARD,
             end: base + 4 * bytes + GUARD,
             guarded: true,
         });
@@ -136,18 +136,18 @@ impl World {
             ("registered", 2, Side::Both),
         ] {
             let one = object(class, base + part * bytes, bytes, side);
-            self.objects.push(Object { fence, ..one });
+            self.add(Object { fence, ..one });
         }
         // A part of a page.
         let base = self.mapping(PAGE, both)?;
         let fence = Some(Fence {
-            start: base - PAGE,
+            start: base - GUARD,
             end: base + PAGE + GUARD,
             guarded: true,
         });
         let (start, bytes) = (base + random.between(1, 200), random.between(16, 2000));
         self.register(start, bytes, 0)?;
-        self.objects.push(Object {
+        self.add(Object {
             fence,
             ..object("registered_part", start, bytes, Side::Both)
         });
@@ -155,13 +155,13 @@ impl World {
         for protection in [both, libc::PROT_READ] {
             let base = self.mapping(PAGE, protection)?;
             let fence = Some(Fence {
-                start: base - PAGE,
+                start: base - GUARD,
                 end: base + PAGE + GUARD,
                 guarded: true,
             });
             self.register(base, PAGE, 8)?;
             let one = object("registered_readonly", base, PAGE, Side::Both);
-            self.objects.push(Object {
+            self.add(Object {
                 writable: false,
                 fence,
                 ..one
