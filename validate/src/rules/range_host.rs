@@ -66,7 +66,8 @@ fn untouchable<'a>(case: &Case<'a>, facts: &'a OperandFacts) -> Option<(u64, &'a
         return None;
     }
     let first = first_untouchable(facts).ok()??;
-    let offset = first.address - facts.operand.address;
+    // What wraps around is not looked for among parts that come in order.
+    let offset = first.address.checked_sub(facts.operand.address)?;
     let segment = facts
         .segments
         .iter()
