@@ -424,7 +424,8 @@ fn live(suite: &mut Suite, gpu: Option<Gpu>) -> [Slowest; 2] {
 /// Nanoseconds of one query: of a number of runs, each the mean over the threads. The threads stay
 /// the same from run to run, and go through all addresses before the first one.
 fn nanoseconds(asked: &Asked<'_>, query: Query, threads: usize) -> Times {
-    const RUNS: usize = 25;
+    // A tenth of a second and more: what else the machine does comes in bursts of hundredths.
+    const RUNS: usize = 75;
     const QUERIES: u32 = 100_000;
     let start = Barrier::new(threads);
     let one = |number: usize| {

@@ -25,17 +25,13 @@ fn json(output: &Output) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-#[test]
-fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
-    const CASES: u64 = 3840;
-    let run = truth(&[
-        "--cases",
-        &CASES.to_string(),
-        "--seed",
-        "5",
-        "--format",
-        "json",
-    ]);
+/// A run of which every answer must be the predicted one, with as many right and almost right calls of each function
+/// as there should be, as far as so few cases tell.
+fn all_as_predicted(cases: u64, arguments: &[&str]) -> Value {
+    let number = cases.to_string();
+    let mut all = vec!["--format", "json", "--cases", &number];
+    all.extend(arguments);
+    let run = truth(&all);
     let found = json(&run);
     let disagreements = found["disagreements"].as_array().unwrap();
     let lines: Vec<String> = disagreements
@@ -56,13 +52,11 @@ fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
     assert_eq!(run.status.code(), Some(0));
     let count = |of: &Value, what: &str| of[what].as_u64().unwrap();
     let all = &found["all"];
-    assert_eq!(count(all, "cases"), CASES);
-    assert_eq!(count(all, "agreed"), CASES);
+    assert_eq!(count(all, "cases"), cases);
+    assert_eq!(count(all, "agreed"), cases);
     assert!(count(all, "faults") > 0, "{found}");
     assert!(count(all, "dead") > 0, "{found}");
-    // Right and almost right calls are as many of each function as they should be, as far as so few cases tell.
     let functions = found["functions"].as_object().unwrap();
-    assert!(functions.len() >= 50, "{}", functions.len());
     for (name, one) in functions.iter().chain([(&"all".to_owned(), all)]) {
         let cases = count(one, "cases");
         let chance = 2 * cases.isqrt();
@@ -74,6 +68,59 @@ fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
             );
         }
     }
+    found
+}
+
+#[test]
+fn a_small_run_draws_everything_and_the_simulator_answers_as_predicted() {
+    let found = all_as_predicted(3840, &["--seed", "5", "--devices", "1"]);
+    let functions = found["functions"].as_object().unwrap();
+    assert!(functions.len() >= 50, "{}", functions.len());
+    assert_eq!(found["devices"], 1);
+}
+
+#[test]
+fn calls_over_two_devices_are_answered_as_predicted_with_every_runtime() {
+    for (cudart, seed) in [("13", "31"), ("12", "32"), ("11", "33")] {
+        let found = all_as_predicted(
+            2560,
+            &["--devices", "2", "--seed", seed, "--cudart", cudart],
+        );
+        assert_eq!(found["devices"], 2);
+        let functions = found["functions"].as_object().unwrap();
+        for name in ["cuMemcpy3DPeer", "cudaMemcpy3DPeerAsync"] {
+            assert!(functions.contains_key(name), "{name}");
+        }
+        let classes = found["classes"].as_object().unwrap();
+        for class in [
+            "device_1",
+            "device_freed_1",
+            "managed_1",
+            "pinned_1",
+            "registered_1",
+            "pool_1",
+            "pool_shared_1",
+            "virtual_1",
+            "virtual_lent_1",
+            "virtual_shared_1",
+            "virtual_shown_1",
+            "symbol_1",
+            "array_2d_1",
+        ] {
+            assert!(classes.contains_key(class), "{class}");
+        }
+    }
+}
+
+#[test]
+fn two_devices_are_refused_where_there_is_one() {
+    let run = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
+        .args(["truth", "--sim", "--devices", "2", "--cases", "1"])
+        .env_remove("CUWHY_LIBCUDA")
+        .env("CUWHY_SIM", "devices=1")
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(3));
 }
 
 /// What was drawn, and how often. What is answered may depend on what lies beside an allocation, and that on

@@ -77,6 +77,38 @@ impl Slot {
     }
 }
 
+/// A number for each name: names lie far apart in memory that a process that has just opened a library
+/// has not touched, and numbers lie together.
+pub(crate) const fn hashes<const COUNT: usize>(symbols: &[crate::Symbol]) -> [u32; COUNT] {
+    let mut all = [0; COUNT];
+    let mut place = 0;
+    while place < COUNT {
+        all[place] = hash(symbols[place].name);
+        place += 1;
+    }
+    all
+}
+
+/// FNV-1a.
+const fn hash(name: &str) -> u32 {
+    let bytes = name.as_bytes();
+    let mut hash = 0x811c_9dc5_u32;
+    let mut place = 0;
+    while place < bytes.len() {
+        hash = (hash ^ bytes[place] as u32).wrapping_mul(0x0100_0193);
+        place += 1;
+    }
+    hash
+}
+
+/// Where a name stands among symbols.
+pub(crate) fn position(hashes: &[u32], symbols: &[crate::Symbol], name: &str) -> Option<usize> {
+    let wanted = hash(name);
+    let mut places = hashes.iter().enumerate();
+    let found = places.find(|(place, hash)| **hash == wanted && symbols[*place].name == name);
+    found.map(|(place, _)| place)
+}
+
 /// Declares a table: one line per function, with the version that introduced it
 /// and, behind a comma, the last one that has it.
 macro_rules! function_table {
@@ -166,6 +198,10 @@ macro_rules! function_table {
             const NAMES: &'static [&'static core::ffi::CStr] =
                 &[$(crate::table::function_table!(@cstr $name),)*];
 
+            /// A number for each name.
+            const HASHES: &'static [u32] =
+                &crate::table::hashes::<{ $table::SYMBOLS.len() }>($table::SYMBOLS);
+
             /// The address of a function, looked up if need be; null when it is absent.
             #[cold]
             #[inline(never)]
@@ -190,7 +226,7 @@ macro_rules! function_table {
             /// [`MissingSymbol`](crate::MissingSymbol) when it has not, with the
             /// version of CUDA that introduced the function.
             pub fn find(&self, name: &str) -> Result<crate::Symbol, crate::MissingSymbol> {
-                let place = Self::SYMBOLS.iter().position(|symbol| symbol.name == name);
+                let place = crate::table::position(Self::HASHES, Self::SYMBOLS, name);
                 let symbol = place.map(|place| Self::SYMBOLS[place]);
                 let there = place.is_some_and(|place| !self.look_up(place).is_null());
                 match (symbol, there) {

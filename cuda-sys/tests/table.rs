@@ -142,6 +142,20 @@ fn an_absent_function_is_a_status_and_a_reason_and_not_a_panic() {
 }
 
 #[test]
+fn every_function_is_found_by_its_name_and_by_no_part_of_it() {
+    let table = driver_table(every);
+    for symbol in driver::Table::SYMBOLS {
+        assert_eq!(table.find(symbol.name).as_ref(), Ok(symbol));
+        assert!(!table.has(&symbol.name[1..]));
+    }
+    let table = runtime_table(every);
+    for symbol in runtime::Table::SYMBOLS {
+        assert_eq!(table.find(symbol.name).as_ref(), Ok(symbol));
+        assert!(!table.has(&symbol.name[1..]));
+    }
+}
+
+#[test]
 fn plain_names_call_plain_exports() {
     let table = driver_table(every);
     let source = ptr::null();

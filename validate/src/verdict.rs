@@ -28,11 +28,7 @@ pub fn check(call: &Call, ask: &dyn Ask, registry: Option<&Registry>) -> Verdict
 pub fn judge(call: &Call, facts: &Facts) -> Verdict {
     let facts = &*facts.in_order();
     let prediction = predict(call, facts);
-    let case = Case {
-        call,
-        facts,
-        prediction,
-    };
+    let case = Case::new(call, facts, prediction);
     let findings = find(&case)
         .into_iter()
         .map(|found| finding(&case, found))
@@ -45,11 +41,7 @@ pub fn judge(call: &Call, facts: &Facts) -> Verdict {
 
 /// What the rules find in one entry of a batch.
 pub(crate) fn judge_entry(call: &Call, facts: &Facts) -> Vec<Found> {
-    find(&Case {
-        call,
-        facts,
-        prediction: predict(call, facts),
-    })
+    find(&Case::new(call, facts, predict(call, facts)))
 }
 
 /// What the rules find, without what a more special rule says better, the most important first.

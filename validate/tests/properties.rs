@@ -2,7 +2,7 @@
 
 use cuwhy_validate::call::{
     Action, Batch, Batch3D, Batch3DEntry, BatchAttribute, BatchEntry, Export, Fill, Linear, Order,
-    Peer, Place, Plane, Register, Side, SymbolCopy, Volume,
+    Peer, PeerVolume, Place, Plane, Register, Side, SymbolCopy, Volume,
 };
 use cuwhy_validate::facts::{
     Access, ArrayFacts, Capture, Current, End, Environment, Owner, Permissions, Segment,
@@ -133,6 +133,9 @@ fn action() -> BoxedStrategy<Action> {
             }
         ),
         2 => volume().prop_map(Action::Copy3D),
+        1 => (volume(), -2..4_i32, -2..4_i32).prop_map(|(copy, dst_device, src_device)| {
+            Action::Peer3D(PeerVolume { copy, dst_device, src_device })
+        }),
         1 => boxes().prop_map(Action::Batch3D),
         1 => (address(), -2..4_i32, address(), -2..4_i32, number()).prop_map(
             |(dst, dst_device, src, src_device, bytes)| {

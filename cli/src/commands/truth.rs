@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Make this one call alone.
     #[arg(long, value_name = "N", conflicts_with_all = ["cases", "journal"])]
     pub case: Option<u64>,
+    /// How many devices take part; two where there are two, if not said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub devices: Option<u8>,
     /// Make calls of this function alone; may be given several times.
     #[arg(long, value_name = "FUNCTION", value_parser = PossibleValuesParser::new(functions()), hide_possible_values = true)]
     pub only: Vec<String>,
@@ -81,7 +84,7 @@ pub enum Format {
 /// [`Failure::NoDevice`] when nothing can be tried, [`Failure::Output`] when a file cannot be written.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
     if arguments.work {
-        return work(arguments.seed, &arguments.only, output);
+        return work(arguments.seed, arguments.devices, &arguments.only, output);
     }
     let machine = if arguments.sim {
         Machine::Simulated(arguments.cudart.into())
@@ -98,7 +101,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         cases,
         only: arguments.only.clone(),
         workers: arguments.workers.unwrap_or(processors.min(8)),
-        variables: libraries(machine)?,
+        devices: arguments.devices,
+        variables: libraries(machine, arguments.devices)?,
         journal: arguments.journal.clone(),
         limit: arguments.seconds.map(Duration::from_secs),
     })?;
@@ -169,7 +173,7 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (&'a String, &'a Counts)>) 
 }
 
 /// The command line that makes a case again.
-fn again(arguments: &Arguments, case: u64) -> String {
+fn again(arguments: &Arguments, fleet: &Fleet, case: u64) -> String {
     let machine = if arguments.sim { " --sim" } else { "" };
     let only: String = arguments
         .only
@@ -177,8 +181,8 @@ fn again(arguments: &Arguments, case: u64) -> String {
         .map(|name| format!(" --only {name}"))
         .collect();
     format!(
-        "cuwhy truth{machine}{only} --seed {} --case {case}",
-        arguments.seed
+        "cuwhy truth{machine}{only} --devices {} --seed {} --case {case}",
+        fleet.devices, arguments.seed
     )
 }
 
@@ -191,7 +195,7 @@ fn text(arguments: &Arguments, fleet: &Fleet, tally: &Tally) -> String {
     for one in tally.disagreements.iter().take(arguments.show) {
         text.push_str(&format!(
             "{}\n   {} ({})\n   {}\n   predicted {}, answered {}\n",
-            again(arguments, one.case),
+            again(arguments, fleet, one.case),
             one.function,
             one.drawn,
             one.call,
@@ -236,13 +240,14 @@ fn json(arguments: &Arguments, fleet: &Fleet, tally: &Tally) -> String {
                 "call": one.call,
                 "predicted": one.predicted,
                 "answered": one.answered,
-                "again": again(arguments, one.case),
+                "again": again(arguments, fleet, one.case),
             })
         })
         .collect();
     serde_json::json!({
         "machine": fleet.machine,
         "seed": arguments.seed,
+        "devices": fleet.devices,
         "seconds": fleet.took.as_secs_f64(),
         "all": tally.all,
         "functions": tally.functions,

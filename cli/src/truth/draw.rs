@@ -1,11 +1,13 @@
 //! Draws one call over the memory of a world: right, almost right, or absurd.
 
 mod array;
+mod array_forms;
 mod boxed;
 mod boxes_batch;
 mod fill;
 mod flip;
 mod line;
+mod pair;
 mod pick;
 mod register;
 mod rows;
@@ -15,7 +17,7 @@ mod tame;
 use cuwhy_validate::call::Place;
 use cuwhy_validate::{Api, Call, Order, Site, Stream};
 
-use super::entry::{ENTRIES, Entry, Shape};
+use super::entry::{ENTRIES, Entry, PAIRS, Shape};
 use super::random::Random;
 use super::world::{Base, Object, World};
 
@@ -53,8 +55,10 @@ pub(super) struct Drawn {
     pub(super) stream_name: &'static str,
     pub(super) capturing: Option<Capturing>,
     pub(super) contextless: bool,
-    pub(super) dst: &'static str,
-    pub(super) src: &'static str,
+    /// The device whose context is current.
+    pub(super) current: u8,
+    pub(super) dst: String,
+    pub(super) src: String,
     pub(super) intent: Intent,
     pub(super) how: &'static str,
     pub(super) element: u64,
@@ -99,6 +103,12 @@ pub(super) struct Drawer<'a> {
     /// The functions to choose from; all where none is named.
     pub(super) only: &'a [String],
     pub(super) device: i32,
+    /// What is being drawn: the device that will be current, the one that will do the work, the intent, the shape of
+    /// the arguments.
+    pub(super) current: u8,
+    pub(super) worker: u8,
+    pub(super) intent: Intent,
+    pub(super) shape: Shape,
 }
 
 const INVALID_KINDS: [i32; 4] = [5, -1, 9, 100];
@@ -127,6 +137,13 @@ impl Drawer<'_> {
                 53..90 => Intent::Near,
                 _ => Intent::Absurd,
             };
+            self.intent = intent;
+            self.shape = entry.shape;
+            if self.base.second.is_some() {
+                // A variable's name means another one on each device.
+                let by_name = matches!(entry.shape, Shape::Symbol { .. });
+                self.current = u8::from(self.random.chance(50) && !by_name);
+            }
             if let Some(drawn) = self.call(entry, intent) {
                 return drawn;
             }
@@ -134,10 +151,16 @@ impl Drawer<'_> {
     }
 
     fn entry(&mut self) -> &'static Entry {
+        let pairs = if self.base.second.is_some() {
+            PAIRS
+        } else {
+            &[]
+        };
+        let entries = || ENTRIES.iter().chain(pairs);
         loop {
-            let all: u64 = ENTRIES.iter().map(|entry| entry.weight).sum();
+            let all: u64 = entries().map(|entry| entry.weight).sum();
             let mut at = self.random.below(all);
-            for entry in ENTRIES {
+            for entry in entries() {
                 if at < entry.weight {
                     if !entry.is_wanted(self.only, self.has_runtime, self.has_batch) {
                         break;
@@ -151,6 +174,13 @@ impl Drawer<'_> {
 
     fn call(&mut self, entry: &'static Entry, intent: Intent) -> Option<Drawn> {
         let mut element = 1;
+        // Of two devices that of the stream may be the one that works.
+        let before = self
+            .base
+            .second
+            .is_some()
+            .then(|| self.stream(entry, intent));
+        self.worker = self.working(before.map_or(0, |(stream, _)| stream));
         let (action, sides) = match entry.shape {
             Shape::Line => self.line(entry, intent),
             Shape::Rows => self.rows(intent),
@@ -161,6 +191,7 @@ impl Drawer<'_> {
             Shape::ArrayRows { to, from } => self.array_rows(intent, to, from),
             Shape::Symbol { to } => self.symbol(intent, to),
             Shape::Peer => self.peer(entry, intent),
+            Shape::Peer3D => self.peer_volume(entry, intent, &mut element)?,
             Shape::Batch => self.batch(intent),
             Shape::Boxes => self.boxes(intent, &mut element),
             Shape::Fill(element) => self.fill(intent, element, false),
@@ -168,7 +199,7 @@ impl Drawer<'_> {
             Shape::Register => self.register(intent),
             Shape::Unregister => self.unregister(intent),
         };
-        let (stream, stream_name) = self.stream(entry, intent);
+        let (stream, stream_name) = before.unwrap_or_else(|| self.stream(entry, intent));
         let how = sides.how;
         let call = Call {
             function: entry.name.trim_end_matches("_v2"),
@@ -189,8 +220,9 @@ impl Drawer<'_> {
             stream_name,
             capturing: None,
             contextless: false,
-            dst: sides.dst.object.class,
-            src: sides.src.object.class,
+            current: self.current,
+            dst: sides.dst.object.label(),
+            src: sides.src.object.label(),
             intent,
             how,
             element,
@@ -208,14 +240,14 @@ impl Drawer<'_> {
         let odd = drawn.intent != Intent::Valid;
         if self.random.chance(if odd { 12 } else { 6 }) {
             let mode = u32::try_from(self.random.below(3)).unwrap_or(0);
-            let created =
-                drawn.stream == self.base.blocking || drawn.stream == self.base.nonblocking;
+            let created = !matches!(drawn.stream, 0..=2);
             // A right call is not made wrong by a blocking capture: it captures itself, or waits
             // for nobody.
             let stream = if created && self.random.chance(70) {
                 drawn.stream
             } else if odd {
-                self.random.pick(&[self.base.other, self.base.nonblocking])
+                let idle = self.idle_streams();
+                self.random.pick(&idle)
             } else {
                 self.base.nonblocking
             };
@@ -225,6 +257,8 @@ impl Drawer<'_> {
             let created = !matches!(drawn.stream, 0..=2);
             let right = created && drawn.entry.shape != Shape::Batch;
             drawn.contextless = (odd || right) && self.random.chance(5);
+            // What the stream's device may do with the other's memory nobody can ask then.
+            drawn.contextless &= !(created && self.base.second.is_some());
         }
     }
 
@@ -232,11 +266,7 @@ impl Drawer<'_> {
         if !entry.stream {
             return (0, "-");
         }
-        let created = [
-            (self.base.blocking, "blocking"),
-            (self.base.nonblocking, "non-blocking"),
-            (2, "per-thread"),
-        ];
+        let created = self.created_streams();
         if intent == Intent::Absurd && self.random.below(150) == 0 {
             return (self.base.doomed_stream(), "dead");
         }

@@ -36,6 +36,8 @@ pub(super) enum Shape {
     },
     /// Two addresses and two devices.
     Peer,
+    /// Slices, with two devices.
+    Peer3D,
     /// Many copies.
     Batch,
     /// Many copies of boxes.
@@ -114,8 +116,8 @@ impl Entry {
 }
 
 use Shape::{
-    ArrayLine, ArrayRows, Batch, Boxes, Fill, FillRows, Line, Parms3D, Peer, Register, Rows,
-    Struct2D, Struct3D, Symbol, Unregister,
+    ArrayLine, ArrayRows, Batch, Boxes, Fill, FillRows, Line, Parms3D, Peer, Peer3D, Register,
+    Rows, Struct2D, Struct3D, Symbol, Unregister,
 };
 
 const INTO: Shape = ArrayLine {
@@ -133,7 +135,10 @@ const BETWEEN: Shape = ArrayLine {
 
 /// The names of the functions that are tried.
 pub fn functions() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|entry| entry.name)
+    let names = |entry: &Entry| entry.name;
+    let pairs = PAIRS.iter().map(names);
+    let twice = |name: &&str| ENTRIES.iter().all(|entry| entry.name != *name);
+    ENTRIES.iter().map(names).chain(pairs.filter(twice))
 }
 
 /// Every function that is tried.
@@ -235,4 +240,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     runtime("cudaMemset2DAsync", FillRows(1), 3).streamed(),
     runtime("cudaHostRegister", Register, 2),
     runtime("cudaHostUnregister", Unregister, 2),
+];
+
+/// What is tried beside these, or more often, where there are two devices.
+pub(super) const PAIRS: &[Entry] = &[
+    driver("cuMemcpyPeer", Peer, 3),
+    driver("cuMemcpyPeerAsync", Peer, 3).streamed(),
+    driver("cuMemcpy3DPeer", Peer3D, 4),
+    driver("cuMemcpy3DPeerAsync", Peer3D, 4).streamed(),
+    runtime("cudaMemcpyPeer", Peer, 3),
+    runtime("cudaMemcpyPeerAsync", Peer, 3).streamed(),
+    runtime("cudaMemcpy3DPeer", Peer3D, 4),
+    runtime("cudaMemcpy3DPeerAsync", Peer3D, 4).streamed(),
 ];

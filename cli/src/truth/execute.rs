@@ -1,6 +1,7 @@
 //! Makes a call, right or wrong, exactly as it was drawn.
 
 mod boxes;
+mod pair;
 mod runtime;
 
 use core::ffi::c_void;
@@ -14,7 +15,7 @@ use cuda_sys::runtime::{
     Runtime, cudaArray_t, cudaExtent, cudaMemcpy3DParms, cudaMemcpyKind, cudaPitchedPtr, cudaPos,
 };
 use cuwhy_validate::Kind;
-use cuwhy_validate::call::{Action, Batch, Fill, Linear, Peer, Place, Side, Volume};
+use cuwhy_validate::call::{Action, Batch, Fill, Linear, Place, Side, Volume};
 
 /// Calls CUDA.
 macro_rules! cuda {
@@ -41,7 +42,8 @@ pub(super) fn pointer(address: u64) -> *mut c_void {
 pub(super) struct Hands {
     pub(super) driver: &'static Driver,
     pub(super) runtime: Option<&'static Runtime>,
-    pub(super) context: CUcontext,
+    /// The contexts of the devices that take part; of one device twice where there is one.
+    pub(super) contexts: [CUcontext; 2],
 }
 
 fn array(handle: u64) -> CUarray {
@@ -260,6 +262,7 @@ impl Hands {
             Action::Copy(copy) => line(driver, name, copy, stream),
             Action::Copy3D(copy) => boxed(driver, name, copy, stream),
             Action::Peer(copy) => self.peer(name, copy, stream),
+            Action::Peer3D(copy) => self.peer_volume(name, copy, stream),
             Action::Batch(batch) => batched(driver, name, batch, stream),
             Action::Batch3D(batch) => boxes::driver(driver, name, batch, stream, element),
             Action::Fill(fill) => filled(driver, name, fill, stream),
@@ -267,19 +270,6 @@ impl Hands {
                 cuda!(driver.cuMemHostRegister_v2(pointer(one.address), size(one.bytes), one.flags))
             }
             Action::Unregister { address } => cuda!(driver.cuMemHostUnregister(pointer(*address))),
-            _ => cudaError_enum(NOT_MADE),
-        }
-    }
-
-    fn peer(&self, name: &str, copy: &Peer, stream: CUstream) -> CUresult {
-        let (driver, context, bytes) = (self.driver, self.context, size(copy.bytes));
-        match name {
-            "cuMemcpyPeer" => {
-                cuda!(driver.cuMemcpyPeer(copy.dst, context, copy.src, context, bytes))
-            }
-            "cuMemcpyPeerAsync" => {
-                cuda!(driver.cuMemcpyPeerAsync(copy.dst, context, copy.src, context, bytes, stream))
-            }
             _ => cudaError_enum(NOT_MADE),
         }
     }

@@ -32,6 +32,8 @@ pub struct Plan {
     pub only: Vec<String>,
     /// Processes at work.
     pub workers: usize,
+    /// How many devices take part: as many as there are, and no more than two, if not said.
+    pub devices: Option<u8>,
     /// Variables for the workers.
     pub variables: Vec<(&'static str, OsString)>,
     /// Where finished parts are kept.
@@ -46,6 +48,8 @@ pub struct Fleet {
     plan: Plan,
     /// What the workers say that they work with.
     pub machine: String,
+    /// How many devices take part.
+    pub devices: u8,
     /// Cases that were found done in the journal.
     pub resumed: u64,
     /// How long the work took.
@@ -78,11 +82,20 @@ impl Fleet {
     /// [`Failure::NoDevice`] when a worker cannot work.
     pub fn new(plan: Plan) -> Result<Self, Failure> {
         let mut first = spawn(&plan).map_err(failed)?;
-        let machine = greet(&mut first).map_err(|what| Failure::NoDevice(what.into()))?;
+        let (devices, mut machine) =
+            greet(&mut first).map_err(|what| Failure::NoDevice(what.into()))?;
         end(first);
+        if devices > 1 {
+            machine.push_str(&format!(", {devices} devices"));
+        }
+        let plan = Plan {
+            devices: Some(devices),
+            ..plan
+        };
         Ok(Self {
             plan,
             machine,
+            devices,
             resumed: 0,
             took: Duration::ZERO,
         })
@@ -164,6 +177,9 @@ fn failed(cause: io::Error) -> Failure {
 fn spawn(plan: &Plan) -> io::Result<Worker> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["truth", "--work", "--seed", &plan.seed.to_string()]);
+    if let Some(devices) = plan.devices {
+        command.args(["--devices", &devices.to_string()]);
+    }
     for name in &plan.only {
         command.args(["--only", name]);
     }
@@ -185,12 +201,15 @@ fn spawn(plan: &Plan) -> io::Result<Worker> {
     })
 }
 
-/// Waits until a worker is ready.
-fn greet(worker: &mut Worker) -> Result<String, String> {
+/// Waits until a worker is ready: how many devices it works with, and what they are.
+fn greet(worker: &mut Worker) -> Result<(u8, String), String> {
     match worker.lines.next(START) {
         Ok(Next::Line(line)) if line.starts_with("H ") => {
             worker.ready = true;
-            Ok(line[2..].to_owned())
+            let words = line[2..].split_once(' ');
+            let found = words
+                .and_then(|(devices, machine)| Some((devices.parse().ok()?, machine.to_owned())));
+            found.ok_or_else(|| format!("a worker said {line:?}"))
         }
         Ok(Next::Line(line)) => Err(format!("a worker said {line:?}")),
         Ok(Next::TooLate) => Err("a worker did not get ready in a minute".into()),
@@ -264,9 +283,17 @@ impl Crew<'_> {
                 return Err(what);
             }
             self.now = Some(worker);
-            self.next = Some(spawn(self.plan).map_err(|error| error.to_string())?);
         }
         self.now.as_mut().ok_or_else(|| "no worker".to_owned())
+    }
+
+    /// Starts the worker that will take this one's place, after the first part: while all begin, nobody is in a hurry
+    /// to be replaced, and contexts are made one after the other.
+    fn prepare(&mut self) -> Result<(), String> {
+        if self.next.is_none() {
+            self.next = Some(spawn(self.plan).map_err(|error| error.to_string())?);
+        }
+        Ok(())
     }
 
     /// All cases of a part, by as many workers as it needs.
@@ -288,6 +315,7 @@ impl Crew<'_> {
                 self.failures = 1;
             }
         }
+        self.prepare()?;
         Ok(tally)
     }
 

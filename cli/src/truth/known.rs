@@ -66,6 +66,11 @@ impl Ask for Known<'_> {
         unsafe { self.live.capture(stream) }
     }
 
+    unsafe fn within(&self, stream: Stream, act: &mut dyn FnMut()) -> bool {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.live.within(stream, act) }
+    }
+
     unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
         // SAFETY: the caller answers for the stream.
         unsafe { self.live.stream_device(stream) }

@@ -16,13 +16,16 @@ pub enum Machine {
     Simulated(Unversioned),
 }
 
-/// The variables that make a worker load the libraries meant. A driver that CUWHY_LIBCUDA names is
+/// The variables that make a worker load the libraries meant, with so many devices. A driver that CUWHY_LIBCUDA names is
 /// kept: it is the simulator, or the run says so.
 ///
 /// # Errors
 ///
 /// [`Failure::Failed`] when the simulator is asked for and its libraries are not there.
-pub fn libraries(machine: Machine) -> Result<Vec<(&'static str, OsString)>, Failure> {
+pub fn libraries(
+    machine: Machine,
+    devices: Option<u8>,
+) -> Result<Vec<(&'static str, OsString)>, Failure> {
     let named = env::var_os("CUWHY_LIBCUDA").is_some_and(|value| !value.is_empty());
     let Machine::Simulated(runtime) = machine else {
         return Ok(Vec::new());
@@ -32,7 +35,14 @@ pub fn libraries(machine: Machine) -> Result<Vec<(&'static str, OsString)>, Fail
     }
     let folder = Libraries::find().and_then(|libraries| libraries.folder(runtime));
     match folder {
-        Ok(folder) => Ok(folder.environment()),
+        Ok(folder) => {
+            let mut variables = folder.environment();
+            // What is said of the simulated machine otherwise stays said.
+            if let Some(devices) = devices.filter(|_| env::var_os("CUWHY_SIM").is_none()) {
+                variables.push(("CUWHY_SIM", format!("devices={devices}").into()));
+            }
+            Ok(variables)
+        }
         Err(error) => Err(Failure::NoDevice(Box::new(error))),
     }
 }

@@ -11,8 +11,8 @@ use cuwhy_validate::call::Action;
 use cuwhy_validate::facts::{Depth, Permissions, collect};
 use cuwhy_validate::{Registry, predict};
 
-use super::draw::{Drawer, Drawn};
-use super::entry::{ENTRIES, Entry};
+use super::draw::{Drawer, Drawn, Intent};
+use super::entry::{ENTRIES, Entry, PAIRS, Shape};
 use super::execute::{Hands, cuda, size};
 use super::fault::{self, Zone};
 use super::known::Known;
@@ -31,9 +31,15 @@ pub(super) const EPOCH: u64 = 128;
 /// # Errors
 ///
 /// [`Failure::NoDevice`] when there is nothing to try, [`Failure::Output`] when nobody listens.
-pub fn work(seed: u64, only: &[String], output: &mut Output) -> Result<Exit, Failure> {
-    let (hands, device) = open()?;
-    let mut base = Base::new(hands.driver, device).map_err(broken)?;
+pub fn work(
+    seed: u64,
+    devices: Option<u8>,
+    only: &[String],
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let (hands, devices) = open(devices)?;
+    let device = 0;
+    let mut base = base(&hands, devices).map_err(broken)?;
     let mut live = Live::new(hands.driver);
     if let Some(runtime) = hands.runtime {
         base.announce(runtime).map_err(broken)?;
@@ -50,12 +56,13 @@ pub fn work(seed: u64, only: &[String], output: &mut Output) -> Result<Exit, Fai
     };
     let runtime = worker.hands.runtime;
     let wanted = |entry: &Entry| entry.is_wanted(only, runtime.is_some(), has_batch(runtime));
-    if !ENTRIES.iter().any(wanted) {
+    let pairs = if devices > 1 { PAIRS } else { &[] };
+    if !ENTRIES.iter().chain(pairs).any(wanted) {
         let what = format!("{} is not in what was loaded", only.join(", "));
         return Err(Failure::NoDevice(what.into()));
     }
     fault::catch();
-    output.line(&format!("H {}", headline(&worker)))?;
+    output.line(&format!("H {devices} {}", headline(&worker)))?;
     output.flush()?;
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
@@ -112,7 +119,19 @@ fn broken(what: String) -> Failure {
     }
 }
 
-fn open() -> Result<(Hands, i32), Failure> {
+/// What the process makes once, on every device that takes part.
+fn base(hands: &Hands, devices: u8) -> Result<Base, String> {
+    let mut base = Base::new(hands.driver, 0, hands.contexts[0])?;
+    if devices > 1 {
+        let _ = cuda!(hands.driver.cuCtxSetCurrent(hands.contexts[1]));
+        let second = Base::new(hands.driver, 1, hands.contexts[1])?;
+        base.join(second)?;
+    }
+    Ok(base)
+}
+
+/// The libraries, and the contexts of so many devices: of two where there are two, if nothing is said.
+fn open(devices: Option<u8>) -> Result<(Hands, u8), Failure> {
     let no_device = |what: String| Failure::NoDevice(what.into());
     let driver = Driver::get().map_err(|error| Failure::NoDevice(Box::new(error)))?;
     let runtime = Runtime::get().ok();
@@ -124,12 +143,30 @@ fn open() -> Result<(Hands, i32), Failure> {
             .ok_or_else(|| no_device(format!("{call} failed: {} {name}", status.0)))
     };
     step("cuInit", cuda!(driver.cuInit(0)))?;
-    let mut context: CUcontext = ptr::null_mut();
+    let mut count = 0;
     step(
-        "cuDevicePrimaryCtxRetain",
-        cuda!(driver.cuDevicePrimaryCtxRetain(&raw mut context, device)),
+        "cuDeviceGetCount",
+        cuda!(driver.cuDeviceGetCount(&raw mut count)),
     )?;
-    step("cuCtxSetCurrent", cuda!(driver.cuCtxSetCurrent(context)))?;
+    let there = u8::try_from(count.clamp(0, 2)).unwrap_or(0);
+    let devices = devices.unwrap_or(there.max(1));
+    if devices > there {
+        return Err(no_device(format!("there are not {devices} devices")));
+    }
+    let mut contexts: [CUcontext; 2] = [ptr::null_mut(); 2];
+    for (context, device) in contexts.iter_mut().zip(0..devices.into()) {
+        step(
+            "cuDevicePrimaryCtxRetain",
+            cuda!(driver.cuDevicePrimaryCtxRetain(&raw mut *context, device)),
+        )?;
+    }
+    if devices == 1 {
+        contexts[1] = contexts[0];
+    }
+    step(
+        "cuCtxSetCurrent",
+        cuda!(driver.cuCtxSetCurrent(contexts[0])),
+    )?;
     if let Some(runtime) = runtime {
         let status = cuda!(runtime.cudaSetDevice(device));
         let name = status.name().unwrap_or("unknown code");
@@ -148,9 +185,9 @@ fn open() -> Result<(Hands, i32), Failure> {
     let hands = Hands {
         driver,
         runtime,
-        context,
+        contexts,
     };
-    Ok((hands, device))
+    Ok((hands, devices))
 }
 
 struct Worker<'a> {
@@ -188,6 +225,10 @@ impl Worker<'_> {
             has_batch: has_batch(runtime),
             only: self.only,
             device: self.device,
+            current: 0,
+            worker: 0,
+            intent: Intent::Valid,
+            shape: Shape::Line,
         }
         .draw();
         if drawn.stream_name == "dead" {
@@ -213,10 +254,10 @@ impl Worker<'_> {
             drawn.stream,
             drawn.element,
         );
+        self.undo(&drawn, status, world);
         self.restore(&drawn);
-        self.undo(&drawn.call.action, status, world);
         // Some of a batch is moved only now, by this thread.
-        let sync = cuda!(self.hands.driver.cuCtxSynchronize());
+        let sync = self.synchronize();
         let fault = fault::seen();
         let answer = Answer {
             status: Some(status),
@@ -269,7 +310,9 @@ impl Worker<'_> {
         let mut around = String::new();
         if let Some(capturing) = drawn.capturing {
             let own = capturing.stream == drawn.stream;
-            let blocking = capturing.stream != self.base.nonblocking;
+            let second = self.base.second.as_ref();
+            let blocking = capturing.stream != self.base.nonblocking
+                && second.is_none_or(|second| second.nonblocking != capturing.stream);
             around = format!(
                 "{} {} stream captures, mode {}",
                 if own { "this" } else { "another" },
@@ -279,12 +322,15 @@ impl Worker<'_> {
         } else if drawn.contextless {
             around = "no context".into();
         }
+        if self.base.second.is_some() {
+            around = self.pair(drawn, world, &around);
+        }
         Begun {
             case,
             function: drawn.entry.name.into(),
             kind: kind.map_or_else(|| "-".into(), |kind| kind.name()),
-            dst: drawn.dst.into(),
-            src: drawn.src.into(),
+            dst: drawn.dst.clone(),
+            src: drawn.src.clone(),
             stream: drawn.stream_name.into(),
             around,
             intent: drawn.intent.name().into(),
@@ -336,6 +382,7 @@ impl Worker<'_> {
     /// Lays out what is to be around the call.
     fn surround(&self, drawn: &Drawn) {
         let driver = self.hands.driver;
+        self.turn(drawn.current);
         if let Some(capturing) = drawn.capturing {
             let stream: CUstream = ptr::with_exposed_provenance_mut(size(capturing.stream));
             let mode = CUstreamCaptureMode_enum(capturing.mode);
@@ -360,22 +407,62 @@ impl Worker<'_> {
             }
         }
         if drawn.contextless {
-            let _ = cuda!(driver.cuCtxSetCurrent(self.hands.context));
+            self.turn(drawn.current);
         }
     }
 
+    /// Makes a device's context current.
+    fn turn(&self, device: u8) {
+        let context = self.hands.contexts[usize::from(device)];
+        let _ = cuda!(self.hands.driver.cuCtxSetCurrent(context));
+    }
+
+    /// Waits for everything; the first device's context is current afterwards.
+    fn synchronize(&self) -> CUresult {
+        let driver = self.hands.driver;
+        let mut found = CUresult::CUDA_SUCCESS;
+        if self.base.second.is_some() {
+            self.turn(1);
+            found = cuda!(driver.cuCtxSynchronize());
+        }
+        self.turn(0);
+        let first = cuda!(driver.cuCtxSynchronize());
+        if first == CUresult::CUDA_SUCCESS {
+            found
+        } else {
+            first
+        }
+    }
+
+    /// What two devices add to what is around a call.
+    fn pair(&self, drawn: &Drawn, world: &World, around: &str) -> String {
+        let mut text = format!("device {} is current", drawn.current);
+        for (index, _) in world.peers.iter().enumerate().filter(|(_, peers)| **peers) {
+            text.push_str(&format!(", {index} reaches {}", 1 - index));
+        }
+        if let Some([to, from]) = drawn.call.action.named_devices() {
+            text.push_str(&format!(", to {to} from {from}"));
+        }
+        if !around.is_empty() {
+            text.push_str(", ");
+            text.push_str(around);
+        }
+        text
+    }
+
     /// Registrations are as before the call.
-    fn undo(&self, action: &Action, status: u32, world: &World) {
+    fn undo(&self, drawn: &Drawn, status: u32, world: &World) {
         let driver = self.hands.driver;
         if status != 0 {
             return;
         }
-        match action {
+        match &drawn.call.action {
             Action::Register(one) => {
                 let _ = cuda!(driver.cuMemHostUnregister(super::execute::pointer(one.address)));
             }
             Action::Unregister { address } => {
                 if let Some(object) = world.objects.iter().find(|one| one.base == *address) {
+                    self.turn(object.device);
                     let flags = if object.writable { 0 } else { 8 };
                     let at = super::execute::pointer(*address);
                     let _ = cuda!(driver.cuMemHostRegister_v2(at, size(object.bytes), flags));
@@ -403,7 +490,8 @@ fn text(drawn: &Drawn) -> String {
             ));
         }
     }
-    if let Action::Copy3D(_) | Action::Batch3D(_) = &drawn.call.action {
+    let boxes = matches!(drawn.call.action, Action::Batch3D(_));
+    if boxes || drawn.call.action.volume().is_some() {
         text.push_str(&format!(" {:?}", drawn.call.action));
     }
     text

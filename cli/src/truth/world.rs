@@ -2,11 +2,13 @@
 
 mod base;
 mod host;
+mod object;
+mod pair;
 mod variables;
 
 use core::ptr;
 
-use cuda_sys::driver::{CUdevice, CUmemoryPool, CUresult, Driver};
+use cuda_sys::driver::{CUcontext, CUdevice, CUmemoryPool, CUresult, Driver};
 use cuwhy_validate::facts::{Owner, Permissions};
 use cuwhy_validate::registry::{Freed, Registry};
 use cuwhy_validate::{Class, Site, Span};
@@ -15,66 +17,19 @@ use super::execute::{cuda, pointer, size};
 use super::fault::Zone;
 use super::random::Random;
 use host::GUARD;
+pub(super) use object::{Array, Fence, Object, Side, object};
 pub(super) use variables::Variable;
 
 pub(super) const PAGE: u64 = 4096;
-
-/// What CUDA may do with an object, and what a processor may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    /// Pageable memory.
-    Host,
-    /// Device memory.
-    Device,
-    /// Memory that both reach: pinned, registered, managed.
-    Both,
-    /// Nothing that a copy should touch.
-    Bad,
-}
-
-/// Memory, or what looks like it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Object {
-    /// What is printed as its class.
-    pub(super) class: &'static str,
-    pub(super) base: u64,
-    /// Bytes that may be used.
-    pub(super) bytes: u64,
-    pub(super) side: Side,
-    pub(super) writable: bool,
-    /// Memory of this process that copies past the end may touch without harm: all of it, or up to
-    /// guard pages that stop them.
-    pub(super) fence: Option<Fence>,
-}
-
-/// How far copies past the end of host memory may go.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fence {
-    /// The first address that may be touched.
-    pub(super) start: u64,
-    /// The first address that must not be reached.
-    pub(super) end: u64,
-    /// Whether guard pages stand before `end`, so that an ascending copy dies in them.
-    pub(super) guarded: bool,
-}
-
-/// An array.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Array {
-    pub(super) class: &'static str,
-    pub(super) handle: u64,
-    /// Bytes of a row.
-    pub(super) row: u64,
-    pub(super) height: u64,
-    pub(super) depth: u64,
-    pub(super) element: u64,
-}
 
 /// What a process has for all its cases: it never changes.
 #[derive(Debug)]
 pub(super) struct Base {
     driver: &'static Driver,
     device: CUdevice,
+    context: CUcontext,
+    /// The same on a second device; its objects and arrays stand among the first's.
+    pub(super) second: Option<Box<Self>>,
     pub(super) arrays: Vec<Array>,
     /// Variables that the runtime knows; none without one.
     pub(super) variables: Vec<Variable>,
@@ -83,8 +38,10 @@ pub(super) struct Base {
     pub(super) other: u64,
     doomed: u64,
     pool: CUmemoryPool,
+    /// A pool that the other device may use, where there is one.
+    shared_pool: CUmemoryPool,
     objects: Vec<Object>,
-    notes: Vec<(Class, u64, u64)>,
+    notes: Vec<(Class, u8, u64, u64)>,
 }
 
 /// The memory of one epoch.
@@ -93,8 +50,13 @@ pub(super) struct World {
     driver: &'static Driver,
     pub(super) objects: Vec<Object>,
     pub(super) registry: Registry,
+    /// Whether the first device may use the second's memory, and the other way round.
+    pub(super) peers: [bool; 2],
+    /// The device that memory is being made on.
+    device: u8,
+    contexts: [CUcontext; 2],
     zones: Vec<Zone>,
-    undo: Vec<Undo>,
+    undo: Vec<(u8, Undo)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,18 +67,6 @@ enum Undo {
     Registered(u64),
     Map(u64, u64),
     Malloc(u64, usize),
-}
-
-/// The object of CUDA memory with these numbers.
-fn object(class: &'static str, base: u64, bytes: u64, side: Side) -> Object {
-    Object {
-        class,
-        base,
-        bytes,
-        side,
-        writable: true,
-        fence: None,
-    }
 }
 
 /// A call that must work did not.
@@ -139,13 +89,18 @@ impl World {
             driver: base.driver,
             objects: base.objects.clone(),
             registry: Registry::with_tombstones(256),
+            peers: [false; 2],
+            device: 0,
+            contexts: base.contexts(),
             zones: Vec::new(),
             undo: Vec::new(),
         };
-        for &(class, start, bytes) in &base.notes {
+        for &(class, device, start, bytes) in &base.notes {
+            world.device = device;
             world.note(class, start, bytes, None);
         }
-        for handle in [base.blocking, base.nonblocking, base.other] {
+        world.device = 0;
+        for handle in base.streams() {
             world.registry.stream_created(handle);
         }
         world.host(random)?;
@@ -157,14 +112,26 @@ impl World {
         world.nothing(random);
         world.freed(random)?;
         need("cuCtxSynchronize", cuda!(world.driver.cuCtxSynchronize()))?;
+        if let Some(second) = &base.second {
+            world.second(second, random)?;
+        }
         world.registry.synchronized(None);
         Ok(world)
+    }
+
+    /// An object of the device that memory is being made on.
+    fn add(&mut self, one: Object) {
+        self.objects.push(one.of(self.device));
+    }
+
+    fn keep(&mut self, undo: Undo) {
+        self.undo.push((self.device, undo));
     }
 
     fn note(&self, class: Class, start: u64, bytes: u64, permissions: Option<Permissions>) {
         let mut owner = Owner::of(class);
         owner.range = Some(Span::sized(start, bytes));
-        owner.device = (class != Class::Registered).then_some(0);
+        owner.device = (class != Class::Registered).then_some(self.device.into());
         owner.permissions = permissions;
         owner.origin.call = match class {
             Class::Pinned => Some("cuMemHostAlloc"),
@@ -183,9 +150,9 @@ impl World {
             } else {
                 "pinned"
             };
-            self.undo.push(Undo::Pinned(base));
+            self.keep(Undo::Pinned(base));
             self.note(Class::Pinned, base, bytes, None);
-            self.objects.push(object(class, base, bytes, Side::Both));
+            self.add(object(class, base, bytes, Side::Both));
         }
         Ok(())
     }
@@ -209,10 +176,9 @@ impl World {
             "cuMemAllocManaged",
             cuda!(self.driver.cuMemAllocManaged(&raw mut base, size(bytes), 1)),
         )?;
-        self.undo.push(Undo::Device(base));
+        self.keep(Undo::Device(base));
         self.note(Class::Managed, base, bytes, None);
-        self.objects
-            .push(object("managed", base, bytes, Side::Both));
+        self.add(object("managed", base, bytes, Side::Both));
         Ok(())
     }
 
@@ -234,10 +200,9 @@ impl World {
             4 << 20,
         ] {
             let base = self.allocate(bytes)?;
-            self.undo.push(Undo::Device(base));
+            self.keep(Undo::Device(base));
             self.note(Class::Device, base, bytes, None);
-            self.objects
-                .push(object("device", base, bytes, Side::Device));
+            self.add(object("device", base, bytes, Side::Device));
         }
         let (mut base, mut pitch) = (0, 0_usize);
         let (width, height) = (random.between(1, 1000), random.between(2, 16));
@@ -252,30 +217,31 @@ impl World {
             )),
         )?;
         let bytes = pitch as u64 * height;
-        self.undo.push(Undo::Device(base));
+        self.keep(Undo::Device(base));
         self.note(Class::Device, base, bytes, None);
-        self.objects
-            .push(object("device_pitched", base, bytes, Side::Device));
+        self.add(object("device_pitched", base, bytes, Side::Device));
         Ok(())
     }
 
     fn pools(&mut self, base: &Base, random: &mut Random) -> Result<(), String> {
         let mut freed = Vec::new();
-        for (class, explicit, free) in [
-            ("pool", false, false),
-            ("pool_explicit", true, false),
-            ("pool_freed", false, true),
-        ] {
-            if explicit && base.pool.is_null() {
-                continue;
-            }
+        let default = ptr::null_mut();
+        let mut wanted = vec![("pool", default, false)];
+        if !base.pool.is_null() {
+            wanted.push(("pool_explicit", base.pool, false));
+        }
+        if !base.shared_pool.is_null() {
+            wanted.push(("pool_shared", base.shared_pool, false));
+        }
+        wanted.push(("pool_freed", default, true));
+        for (class, pool, free) in wanted {
             let bytes = random.pick(&[40_u64, 4096, 10_000, 1 << 20]);
             let mut start = 0;
-            let status = if explicit {
+            let status = if pool != default {
                 cuda!(self.driver.cuMemAllocFromPoolAsync(
                     &raw mut start,
                     size(bytes),
-                    base.pool,
+                    pool,
                     ptr::null_mut()
                 ))
             } else {
@@ -288,10 +254,10 @@ impl World {
             self.note(Class::Pool, start, bytes, None);
             if free {
                 freed.push(start);
-                self.objects.push(object(class, start, bytes, Side::Bad));
+                self.add(object(class, start, bytes, Side::Bad));
             } else {
-                self.undo.push(Undo::Async(start));
-                self.objects.push(object(class, start, bytes, Side::Device));
+                self.keep(Undo::Async(start));
+                self.add(object(class, start, bytes, Side::Device));
             }
         }
         for start in freed {
@@ -320,11 +286,11 @@ impl World {
             guarded: true,
         });
         let bytes = 4 * PAGE;
-        self.objects.push(Object {
+        self.add(Object {
             fence,
             ..object("unmapped", hole, bytes, Side::Bad)
         });
-        self.objects.push(object("null", 0, 0, Side::Bad));
+        self.add(object("null", 0, 0, Side::Bad));
         for garbage in [
             random.between(1, 4095),
             0x1000,
@@ -332,7 +298,7 @@ impl World {
             0xdead_0000_0000_0000,
             u64::MAX - random.below(8),
         ] {
-            self.objects.push(object("garbage", garbage, 64, Side::Bad));
+            self.add(object("garbage", garbage, 64, Side::Bad));
         }
     }
 
@@ -351,8 +317,7 @@ impl World {
             need("cuMemFree", cuda!(self.driver.cuMemFree_v2(base)))?;
             self.registry
                 .freed(base, &Freed::by("cuMemFree", Site::Unknown));
-            self.objects
-                .push(object("device_freed", base, bytes, Side::Bad));
+            self.add(object("device_freed", base, bytes, Side::Bad));
         }
         need(
             "cuMemFreeHost",
@@ -360,8 +325,7 @@ impl World {
         )?;
         self.registry
             .freed(pinned, &Freed::by("cuMemFreeHost", Site::Unknown));
-        self.objects
-            .push(object("pinned_freed", pinned, bytes, Side::Bad));
+        self.add(object("pinned_freed", pinned, bytes, Side::Bad));
         Ok(())
     }
 
@@ -372,7 +336,14 @@ impl World {
 
     /// Gives everything back.
     pub(super) fn end(self) {
-        for undo in self.undo.into_iter().rev() {
+        self.end_of_peers();
+        let mut device = 0;
+        for (of, undo) in self.undo.into_iter().rev() {
+            if of != device {
+                let context = self.contexts[usize::from(of)];
+                let _ = cuda!(self.driver.cuCtxSetCurrent(context));
+                device = of;
+            }
             let status = match undo {
                 Undo::Device(at) => cuda!(self.driver.cuMemFree_v2(at)),
                 Undo::Async(at) => cuda!(self.driver.cuMemFreeAsync(at, ptr::null_mut())),
@@ -393,6 +364,7 @@ impl World {
             // A context that died answers so for everything; the process ends then anyway.
             let _ = status;
         }
+        let _ = cuda!(self.driver.cuCtxSetCurrent(self.contexts[0]));
     }
 }
 

@@ -192,11 +192,14 @@ impl Runtime {
     ///
     /// [`MissingSymbol`]: in which versions the function exists and which one this library is.
     pub fn find(&self, name: &str) -> Result<Symbol, MissingSymbol> {
-        let own = self.own.find(name);
-        let found = match (self.table.find(name), own) {
-            (Ok(symbol), _) | (_, Ok(symbol)) => return Ok(symbol),
-            (Err(shared), Err(own)) if own.symbol.is_none() => shared,
-            (_, Err(own)) => own,
+        let shared = match self.table.find(name) {
+            Ok(symbol) => return Ok(symbol),
+            Err(missing) => missing,
+        };
+        let found = match self.own.find(name) {
+            Ok(symbol) => return Ok(symbol),
+            Err(own) if own.symbol.is_none() => shared,
+            Err(own) => own,
         };
         // A function that only another major has is known there.
         let symbol = found.symbol.or_else(|| major::anywhere(name));

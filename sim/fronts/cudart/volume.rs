@@ -174,11 +174,20 @@ fn between(
         return Ok(None);
     };
     alive(call, [to, from])?;
+    // Measured: what is no array must be memory that CUDA knows.
+    let array = CUmemorytype::CU_MEMORYTYPE_ARRAY;
+    let sort = |given| {
+        if given == array {
+            array
+        } else {
+            CUmemorytype::CU_MEMORYTYPE_DEVICE
+        }
+    };
     Ok(Some(CUDA_MEMCPY3D_PEER {
         srcXInBytes: copy.srcXInBytes,
         srcY: copy.srcY,
         srcZ: copy.srcZ,
-        srcMemoryType: copy.srcMemoryType,
+        srcMemoryType: sort(copy.srcMemoryType),
         srcDevice: copy.srcDevice,
         srcArray: copy.srcArray,
         srcContext: from,
@@ -187,7 +196,7 @@ fn between(
         dstXInBytes: copy.dstXInBytes,
         dstY: copy.dstY,
         dstZ: copy.dstZ,
-        dstMemoryType: copy.dstMemoryType,
+        dstMemoryType: sort(copy.dstMemoryType),
         dstDevice: copy.dstDevice,
         dstArray: copy.dstArray,
         dstContext: to,

@@ -5,7 +5,7 @@ use core::ffi::c_ulonglong;
 use cuda_sys::driver::*;
 
 use super::c::{In, Out, address};
-use super::copy::view;
+use super::copy::{stream_view, view};
 use super::gate::{Call, export};
 use super::guard;
 use super::submit::{self, When};
@@ -124,7 +124,7 @@ fn rows(call: Call, rows: &Rows, failed: Option<Out<usize>>, stream: usize) -> O
     }
     check_attributes(rows.attributes, rows.starts, rows.number, rows.count)?;
     refuse_capture(call, stream)?;
-    let view = view(call, When::Asynchronous(stream))?;
+    let view = stream_view(call, stream)?;
     let (dsts, srcs) = (rows.dsts.list(rows.count)?, rows.srcs.list(rows.count)?);
     let sizes = rows.sizes.list(rows.count)?;
     let specs: Vec<_> = dsts
@@ -275,7 +275,7 @@ fn boxes(
         return Err(Code::INVALID_VALUE);
     }
     let when = When::Asynchronous(stream);
-    let view = view(call, when)?;
+    let view = stream_view(call, stream)?;
     let list = list.list(count)?;
     for (index, copy) in list.iter().enumerate() {
         let outcome = if is_plausible(copy) {

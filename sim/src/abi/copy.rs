@@ -26,6 +26,21 @@ pub(super) fn view(call: Call, when: When) -> Outcome<View> {
     }
 }
 
+/// Whose view counts for a batch: the device's of its stream, whatever context is current (measured).
+pub(super) fn stream_view(call: Call, stream: usize) -> Outcome<View> {
+    let current = view(call, When::Asynchronous(stream))?;
+    if is_created(stream) {
+        Ok(View::of(call.stream(stream)?.context()?.device))
+    } else {
+        Ok(current)
+    }
+}
+
+/// Whether a handle is that of a stream that somebody created.
+pub(super) const fn is_created(stream: usize) -> bool {
+    stream > 2
+}
+
 /// Where a copy of one row goes from and to.
 pub(super) fn line(
     call: Call,
@@ -49,14 +64,19 @@ pub(super) fn line(
 }
 
 /// A side of a peer copy must be memory that CUDA knows; it is seen from the device of the context that is named for it, whoever owns the memory.
-pub(super) fn peer_view(context: usize) -> Outcome<View> {
+///
+/// Where none is named, the current one is taken (measured; hardware sometimes takes the other side's).
+pub(super) fn peer_view(call: Call, context: usize) -> Outcome<View> {
+    if context == 0 {
+        return Ok(View::of(call.context()?.device));
+    }
     Ok(View::of(machine()?.context(context)?.device))
 }
 
 fn peer(call: Call, dst: (usize, usize), src: (usize, usize), count: usize, when: When) -> Outcome {
     view(call, when)?;
-    let dst = Corner::at(Sort::Device, dst.0, peer_view(dst.1)?);
-    let src = Corner::at(Sort::Device, src.0, peer_view(src.1)?);
+    let dst = Corner::at(Sort::Device, dst.0, peer_view(call, dst.1)?);
+    let src = Corner::at(Sort::Device, src.0, peer_view(call, src.1)?);
     if let When::Asynchronous(stream) = when {
         guard::no_capture(&*call.stream(stream)?)?;
     }

@@ -7,6 +7,7 @@ use cuda_sys::driver::*;
 use super::c::{In, address};
 use super::copy::{peer_view, view};
 use super::gate::{Call, export};
+use super::guard;
 use super::submit::{self, When};
 use crate::model::bytes;
 use crate::model::code::Outcome;
@@ -168,8 +169,11 @@ fn copy_peer(call: Call, copy: In<CUDA_MEMCPY3D_PEER>, when: When) -> Outcome {
     // The driver follows this one without a look: null is a crash.
     bytes::touch(copy.address());
     let copy = copy.get()?;
-    let dst = peer_view(copy.dstContext.expose_provenance())?;
-    let src = peer_view(copy.srcContext.expose_provenance())?;
+    let dst = peer_view(call, copy.dstContext.expose_provenance())?;
+    let src = peer_view(call, copy.srcContext.expose_provenance())?;
+    if let When::Asynchronous(stream) = when {
+        guard::no_capture(&*call.stream(stream)?)?;
+    }
     submit::copy(call, &solid(&without_contexts(&copy), dst, src)?, when)
 }
 

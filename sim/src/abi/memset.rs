@@ -5,6 +5,7 @@ use core::ffi::{c_uchar, c_uint, c_ushort};
 use cuda_sys::driver::*;
 
 use super::c::address;
+use super::copy::is_created;
 use super::forked;
 use super::gate::{Call, export};
 use super::submit::{self, When};
@@ -27,6 +28,10 @@ fn fill(
     }
     let context = match (call.context(), when) {
         (Err(Code::INVALID_CONTEXT), When::Asynchronous(stream)) => {
+            call.stream(stream)?.context()?
+        }
+        // Measured: the stream's device does the work, whatever context is current.
+        (Ok(_), When::Asynchronous(stream)) if is_created(stream) => {
             call.stream(stream)?.context()?
         }
         (context, _) => context?,

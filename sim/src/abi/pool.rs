@@ -273,7 +273,9 @@ export! {
         Ok(())
     }
 
+    // Measured: a question that captures do not bear.
     ready fn cuMemPoolGetAccess(flags: *mut CUmemAccess_flags, pool: CUmemoryPool, location: *mut CUmemLocation) |_| {
+        guard::no_unsafe_call()?;
         let who = device_at(&location.input().get()?)?;
         let access = machine()?.space().pool(pool.address())?.access(who);
         flags.put(CUmemAccess_flags_enum(access.flags()))

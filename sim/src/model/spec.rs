@@ -208,6 +208,7 @@ impl Corner {
             pageable: false,
             host: false,
             remote: true,
+            device: None,
             array: true,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::bytes::{self, Fault, Foreign};
 use super::code::{Code, Outcome};
 use super::mapping::{Mapping, PAGE, Use};
+use super::object::Ordinal;
 use super::operand::{Operand, Piece};
 
 /// What is moved.
@@ -57,6 +58,8 @@ pub(crate) struct Side {
     pub(crate) host: bool,
     /// Lives on a device, where the program cannot look.
     pub(crate) remote: bool,
+    /// The device, where it matters.
+    pub(crate) device: Option<Ordinal>,
     /// Is an array.
     pub(crate) array: bool,
 }
@@ -68,6 +71,7 @@ impl Side {
             pageable: operand.is_pageable(),
             host: operand.host,
             remote: operand.device.is_some(),
+            device: operand.device,
             array: false,
             offset: operand.start.wrapping_add(skipped),
             pieces: operand.pieces,
@@ -137,6 +141,8 @@ enum Engine {
     Kernel,
     /// A copy engine, between host and device.
     Link,
+    /// Two devices, by a copy engine of either or by way of the host.
+    Devices,
     /// The calling thread, from host to host.
     Processor,
 }
@@ -250,12 +256,20 @@ impl Transfer {
         self.shape.width >= ENDLESS
     }
 
+    const fn is_between_devices(&self) -> bool {
+        match (self.dst.device, self.src.device) {
+            (Some(to), Some(from)) => to != from,
+            _ => false,
+        }
+    }
+
     const fn engine(&self) -> Engine {
         if self.dst.is_managed() || self.src.is_managed() {
             Engine::Kernel
         } else {
             match (self.dst.host, self.src.host) {
                 (true, true) => Engine::Processor,
+                (false, false) if self.is_between_devices() => Engine::Devices,
                 (false, false) => Engine::Kernel,
                 _ => Engine::Link,
             }
@@ -268,7 +282,7 @@ impl Transfer {
             return Code::ILLEGAL_ADDRESS;
         }
         match self.engine() {
-            Engine::Link => Code::LAUNCH_FAILED,
+            Engine::Link | Engine::Devices => Code::LAUNCH_FAILED,
             Engine::Kernel | Engine::Processor => Code::ILLEGAL_ADDRESS,
         }
     }
@@ -277,13 +291,13 @@ impl Transfer {
     /// as it is.
     const fn mask(&self, side: &Side) -> usize {
         match self.engine() {
-            Engine::Link if !side.pageable => ENGINE_ADDRESS,
+            Engine::Link | Engine::Devices if !side.pageable => ENGINE_ADDRESS,
             Engine::Kernel
                 if !side.pageable && side.pitch < 1 << 63 && side.offset < ENGINE_ADDRESS =>
             {
                 ENGINE_ADDRESS
             }
-            Engine::Link | Engine::Kernel | Engine::Processor => usize::MAX,
+            Engine::Link | Engine::Devices | Engine::Kernel | Engine::Processor => usize::MAX,
         }
     }
 
@@ -309,7 +323,7 @@ impl Transfer {
             }
             // The driver's own command buffer is overrun, and what lies behind it nobody can tell.
             Engine::Link => bytes::touch(1 << 63),
-            Engine::Kernel => {}
+            Engine::Kernel | Engine::Devices => {}
         }
     }
 
@@ -403,6 +417,7 @@ impl Transfer {
             // The buffer is page-locked memory.
             host: true,
             remote: false,
+            device: None,
             array: false,
         };
         let inward = Self {
@@ -510,6 +525,7 @@ impl Filling {
             pageable: false,
             host: false,
             remote: true,
+            device: None,
             array: false,
         };
         let dst = Side {

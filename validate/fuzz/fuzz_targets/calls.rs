@@ -3,7 +3,7 @@
 use arbitrary::Arbitrary;
 use cuwhy_validate::call::{
     Action, Batch, Batch3D, Batch3DEntry, BatchAttribute, BatchEntry, Export, Fill, Linear, Order,
-    Peer, Place, Plane, Register, Side, SymbolCopy, Volume,
+    Peer, PeerVolume, Place, Plane, Register, Side, SymbolCopy, Volume,
 };
 use cuwhy_validate::{Api, Call, Kind, Site, Stream};
 
@@ -138,6 +138,7 @@ enum What {
         kind: i8,
     },
     Peer((Number, i8), (Number, i8), Number),
+    PeerVolume((Somewhere, i8), (Somewhere, i8), (Number, Number, Number)),
     Symbol {
         symbol: Number,
         offset: Number,
@@ -207,6 +208,19 @@ impl What {
                 src: src.0.get(),
                 src_device: (src.1 % 4).into(),
                 bytes: bytes.get(),
+            }),
+            Self::PeerVolume(dst, src, extent) => Action::Peer3D(PeerVolume {
+                copy: Volume {
+                    dst: dst.0.place(),
+                    src: src.0.place(),
+                    width: extent.0.get(),
+                    height: extent.1.get(),
+                    depth: extent.2.get(),
+                    is_plane: false,
+                    kind: Kind::Default,
+                },
+                dst_device: (dst.1 % 4).into(),
+                src_device: (src.1 % 4).into(),
             }),
             Self::Symbol {
                 symbol,

@@ -3,17 +3,16 @@
 use super::attributes::{Level, query};
 use super::hostmap::HostMap;
 use super::{Ask, Host, Pointer};
-use crate::call::Action;
 use crate::facts::{Access, ArrayFacts, Capture, Current, Environment};
 use crate::{Call, Span, Stream};
 use core::ffi::c_int;
 use core::ptr;
 use cuda_sys::driver::{
     CUDA_ARRAY3D_DESCRIPTOR, CUarray_format, CUdevice_attribute, CUmemAccess_flags, CUmemLocation,
-    CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUresult, CUstream, CUstreamCaptureStatus,
-    Table,
+    CUmemLocation_st__bindgen_ty_1, CUmemLocationType, CUresult, CUstream, CUstreamCaptureMode,
+    CUstreamCaptureStatus, Table,
 };
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// Asks the driver behind a table, and the kernel about host memory.
 ///
@@ -31,6 +30,7 @@ pub struct Live<'a> {
     host: HostMap,
     level: Level,
     devices: Mutex<Vec<DeviceFacts>>,
+    count: OnceLock<i32>,
     follows_arrays: bool,
     runtime_major: Option<u32>,
 }
@@ -53,6 +53,7 @@ impl<'a> Live<'a> {
             host: HostMap::open(),
             level: Level::newest(),
             devices: Mutex::new(Vec::new()),
+            count: OnceLock::new(),
             follows_arrays: false,
             runtime_major: None,
         }
@@ -141,11 +142,15 @@ impl<'a> Live<'a> {
             .then(|| String::from_utf8_lossy(&text[..end]).into_owned())
     }
 
+    /// How many devices there are, which never changes once the driver has begun.
     fn device_count(&self) -> Option<i32> {
+        if let Some(&count) = self.count.get() {
+            return Some(count);
+        }
         let mut count: c_int = 0;
         // SAFETY: `count` is a live `c_int` and the driver writes nothing past it.
         let status = unsafe { self.table.cuDeviceGetCount(&raw mut count) };
-        (status == CUresult::CUDA_SUCCESS).then_some(count)
+        (status == CUresult::CUDA_SUCCESS).then(|| *self.count.get_or_init(|| count))
     }
 }
 
@@ -197,6 +202,10 @@ impl Ask for Live<'_> {
     }
 
     unsafe fn pool_access(&self, pool: u64, device: i32) -> Access {
+        // Measured: the question would end a capture of this thread's, unless it says that it knows what it does.
+        let mut mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: `mode` is a live value, which the driver exchanges with the thread's.
+        let relaxed = unsafe { self.table.cuThreadExchangeStreamCaptureMode(&raw mut mode) };
         let mut flags = CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE;
         let mut location = at_device(device);
         let handle = ptr::with_exposed_provenance_mut(usize::try_from(pool).unwrap_or(0));
@@ -205,6 +214,10 @@ impl Ask for Live<'_> {
             self.table
                 .cuMemPoolGetAccess(&raw mut flags, handle, &raw mut location)
         };
+        if relaxed == CUresult::CUDA_SUCCESS {
+            // SAFETY: as above; this puts the thread's own mode back.
+            let _ = unsafe { self.table.cuThreadExchangeStreamCaptureMode(&raw mut mode) };
+        }
         match status {
             CUresult::CUDA_SUCCESS => Access::from_flags(flags.0.into()),
             _ => Access::Unknown,
@@ -265,6 +278,27 @@ impl Ask for Live<'_> {
         }
     }
 
+    unsafe fn within(&self, stream: Stream, act: &mut dyn FnMut()) -> bool {
+        let Stream::Handle(handle) = stream else {
+            return false;
+        };
+        let handle = ptr::with_exposed_provenance_mut(usize::try_from(handle).unwrap_or(0));
+        let mut context = ptr::null_mut();
+        // SAFETY: the caller answers for the stream; `context` is a live handle.
+        let status = unsafe { self.table.cuStreamGetCtx(handle, &raw mut context) };
+        if status != CUresult::CUDA_SUCCESS {
+            return false;
+        }
+        // SAFETY: a stream that is alive has a context that is.
+        if unsafe { self.table.cuCtxPushCurrent_v2(context) } != CUresult::CUDA_SUCCESS {
+            return false;
+        }
+        act();
+        // SAFETY: it takes back what was pushed; `context` is a live handle.
+        let _ = unsafe { self.table.cuCtxPopCurrent_v2(&raw mut context) };
+        true
+    }
+
     fn environment(&self, call: &Call) -> Environment {
         let mut environment = Environment {
             current: self.current(),
@@ -276,7 +310,7 @@ impl Ask for Live<'_> {
             environment.pageable_access = facts.pageable_access;
             environment.max_pitch = facts.max_pitch;
         }
-        if matches!(call.action, Action::Peer(_)) {
+        if call.action.named_devices().is_some() || call.goes_by_its_stream() {
             environment.devices = self.device_count();
         }
         environment

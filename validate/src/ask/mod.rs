@@ -139,6 +139,17 @@ pub trait Ask {
         Capture::Unknown
     }
 
+    /// Acts with the stream's own context current, and makes the caller's current again. Answers whether it did:
+    /// not where nobody can tell which context that is.
+    ///
+    /// # Safety
+    ///
+    /// The stream is alive: a driver follows the handle.
+    unsafe fn within(&self, stream: Stream, act: &mut dyn FnMut()) -> bool {
+        let _ = (stream, act);
+        false
+    }
+
     /// The device that a stream belongs to.
     ///
     /// # Safety

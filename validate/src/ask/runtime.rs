@@ -65,6 +65,11 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
         unsafe { self.rest.capture(stream) }
     }
 
+    unsafe fn within(&self, stream: Stream, act: &mut dyn FnMut()) -> bool {
+        // SAFETY: the caller answers for the stream.
+        unsafe { self.rest.within(stream, act) }
+    }
+
     unsafe fn stream_device(&self, stream: Stream) -> Option<i32> {
         // SAFETY: the caller answers for the stream.
         unsafe { self.rest.stream_device(stream) }

@@ -110,7 +110,7 @@ pub struct Volume {
     pub kind: Kind,
 }
 
-/// A copy between two devices that the caller names.
+/// A copy between two devices that the caller names; to the driver, by a context of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// Destination.
@@ -123,6 +123,17 @@ pub struct Peer {
     pub src_device: i32,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// A copy of slices between two devices that the caller names, or with arrays of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerVolume {
+    /// The copy; it has no kind.
+    pub copy: Volume,
+    /// The device that the caller says owns the destination.
+    pub dst_device: i32,
+    /// The device that the caller says owns the source.
+    pub src_device: i32,
 }
 
 /// A fill: `cudaMemset`, `cuMemsetD32`, and their 2D forms.
@@ -228,6 +239,8 @@ pub enum Action {
     Copy3D(Volume),
     /// A copy between named devices.
     Peer(Peer),
+    /// A copy of slices between named devices.
+    Peer3D(PeerVolume),
     /// A copy from or to a variable.
     Symbol(SymbolCopy),
     /// Many copies.
@@ -256,6 +269,9 @@ impl Action {
             Self::Copy2D(copy) => copy.width == 0 || copy.height == 0,
             Self::Copy3D(copy) => copy.width == 0 || copy.height == 0 || copy.depth == 0,
             Self::Peer(copy) => copy.bytes == 0,
+            Self::Peer3D(PeerVolume { copy, .. }) => {
+                copy.width == 0 || copy.height == 0 || copy.depth == 0
+            }
             Self::Symbol(copy) => copy.bytes == 0,
             Self::Batch(batch) => batch.entries.is_empty(),
             Self::Batch3D(batch) => batch.entries.is_empty(),
@@ -273,12 +289,33 @@ impl Action {
             Self::Copy3D(copy) => Some(copy.kind),
             Self::Symbol(copy) => Some(copy.kind),
             Self::Peer(_)
+            | Self::Peer3D(_)
             | Self::Batch(_)
             | Self::Batch3D(_)
             | Self::Fill(_)
             | Self::Register(_)
             | Self::Unregister { .. }
             | Self::Export(_) => None,
+        }
+    }
+
+    /// The slices or rows of a copy that a structure describes.
+    #[must_use]
+    pub const fn volume(&self) -> Option<&Volume> {
+        match self {
+            Self::Copy3D(copy) => Some(copy),
+            Self::Peer3D(peer) => Some(&peer.copy),
+            _ => None,
+        }
+    }
+
+    /// The devices that a copy between devices names, destination first.
+    #[must_use]
+    pub const fn named_devices(&self) -> Option<[i32; 2]> {
+        match self {
+            Self::Peer(copy) => Some([copy.dst_device, copy.src_device]),
+            Self::Peer3D(copy) => Some([copy.dst_device, copy.src_device]),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The sides of a call that lie in memory.
 
-use super::action::{Action, Place, Side, Volume};
+use super::action::{Action, PeerVolume, Place, Side, Volume};
 use super::{Demand, Shape};
 use crate::Span;
 use core::fmt;
@@ -109,6 +109,14 @@ pub(super) fn operands(action: &Action) -> SmallVec<[Operand; 2]> {
                 operand(Destination, copy.dst, dst, to),
                 operand(Source, copy.src, src, from),
             ]
+        }
+        // Measured: where the structure does not say what a side is, it must be CUDA memory.
+        Action::Peer3D(PeerVolume { copy, .. }) => {
+            let sides = [
+                place(Destination, &copy.dst, copy, Demand::Cuda),
+                place(Source, &copy.src, copy, Demand::Cuda),
+            ];
+            sides.into_iter().flatten().collect()
         }
         Action::Copy3D(copy) => {
             let (to, from) = copy.kind.demands();

@@ -1,6 +1,8 @@
 //! A call in words.
 
-use super::action::{Action, Batch, Fill, Linear, Peer, Place, Plane, SymbolCopy, Volume};
+use super::action::{
+    Action, Batch, Fill, Linear, Peer, PeerVolume, Place, Plane, SymbolCopy, Volume,
+};
 use super::{Api, Batch3D, Call, Order, Stream};
 
 /// `name = value` pairs become a call.
@@ -52,6 +54,7 @@ pub(super) fn call(call: &Call) -> String {
         Action::Copy2D(copy) => plane(copy),
         Action::Copy3D(copy) => volume(call, copy),
         Action::Peer(copy) => peer(copy),
+        Action::Peer3D(copy) => peer_volume(call, copy),
         Action::Symbol(copy) => symbol(copy),
         Action::Batch(batch) => batched(batch),
         Action::Batch3D(batch) => boxes(batch),
@@ -153,6 +156,15 @@ fn volume(call: &Call, copy: &Volume) -> Vec<(&'static str, String)> {
     if call.api == Api::Runtime {
         arguments.push(("", copy.kind.name()));
     }
+    arguments
+}
+
+fn peer_volume(call: &Call, peer: &PeerVolume) -> Vec<(&'static str, String)> {
+    let mut arguments = volume(call, &peer.copy);
+    // It has no kind.
+    arguments.retain(|(name, _)| !name.is_empty());
+    arguments.push(("dstDevice", peer.dst_device.to_string()));
+    arguments.push(("srcDevice", peer.src_device.to_string()));
     arguments
 }
 

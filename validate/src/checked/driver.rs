@@ -6,7 +6,9 @@ use super::scope::scopes;
 use super::typed::typed_copies;
 use super::watch::watch;
 use super::{Asked, Known, NOW, between};
-use crate::call::{Action, Batch3D, Batch3DEntry, Linear, Peer, Place, Side as Called, Volume};
+use crate::call::{
+    Action, Batch3D, Batch3DEntry, Linear, Peer, PeerVolume, Place, Side as Called, Volume,
+};
 use crate::{Api, Checker, Kind, Site};
 use cuwhy_driver::context::{Context, Entered};
 use cuwhy_driver::copy::{self, Copy2d, Copy3d, Direction, Memory};
@@ -198,17 +200,32 @@ fn planes(copy: &Copy3d, queued: bool) -> Asked {
     volume(function, copy)
 }
 
-fn planes_between(copy: &Copy3d, queued: bool) -> Asked {
+fn planes_between(copy: &Copy3d, to: &Context, from: &Context, queued: bool) -> Asked {
     let function = if queued {
         "cuMemcpy3DPeerAsync"
     } else {
         "cuMemcpy3DPeer"
     };
-    volume(function, copy)
+    named(volume(function, copy), ordinal(to), ordinal(from))
+}
+
+fn ordinal(context: &Context) -> i32 {
+    i32::try_from(context.device().ordinal()).unwrap_or(-1)
+}
+
+/// The same copy between devices that are named.
+fn named(mut asked: Asked, dst_device: i32, src_device: i32) -> Asked {
+    if let Action::Copy3D(copy) = asked.action {
+        asked.action = Action::Peer3D(PeerVolume {
+            copy,
+            dst_device,
+            src_device,
+        });
+    }
+    asked
 }
 
 fn peers(to: (Address, &Context), from: (Address, &Context), size: Bytes, queued: bool) -> Asked {
-    let ordinal = |context: &Context| i32::try_from(context.device().ordinal()).unwrap_or(-1);
     let function = if queued {
         "cuMemcpyPeerAsync"
     } else {

@@ -272,7 +272,7 @@ macro_rules! raw_copies {
                 destination: &Owner,
                 source: &Owner,
             ) -> Result<(), Error> {
-                let call = planes_between(copy, false).call(NOW, Site::here());
+                let call = planes_between(copy, destination, source, false).call(NOW, Site::here());
                 made(checker, &call, || {
                     // SAFETY: the caller answers for what the planes cover.
                     unsafe { raw::copy_3d_peer(copy, destination, source) }
@@ -296,7 +296,8 @@ macro_rules! raw_copies {
                 source: &Owner,
                 stream: &Stream,
             ) -> Result<(), Error> {
-                let call = planes_between(copy, true).call(queued(stream), Site::here());
+                let call = planes_between(copy, destination, source, true)
+                    .call(queued(stream), Site::here());
                 made(checker, &call, || {
                     // SAFETY: the caller answers for what the planes cover, until the stream has done it.
                     unsafe { raw::copy_3d_peer_async(copy, destination, source, stream) }

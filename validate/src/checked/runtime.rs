@@ -7,7 +7,7 @@ use super::typed::typed_copies;
 use super::watch::watch;
 use super::{Asked, Known, NOW, between};
 use crate::call::{
-    Action, Batch3D, Batch3DEntry, Linear, Peer, Place, Plane, Side as Called, Volume,
+    Action, Batch3D, Batch3DEntry, Linear, Peer, PeerVolume, Place, Plane, Side as Called, Volume,
 };
 use crate::{Api, Checker, Kind, Site};
 use cuwhy_runtime::copy::{self, Copy2d, Copy3d, Direction, Memory};
@@ -266,18 +266,34 @@ fn planes(copy: &Copy3d, queued: bool) -> Asked {
     volume(function, copy, kind(&copy.destination, &copy.source))
 }
 
-fn planes_between(copy: &Copy3d, queued: bool) -> Asked {
+fn planes_between(copy: &Copy3d, to: &Device, from: &Device, queued: bool) -> Asked {
     let function = if queued {
         "cudaMemcpy3DPeerAsync"
     } else {
         "cudaMemcpy3DPeer"
     };
     // It has no kind.
-    volume(function, copy, Kind::Default)
+    let asked = volume(function, copy, Kind::Default);
+    named(asked, ordinal(to), ordinal(from))
+}
+
+fn ordinal(device: &Device) -> i32 {
+    i32::try_from(device.ordinal()).unwrap_or(-1)
+}
+
+/// The same copy between devices that are named.
+fn named(mut asked: Asked, dst_device: i32, src_device: i32) -> Asked {
+    if let Action::Copy3D(copy) = asked.action {
+        asked.action = Action::Peer3D(PeerVolume {
+            copy,
+            dst_device,
+            src_device,
+        });
+    }
+    asked
 }
 
 fn peers(to: (Address, &Device), from: (Address, &Device), size: Bytes, queued: bool) -> Asked {
-    let ordinal = |device: &Device| i32::try_from(device.ordinal()).unwrap_or(-1);
     let function = if queued {
         "cudaMemcpyPeerAsync"
     } else {

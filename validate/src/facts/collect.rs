@@ -2,7 +2,7 @@
 
 use super::{Access, Capture, Class, Environment, Facts, OperandFacts, Owner, Segment};
 use crate::ask::{Ask, Host, Pointer};
-use crate::call::{Action, Place};
+use crate::call::Place;
 use crate::registry::{Entry, Registry};
 use crate::{Call, Operand, Role, Span, Stream};
 
@@ -71,7 +71,7 @@ pub(crate) fn collect_knowing(
         ..Facts::default()
     };
     let state = vouched.stream;
-    stream(call, ask, registry, (depth, state), &mut facts.environment);
+    let alive = stream(call, ask, registry, (depth, state), &mut facts.environment);
     if depth == Depth::Full
         && let Some(registry) = registry.filter(|registry| registry.live() > 0)
         && registry.process() != std::process::id()
@@ -79,7 +79,7 @@ pub(crate) fn collect_knowing(
         facts.environment.forked_from = Some(registry.process());
     }
     let arrays = |call: &Call| {
-        let Action::Copy3D(copy) = &call.action else {
+        let Some(copy) = call.action.volume() else {
             return [None, None];
         };
         let array = |place: &Place| match *place {
@@ -104,21 +104,39 @@ pub(crate) fn collect_knowing(
         registry,
         call,
     };
-    for one in call.entries() {
-        let mut part = Facts {
-            environment: facts.environment.clone(),
-            arrays: arrays(&one),
-            ..Facts::default()
-        };
-        for operand in one.operands() {
-            part.operands
-                .push(from.operand(operand, &part.environment, depth));
+    // Without a current context the stream's device is known already.
+    let by_stream = call.goes_by_its_stream()
+        && facts.environment.devices > Some(1)
+        && facts.environment.current != super::Current::None;
+    let sides = |facts: &mut Facts| {
+        for one in call.entries() {
+            let mut part = Facts {
+                environment: facts.environment.clone(),
+                arrays: arrays(&one),
+                ..Facts::default()
+            };
+            for operand in one.operands() {
+                part.operands
+                    .push(from.operand(operand, &part.environment, depth));
+            }
+            facts.entries.push((one, part));
         }
-        facts.entries.push((one, part));
-    }
-    for operand in call.operands() {
-        let one = from.operand(operand, &facts.environment, depth);
-        facts.operands.push(one);
+        for operand in call.operands() {
+            let one = from.operand(operand, &facts.environment, depth);
+            facts.operands.push(one);
+        }
+    };
+    let mut inside = || {
+        let there = ask.environment(call);
+        facts.environment.current = there.current;
+        facts.environment.pageable_access = there.pageable_access;
+        sides(&mut facts);
+    };
+    // SAFETY: the stream is known to be alive.
+    let done = by_stream && alive && unsafe { ask.within(call.stream(), &mut inside) };
+    if !done {
+        facts.environment.foreign_stream = by_stream;
+        sides(&mut facts);
     }
     if depth == Depth::Full {
         name_devices(&mut facts, ask);
@@ -126,7 +144,7 @@ pub(crate) fn collect_knowing(
     facts
 }
 
-/// Adds what is known of the call's stream. Only a stream that is known to be alive is asked about:
+/// Adds what is known of the call's stream, and says whether that is alive for certain. Only a stream that is known to be alive is asked about:
 /// the driver follows the handle, and a dead one would kill the process in our question.
 fn stream(
     call: &Call,
@@ -134,7 +152,7 @@ fn stream(
     registry: Option<&Registry>,
     (depth, state): (Depth, StreamState),
     into: &mut Environment,
-) {
+) -> bool {
     let stream = call.stream();
     if let Stream::Handle(handle) = stream {
         let seen = || registry.and_then(|registry| registry.stream(handle));
@@ -146,7 +164,7 @@ fn stream(
         };
         into.stream_dead = alive.map(|alive| !alive).or(into.stream_dead);
         if alive != Some(true) {
-            return;
+            return false;
         }
         if into.current == super::Current::None {
             // SAFETY: the stream is known to be alive, or its layer answers for it.
@@ -154,11 +172,12 @@ fn stream(
         }
         if state == StreamState::Running && depth == Depth::Quick {
             into.capture = Capture::None;
-            return;
+            return true;
         }
     }
     // SAFETY: it is a default stream, or one that the registry knows as alive or its layer answers for.
     into.capture = unsafe { ask.capture(stream) };
+    true
 }
 
 /// Adds the names of the devices that the facts mention.
@@ -196,7 +215,8 @@ impl Sources<'_> {
         let mut at = whole.start;
         loop {
             let rest = Span::new(at, whole.end.max(at));
-            let owner = self.owner(at, rest, environment, depth);
+            let mut owner = self.owner(at, rest, environment, depth);
+            self.seen_by_named(&mut owner, at, operand.role, environment);
             let host = owner.class.is_taken_for_pageable();
             if host && depth == Depth::Full && operand.is_strewn() {
                 // The first row; the others lie anywhere.
@@ -352,6 +372,33 @@ impl Sources<'_> {
         owner
     }
 
+    /// The device that a copy between devices names for a side.
+    fn named(&self, role: Role) -> Option<i32> {
+        let [to, from] = self.call.action.named_devices()?;
+        Some(if role == Role::Destination { to } else { from })
+    }
+
+    /// A copy between devices goes by the access of the device that it names, not by the current one's.
+    fn seen_by_named(&self, owner: &mut Owner, at: u64, role: Role, environment: &Environment) {
+        let Some(named) = self.named(role) else {
+            return;
+        };
+        let mapped = matches!(owner.class, Class::Virtual | Class::NoAccess);
+        if !mapped || environment.current == super::Current::Device(named) {
+            return;
+        }
+        match self.ask.access(at, named) {
+            Access::Unknown => {}
+            access => {
+                owner.access = access;
+                owner.class = match access {
+                    Access::None => Class::NoAccess,
+                    _ => Class::Virtual,
+                };
+            }
+        }
+    }
+
     /// What the memory map says of an address that CUDA does not know.
     fn host(&self, at: u64, rest: Span) -> Owner {
         match self.ask.host(at) {
@@ -459,17 +506,18 @@ impl Sources<'_> {
     /// What the device that does the work may do with memory of another device's pool or mapping.
     fn shared(&self, facts: &mut OperandFacts, environment: &Environment) {
         let current = environment.device();
-        let worker = match (&self.call.action, facts.operand.role) {
-            (Action::Peer(copy), Role::Destination) => Some(copy.dst_device),
-            (Action::Peer(copy), _) => Some(copy.src_device),
-            _ => current,
-        };
+        let worker = self.named(facts.operand.role).or(current);
         let Some((head, worker)) = facts.head().zip(worker) else {
             return;
         };
         let own = head.device == Some(worker);
         facts.access = match (head.class, head.pool) {
             (Class::Pool, Some(_)) if own => Access::ReadWrite,
+            (Class::Pool, Some(_)) if current == Some(worker) => match head.reachable {
+                Some(true) => Access::ReadWrite,
+                Some(false) => Access::None,
+                None => Access::Unknown,
+            },
             (Class::Pool, Some(pool)) => {
                 // SAFETY: memory of this pool is alive, and CUDA keeps a pool as long as that.
                 unsafe { self.ask.pool_access(pool, worker) }

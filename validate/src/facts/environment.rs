@@ -40,8 +40,10 @@ pub enum Capture {
 /// What surrounds a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Environment {
-    /// The calling thread's context.
+    /// The context that the call works in: the calling thread's, or that of the stream where this counts.
     pub current: Current,
+    /// Whether the stream's context counts, and nobody can tell which that is.
+    pub foreign_stream: bool,
     /// Whether devices reach pageable memory by themselves (HMM, ATS).
     pub pageable_access: Option<bool>,
     /// How many devices this process may use.

@@ -116,10 +116,13 @@ impl OperandFacts {
     pub fn usable(&self) -> Option<Span> {
         let head = self.head()?;
         let mut range = head.range?;
+        let writes = self.operand.role == Role::Destination;
         if head.class == Class::Virtual {
             for segment in self.segments.iter().skip(1) {
                 let owner = &segment.owner;
                 match owner.range {
+                    // What may only be read ends what can be written.
+                    _ if writes && owner.access == Access::Read => break,
                     Some(next) if owner.class == Class::Virtual && next.start == range.end => {
                         range.end = next.end;
                     }

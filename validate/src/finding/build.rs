@@ -100,7 +100,7 @@ fn joined(segments: impl Iterator<Item = SegmentText>) -> Vec<SegmentText> {
 
 /// The sides of a copy that are arrays: no memory with an address, and operands all the same.
 fn arrays(call: &Call, facts: &Facts) -> impl Iterator<Item = OperandText> {
-    let Action::Copy3D(copy) = &call.action else {
+    let Some(copy) = call.action.volume() else {
         return None.into_iter().chain(None);
     };
     let [dst, src] = facts.arrays;

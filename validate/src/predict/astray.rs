@@ -8,8 +8,8 @@
 
 use super::touch::{PAGE, distance, host};
 use super::{Prediction, codes};
-use crate::call::{Action, Kind, Place, Side};
-use crate::facts::{Access, Class, Facts, Owner};
+use crate::call::{Action, Kind, PeerVolume, Place, Side};
+use crate::facts::{Access, Class, Current, Facts, Owner};
 use crate::{Call, OperandFacts, Role, Span};
 use smallvec::SmallVec;
 
@@ -35,6 +35,8 @@ enum Engine {
     Kernel,
     /// A copy engine, between host and device.
     Link,
+    /// Two devices, one of which reaches the other's memory, or by way of the host.
+    Devices,
     /// The calling thread.
     Processor,
 }
@@ -135,7 +137,7 @@ fn is_called_host(call: &Call, role: Role) -> bool {
         Action::Copy(copy) => by_kind(copy.kind),
         Action::Copy2D(copy) => by_kind(copy.kind),
         Action::Symbol(copy) => by_kind(copy.kind),
-        Action::Copy3D(copy) => {
+        Action::Copy3D(copy) | Action::Peer3D(PeerVolume { copy, .. }) => {
             let place = if role == Role::Destination {
                 &copy.dst
             } else {
@@ -176,10 +178,34 @@ fn engine(call: &Call, facts: &Facts) -> Engine {
         is_locked(operand) || !operand.found().class().is_cuda() || is_hosts(call, operand)
     };
     match facts.operands.iter().filter(on_host).count() {
+        0 if are_apart(call, facts) => Engine::Devices,
         0 => Engine::Kernel,
         1 => Engine::Link,
         _ => Engine::Processor,
     }
+}
+
+/// Whether more than one device takes part. Measured: plain memory's own device works with it; with memory that is
+/// mapped handle by handle the one that is named, or else the other side's, or else the current one.
+fn are_apart(call: &Call, facts: &Facts) -> bool {
+    let head = |operand: &OperandFacts| {
+        let owner = operand.found().head()?;
+        let by_handles = matches!(owner.class, Class::Virtual | Class::Pool);
+        Some((operand.operand.role, owner.device?, by_handles))
+    };
+    let sides: SmallVec<[(Role, i32, bool); 2]> = facts.operands.iter().filter_map(head).collect();
+    let named = call.action.named_devices();
+    let workers = sides.iter().filter_map(|&(role, device, by_handles)| {
+        let named = named.map(|[to, from]| if role == Role::Destination { to } else { from });
+        if by_handles { named } else { Some(device) }
+    });
+    let workers: SmallVec<[i32; 2]> = workers.collect();
+    let worker = match (workers.first(), facts.environment.current) {
+        (Some(&worker), _) | (None, Current::Device(worker)) => worker,
+        _ => return false,
+    };
+    let elsewhere = sides.iter().any(|&(_, device, _)| device != worker);
+    elsewhere || workers.iter().any(|&other| other != worker)
 }
 
 /// What becomes of a call that is accepted; `touched` are its pageable sides.
@@ -215,8 +241,20 @@ pub(super) fn predict(call: &Call, facts: &Facts, touched: &[&OperandFacts]) -> 
             }
             first_of(call, facts, touched, codes::ILLEGAL_ADDRESS)
         }
+        // Measured: a copy from one device's memory into another's that one of them reaches takes the negative count
+        // for a small one. Which context's view counts where the current one does not reach both cannot be asked.
+        Engine::Devices if runs => {
+            let reached = |operand: &OperandFacts| {
+                operand.found().head().and_then(|owner| owner.reachable) == Some(true)
+            };
+            if facts.operands.iter().all(reached) {
+                Prediction::Crash
+            } else {
+                Prediction::ContextDies(codes::LAUNCH_FAILED)
+            }
+        }
         Engine::Link if runs && touched.is_empty() => Prediction::Crash,
-        Engine::Link => {
+        Engine::Link | Engine::Devices => {
             let on_device =
                 |operand: &&OperandFacts| operand.found().class().is_cuda() && !is_locked(operand);
             let stays = facts

@@ -52,7 +52,8 @@ pub(super) fn predict(call: &Call, facts: &Facts) -> Prediction {
     let dies = denied
         && call.api == crate::Api::Driver
         && facts.environment.current == Current::None
-        && !matches!(call.action, Action::Peer(_) | Action::Fill(_));
+        && call.action.named_devices().is_none()
+        && !matches!(call.action, Action::Fill(_));
     if denied && !dies {
         return Prediction::Status(codes::INVALID_VALUE);
     }
@@ -80,12 +81,13 @@ fn opinion(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opin
     let found = facts.found();
     match found.class() {
         Class::Null => Opinion::Refused,
-        Class::NoAccess if matches!(call.action, Action::Peer(_)) => {
+        Class::NoAccess if call.action.named_devices().is_some() => {
             match permitted(found.access, role) {
                 Opinion::Fine => Opinion::Missing(Missing::Range(role)),
                 other => other,
             }
         }
+        Class::NoAccess if environment.foreign_stream => Opinion::Missing(Missing::Access(role)),
         Class::NoAccess if ends_in_handle(found) => Opinion::Denied,
         Class::NoAccess => Opinion::Refused,
         Class::Unknown => Opinion::Missing(Missing::Owner(role)),
@@ -121,13 +123,16 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
     let Some(owner) = facts.head() else {
         return Opinion::Missing(Missing::Owner(role));
     };
+    if environment.foreign_stream && depends_on_device(call, owner.class) {
+        return Opinion::Missing(Missing::Access(role));
+    }
     if role == Role::Destination && owner.access == Access::Read {
         return match owner.class {
             Class::Virtual if ends_in_handle(facts) => Opinion::Denied,
             _ => Opinion::Refused,
         };
     }
-    let peer = matches!(call.action, Action::Peer(_));
+    let peer = call.action.named_devices().is_some();
     match owner.class {
         // Without a context nobody says what the stream's device may do.
         Class::Virtual
@@ -148,6 +153,15 @@ fn access(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opini
             }
         }
         _ => Opinion::Fine,
+    }
+}
+
+/// Whether it matters which device works with memory of a class.
+fn depends_on_device(call: &Call, class: Class) -> bool {
+    match class {
+        Class::Pool | Class::Virtual => true,
+        Class::Device | Class::Symbol => matches!(call.action, Action::Fill(_)),
+        _ => false,
     }
 }
 
@@ -197,7 +211,7 @@ fn in_owner(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opi
     }
     let offset = operand.base - range.start;
     let extent = operand.shape.wrapping_extent();
-    let named = matches!(call.action, Action::Peer(_) | Action::Fill(_));
+    let named = call.action.named_devices().is_some() || matches!(call.action, Action::Fill(_));
     let passes =
         if environment.current == Current::None && !named && found.class() == Class::Virtual {
             ends_in_handle(found)

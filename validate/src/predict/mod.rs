@@ -149,8 +149,12 @@ fn surroundings(call: &Call, facts: &Facts) -> Stopped {
     if let Some((code, _)) = &environment.poison {
         return Some(Prediction::Status(*code));
     }
-    if call.api == Api::Runtime && is_empty(call) {
-        return Some(Prediction::Success);
+    if call.api == Api::Runtime {
+        // Measured: devices that are not there are refused before anything else, even where nothing is to be copied.
+        let none = other::ordinals(call, facts).filter(|stop| stop.is_refusal());
+        if none.is_some() || is_empty(call) {
+            return none.or(Some(Prediction::Success));
+        }
     }
     // A batch on the legacy stream is refused before anybody asks for a context.
     let legacy = call.stream() == Stream::Legacy;
@@ -181,7 +185,7 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
     if is_empty(call) {
         return None;
     }
-    if let Action::Copy3D(copy) = &call.action
+    if let Some(copy) = call.action.volume()
         && call.api == Api::Runtime
         && !call.function.contains("Array")
     {
@@ -201,7 +205,7 @@ fn early(call: &Call, facts: &Facts) -> Stopped {
 /// What stops a call because of a capture.
 fn capture(call: &Call, facts: &Facts) -> Stopped {
     match (&call.action, facts.environment.capture) {
-        (Action::Batch(_) | Action::Peer(_), Capture::ThisStream) => {
+        (Action::Batch(_) | Action::Peer(_) | Action::Peer3D(_), Capture::ThisStream) => {
             Some(Prediction::Status(codes::CAPTURE_UNSUPPORTED))
         }
         (_, Capture::BlocksLegacy) if call.stream() == Stream::Legacy && moves(&call.action) => {

@@ -3,19 +3,20 @@
 use super::{Missing, Prediction, Stopped, codes, memory};
 use crate::call::{Action, Batch, Register};
 use crate::facts::{Class, Facts, Owner};
-use crate::{Call, Role, Stream};
+use crate::{Api, Call, Role, Stream};
 
 /// What stops a peer copy for the devices that it names.
 pub(super) fn ordinals(call: &Call, facts: &Facts) -> Stopped {
-    let Action::Peer(copy) = &call.action else {
-        return None;
-    };
+    let devices = call.action.named_devices()?;
     let Some(count) = facts.environment.devices else {
         return Some(Prediction::CannotTell(Missing::Measurement));
     };
-    let none = [copy.dst_device, copy.src_device]
-        .iter()
-        .any(|&ordinal| ordinal < 0 || ordinal >= count);
+    // Measured: the driver, which is given contexts, takes the current one or the other side's where it is given none,
+    // and dies where that may not use the memory.
+    if call.api == Api::Driver && devices.iter().any(|&device| device < 0) {
+        return Some(Prediction::CannotTell(Missing::Measurement));
+    }
+    let none = devices.iter().any(|ordinal| !(0..count).contains(ordinal));
     none.then_some(Prediction::Status(codes::INVALID_DEVICE))
 }
 

@@ -2,7 +2,7 @@
 
 use super::memory::is_mapped;
 use super::{Missing, Prediction, Stopped, codes};
-use crate::call::{Action, Kind, Place, Side, Volume};
+use crate::call::{Action, Kind, PeerVolume, Place, Side, Volume};
 use crate::facts::{ArrayFacts, Class, Facts};
 use crate::{Api, Call, OperandFacts, Role};
 
@@ -54,7 +54,7 @@ pub(crate) fn too_narrow(call: &Call, facts: &Facts) -> Option<(Role, Narrow, u3
             };
             Some((role, row, code(copy.height > 1)))
         }
-        Action::Copy3D(copy) => {
+        Action::Copy3D(copy) | Action::Peer3D(PeerVolume { copy, .. }) => {
             let sides = [(Role::Destination, &copy.dst), (Role::Source, &copy.src)];
             if runtime {
                 let mut strict = sides.into_iter().rev();
@@ -157,9 +157,7 @@ pub(super) fn runtime_volume(call: &Call, copy: &Volume, facts: &Facts) -> Stopp
 /// Measured: the functions for arrays answer 21, on either side; `cudaMemcpy3D` accepts every kind
 /// into an array, and answers 1 where the source is an array that the kind calls the host.
 pub(crate) fn array_called_host(call: &Call) -> Option<Role> {
-    let Action::Copy3D(copy) = &call.action else {
-        return None;
-    };
+    let copy = call.action.volume()?;
     if !call.function.contains("Array") {
         return None;
     }
@@ -175,7 +173,7 @@ pub(crate) fn array_called_host(call: &Call) -> Option<Role> {
 
 /// A source that is an array and that the kind of a `cudaMemcpy3D` calls the host.
 pub(crate) fn array_source_called_host(call: &Call) -> bool {
-    let Action::Copy3D(copy) = &call.action else {
+    let Some(copy) = call.action.volume() else {
         return false;
     };
     if call.api == Api::Driver {
@@ -206,9 +204,7 @@ fn is_virtual(facts: &OperandFacts) -> bool {
 }
 
 pub(super) fn arrays(call: &Call, facts: &Facts) -> Stopped {
-    let Action::Copy3D(copy) = &call.action else {
-        return None;
-    };
+    let copy = call.action.volume()?;
     let refused = Some(Prediction::Status(codes::INVALID_VALUE));
     let sides = [
         (Role::Destination, &copy.dst, facts.arrays[0]),

@@ -284,7 +284,8 @@ impl Stop<'_> {
             Class::Managed if !is_hosts(call, dst) => packed(),
             Class::Device | Class::Symbol | Class::Pool | Class::Virtual => {
                 let shape = &self.facts.operand.shape;
-                let rows = matches!(call.action, Action::Copy2D(_) | Action::Copy3D(_));
+                let rows =
+                    matches!(call.action, Action::Copy2D(_)) || call.action.volume().is_some();
                 rows && !shape.is_line() && packed() || shape.width > INLINE
             }
             _ => {

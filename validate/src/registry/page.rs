@@ -95,7 +95,7 @@ impl Bucket {
 }
 
 impl Slots for Page {
-    #[inline]
+    #[inline(always)]
     fn find(&self, address: u64) -> u64 {
         self.pieces[index(address, PIECE_BITS, PIECES)].bits()
     }

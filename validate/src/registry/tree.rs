@@ -120,7 +120,7 @@ impl<Finer, const GROUPS: usize, const GROUP: usize, const SHIFT: u32>
 impl<Finer: Slots, const GROUPS: usize, const GROUP: usize, const SHIFT: u32> Slots
     for Level<Finer, GROUPS, GROUP, SHIFT>
 {
-    #[inline]
+    #[inline(always)]
     fn find(&self, address: u64) -> u64 {
         match self.slot(address).read() {
             Content::Word(word) => word,

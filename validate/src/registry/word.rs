@@ -133,7 +133,7 @@ pub(super) enum Word {
 }
 
 /// Reads a word that was found in a slot of the block in which `address` lies.
-#[inline]
+#[inline(always)]
 pub(super) fn read(word: u64, address: u64) -> Word {
     if word & SMALL != 0 {
         let base = address & !(BLOCK - 1);

@@ -1,7 +1,7 @@
 //! `array.*`: arrays with a pointer on the other side, or two of them.
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::{Action, Place, Volume};
+use crate::call::{Place, Volume};
 use crate::facts::ArrayFacts;
 use crate::{Call, Role};
 
@@ -9,9 +9,7 @@ type Side<'a> = (Role, &'a Place, Option<ArrayFacts>);
 
 /// The sides of a copy that may be arrays.
 fn sides<'a>(case: &Case<'a>) -> Option<(&'a Volume, [Side<'a>; 2])> {
-    let Action::Copy3D(copy) = case.action() else {
-        return None;
-    };
+    let copy = case.action().volume()?;
     if case.call.is_empty() {
         return None;
     }

@@ -14,9 +14,31 @@ pub struct Case<'a> {
     pub facts: &'a Facts,
     /// What CUDA will answer.
     pub prediction: Prediction,
+    /// The operands of a call that moves bytes: nearly every rule begins there.
+    moved: &'a [OperandFacts],
 }
 
 impl<'a> Case<'a> {
+    /// A call as rules see it.
+    #[must_use]
+    pub fn new(call: &'a Call, facts: &'a Facts, prediction: Prediction) -> Self {
+        let moves = !matches!(
+            call.action,
+            Action::Register(_) | Action::Unregister { .. } | Action::Export(_)
+        );
+        let moved = if moves && !call.is_empty() {
+            &facts.operands[..]
+        } else {
+            &[]
+        };
+        Self {
+            call,
+            facts,
+            prediction,
+            moved,
+        }
+    }
+
     /// What was asked.
     #[must_use]
     pub const fn action(&self) -> &'a Action {
@@ -31,17 +53,8 @@ impl<'a> Case<'a> {
 
     /// The operands that bytes are moved from or to; none where no byte is moved.
     pub fn moved(&self) -> impl Iterator<Item = &'a OperandFacts> + use<'a> {
-        let moves = !matches!(
-            self.call.action,
-            Action::Register(_) | Action::Unregister { .. } | Action::Export(_)
-        );
-        let none = self.call.is_empty() || !moves;
-        let facts: &'a Facts = self.facts;
         let moved = |facts: &&OperandFacts| facts.operand.role != Role::Subject;
-        facts
-            .operands
-            .iter()
-            .filter(move |facts| !none && moved(facts))
+        self.moved.iter().filter(moved)
     }
 
     /// The operands that the call touches in any way: those of registrations and exports as well.

@@ -96,9 +96,7 @@ fn contradicted(case: &Case<'_>) -> Vec<Role> {
 fn direction(case: &Case<'_>) -> String {
     match (case.call.api, case.action().kind()) {
         (Api::Runtime, Some(kind)) => kind.name(),
-        (Api::Driver, _) if matches!(case.action(), Action::Copy3D(_)) => {
-            "CU_MEMORYTYPE_DEVICE".to_owned()
-        }
+        (Api::Driver, _) if case.action().volume().is_some() => "CU_MEMORYTYPE_DEVICE".to_owned(),
         _ => case.call.function.to_owned(),
     }
 }
@@ -121,7 +119,7 @@ fn contradicts(case: &Case<'_>, out: &mut Vec<Found>) {
             (_, _, Api::Runtime, _) => {
                 "pass the device pointer as source, or say cudaMemcpyDefault".to_owned()
             }
-            (_, _, Api::Driver, _) if matches!(case.action(), Action::Copy3D(_)) => format!(
+            (_, _, Api::Driver, _) if case.action().volume().is_some() => format!(
                 "pass the device pointer as {role}, or say CU_MEMORYTYPE_HOST, or CU_MEMORYTYPE_UNIFIED, which goes by the address"
             ),
             (_, _, Api::Driver, _) => format!(

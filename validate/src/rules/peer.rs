@@ -4,7 +4,7 @@ use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Action;
 use crate::facts::{Access, Class, Current};
 use crate::predict::elsewhere;
-use crate::{OperandFacts, Role};
+use crate::{OperandFacts, Role, Stream};
 
 pub(super) static ORDINAL: Rule = Rule {
     id: "peer.wrong-ordinal",
@@ -23,14 +23,14 @@ pub(super) static ORDINAL: Rule = Rule {
 };
 
 fn ordinal(case: &Case<'_>, out: &mut Vec<Found>) {
-    let Action::Peer(copy) = case.action() else {
+    let Some([to, from]) = case.action().named_devices() else {
         return;
     };
     for facts in case.moved() {
         let role = facts.operand.role;
         let named = match role {
-            Role::Destination => copy.dst_device,
-            _ => copy.src_device,
+            Role::Destination => to,
+            _ => from,
         };
         let count = case.environment().devices;
         if count.is_some_and(|count| named < 0 || named >= count) {
@@ -104,9 +104,9 @@ pub(super) static POOL: Rule = Rule {
 
 /// The device that works with an operand: the named one of a peer copy, else the current one.
 fn worker(case: &Case<'_>, role: Role) -> Option<i32> {
-    match (case.action(), case.environment().current) {
-        (Action::Peer(copy), _) if role == Role::Destination => Some(copy.dst_device),
-        (Action::Peer(copy), _) => Some(copy.src_device),
+    match (case.action().named_devices(), case.environment().current) {
+        (Some([to, _]), _) if role == Role::Destination => Some(to),
+        (Some([_, from]), _) => Some(from),
         (_, Current::Device(current)) => Some(current),
         _ => None,
     }
@@ -121,7 +121,7 @@ fn pool(case: &Case<'_>, out: &mut Vec<Found>) {
         let Some(device) = owner.device.filter(|&device| device != worker) else {
             continue;
         };
-        let peer = matches!(case.action(), Action::Peer(_));
+        let peer = case.action().named_devices().is_some();
         let denied = if peer {
             facts.access == Access::None
         } else {
@@ -175,7 +175,7 @@ fn virtual_memory(case: &Case<'_>, out: &mut Vec<Found>) {
         let Some((owner, worker)) = facts.head().zip(worker(case, role)) else {
             continue;
         };
-        let peer = matches!(case.action(), Action::Peer(_));
+        let peer = case.action().named_devices().is_some();
         let elsewhere = owner.device.is_some_and(|device| device != worker);
         let denied = match owner.class {
             Class::Virtual | Class::NoAccess if peer => facts.access == Access::None,
@@ -238,9 +238,14 @@ fn memset(case: &Case<'_>, out: &mut Vec<Found>) {
             )
             .at(Role::Destination, 0)
             .why("a fill runs on the current device; unlike a copy it is not staged through the host")
-            .fix(format!(
-                "make device {device} current, or enable peer access from device {current} to it"
-            )),
+            .fix(match case.call.stream() {
+                Stream::Handle(_) => format!(
+                    "use a stream of device {device}, or enable peer access from device {current} to it"
+                ),
+                _ => format!(
+                    "make device {device} current, or enable peer access from device {current} to it"
+                ),
+            }),
         );
     }
 }

@@ -96,7 +96,7 @@ pub(super) static IN_ELEMENTS: Rule = Rule {
 fn in_elements(case: &Case<'_>, out: &mut Vec<Found>) {
     if !matches!(
         case.action(),
-        Action::Copy2D(_) | Action::Copy3D(_) | Action::Fill(_)
+        Action::Copy2D(_) | Action::Copy3D(_) | Action::Peer3D(_) | Action::Fill(_)
     ) {
         return;
     }

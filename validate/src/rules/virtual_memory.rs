@@ -2,7 +2,7 @@
 
 use super::range::{excess, follower};
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::{Action, Demand};
+use crate::call::Demand;
 use crate::facts::Class;
 use crate::{OperandFacts, Prediction};
 
@@ -77,7 +77,7 @@ pub(super) static NO_ACCESS: Rule = Rule {
 
 fn no_access(case: &Case<'_>, out: &mut Vec<Found>) {
     // For a peer copy the named device counts, and another rule speaks.
-    let peer = matches!(case.action(), Action::Peer(_));
+    let peer = case.action().named_devices().is_some();
     for facts in case.moved().filter(|_| !peer) {
         let Some(segment) = first_denied(facts) else {
             continue;

@@ -54,7 +54,7 @@ pub(crate) fn verb(call: &Call) -> &'static str {
 pub(crate) fn count(call: &Call) -> &'static str {
     match (&call.action, call.api) {
         (Action::Copy(_), _) if call.function.contains("Batch") => "size",
-        (Action::Copy2D(_) | Action::Copy3D(_), _) => "width",
+        (Action::Copy2D(_) | Action::Copy3D(_) | Action::Peer3D(_), _) => "width",
         (Action::Register(_), _) => "size",
         (Action::Fill(_), Api::Driver) => "N",
         (_, Api::Driver) => "ByteCount",

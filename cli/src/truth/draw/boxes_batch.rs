@@ -22,6 +22,7 @@ impl Drawer<'_> {
             } else {
                 Intent::Valid
             };
+            self.intent = intent;
             let (entry, sides) = self.entry_of_boxes(intent, *element);
             batch.entries.push(entry);
             if index == wrong {

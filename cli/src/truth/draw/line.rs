@@ -165,9 +165,13 @@ impl Drawer<'_> {
             bytes: self.amount(sides.dst.room().min(sides.src.room())),
             kind: Kind::DeviceToDevice,
         };
-        let (mut to, mut from) = (self.device, self.device);
+        let [mut to, mut from] = self.named_devices(&sides);
         match intent {
             Intent::Valid => {}
+            Intent::Near if self.names_others() => {
+                sides.how = "other devices";
+                [to, from] = self.other_devices();
+            }
             Intent::Near => self.nearly(&mut copy, &mut sides, true),
             Intent::Absurd if entry.api == Api::Runtime && self.random.chance(50) => {
                 sides.how = "no such device";
@@ -197,6 +201,7 @@ impl Drawer<'_> {
             } else {
                 Intent::Valid
             };
+            self.intent = intent;
             let mut sides = self.sides(Kind::Default, intent);
             let mut copy = Linear {
                 dst: 0,

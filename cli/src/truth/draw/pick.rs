@@ -3,6 +3,7 @@
 use cuwhy_validate::Kind;
 
 use super::{Drawer, INVALID_KINDS, Intent, Pick, Sides};
+use crate::truth::entry::Shape;
 use crate::truth::world::{Object, Side};
 
 impl Drawer<'_> {
@@ -36,8 +37,10 @@ impl Drawer<'_> {
     /// A side that CUDA accepts.
     pub(super) fn good(&mut self, demanded: bool, natural: Option<Side>, writes: bool) -> Pick {
         let natural = natural.filter(|_| self.random.chance(70));
+        let usable = self.usable();
         self.pick(|one| {
             one.side != Side::Bad
+                && usable(one)
                 && (!writes || one.writable)
                 && (!demanded || one.side != Side::Host)
                 && natural.is_none_or(|side| one.side == side)
@@ -93,6 +96,11 @@ impl Drawer<'_> {
     }
 
     pub(super) fn kind(&mut self, intent: Intent) -> Kind {
+        if self.shape == Shape::Peer3D {
+            // It has none; this is how its sides are chosen.
+            let (device, any) = (Kind::DeviceToDevice, Kind::Default);
+            return self.random.pick(&[device, device, any]);
+        }
         if intent == Intent::Absurd && self.random.chance(15) {
             return Kind::Invalid(self.random.pick(&INVALID_KINDS));
         }

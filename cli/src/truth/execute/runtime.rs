@@ -6,6 +6,7 @@ use core::ptr;
 use cuda_sys::runtime::{Runtime, cudaError, cudaError_t, cudaStream_t, v12, v13};
 use cuwhy_validate::call::{Action, Batch, Plane, SymbolCopy, Volume};
 
+use super::pair::peer_parms;
 use super::{Lists, NOT_MADE, cuda, kind_of, parms, part, pointer, runtime_array, size};
 
 pub(super) fn make_runtime(
@@ -42,6 +43,13 @@ pub(super) fn make_runtime(
                 _ => cuda!(
                     runtime.cudaMemcpyPeerAsync(to, dst_device, from, src_device, bytes, stream)
                 ),
+            }
+        }
+        Action::Peer3D(peer) => {
+            let parms = peer_parms(peer, element);
+            match name {
+                "cudaMemcpy3DPeer" => cuda!(runtime.cudaMemcpy3DPeer(&raw const parms)),
+                _ => cuda!(runtime.cudaMemcpy3DPeerAsync(&raw const parms, stream)),
             }
         }
         Action::Batch(batch) => runtime_batched(runtime, batch, stream),

@@ -4,9 +4,9 @@ use core::ffi::{c_uint, c_void};
 use core::ptr;
 
 use cuda_sys::driver::{
-    CUDA_ARRAY3D_DESCRIPTOR, CUarray_format, CUdevice, CUmemAccess_flags, CUmemAccessDesc,
-    CUmemAllocationProp, CUmemAllocationType, CUmemLocation, CUmemLocationType, CUmemPoolProps,
-    CUresult, CUstream, Driver,
+    CUDA_ARRAY3D_DESCRIPTOR, CUarray_format, CUcontext, CUdevice, CUmemAccess_flags,
+    CUmemAccessDesc, CUmemAllocationProp, CUmemAllocationType, CUmemLocation, CUmemLocationType,
+    CUmemPoolProps, CUresult, CUstream, Driver,
 };
 use cuwhy_validate::Class;
 
@@ -14,7 +14,7 @@ use super::{Array, Base, Side, need, object};
 use crate::truth::execute::{cuda, size};
 
 /// Granularity of virtual memory on every device so far.
-const GRANULE: u64 = 2 << 20;
+pub(super) const GRANULE: u64 = 2 << 20;
 
 const PTX: &core::ffi::CStr = c".version 7.0
 .target sm_70
@@ -25,7 +25,7 @@ const PTX: &core::ffi::CStr = c".version 7.0
 .visible .global .align 8 .b8 gc[1000];
 ";
 
-fn at_device(device: CUdevice) -> CUmemLocation {
+pub(super) fn at_device(device: CUdevice) -> CUmemLocation {
     let mut location = CUmemLocation {
         type_: CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
         ..CUmemLocation::default()
@@ -34,12 +34,27 @@ fn at_device(device: CUdevice) -> CUmemLocation {
     location
 }
 
+/// What a pool on a device is made as.
+pub(super) fn pool_on(device: CUdevice) -> CUmemPoolProps {
+    CUmemPoolProps {
+        allocType: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
+        location: at_device(device),
+        ..CUmemPoolProps::default()
+    }
+}
+
 impl Base {
-    /// Makes what needs long: streams, a module, arrays, virtual memory.
-    pub(in crate::truth) fn new(driver: &'static Driver, device: CUdevice) -> Result<Self, String> {
+    /// Makes what needs long: streams, a module, arrays, virtual memory. The device's context is current.
+    pub(in crate::truth) fn new(
+        driver: &'static Driver,
+        device: CUdevice,
+        context: CUcontext,
+    ) -> Result<Self, String> {
         let mut base = Self {
             driver,
             device,
+            context,
+            second: None,
             arrays: Vec::new(),
             variables: Vec::new(),
             blocking: 0,
@@ -47,6 +62,7 @@ impl Base {
             other: 0,
             doomed: 0,
             pool: ptr::null_mut(),
+            shared_pool: ptr::null_mut(),
             objects: Vec::new(),
             notes: Vec::new(),
         };
@@ -93,7 +109,7 @@ impl Base {
             )?;
             self.objects
                 .push(object(class, address, bytes as u64, Side::Device));
-            self.notes.push((Class::Symbol, address, bytes as u64));
+            self.notes.push((Class::Symbol, 0, address, bytes as u64));
         }
         Ok(())
     }
@@ -127,6 +143,7 @@ impl Base {
             )?;
             self.arrays.push(Array {
                 class,
+                device: 0,
                 handle: array.expose_provenance() as u64,
                 row: width * element,
                 height: height.max(1),
@@ -198,7 +215,7 @@ impl Base {
         Ok(())
     }
 
-    fn reserve(&self, granules: u64) -> Result<u64, String> {
+    pub(super) fn reserve(&self, granules: u64) -> Result<u64, String> {
         let mut base = 0;
         need(
             "cuMemAddressReserve",
@@ -213,7 +230,7 @@ impl Base {
         Ok(base)
     }
 
-    fn map(&self, at: u64, access: CUmemAccess_flags) -> Result<(), String> {
+    pub(super) fn map(&self, at: u64, access: CUmemAccess_flags) -> Result<(), String> {
         let properties = CUmemAllocationProp {
             type_: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
             location: at_device(self.device),
@@ -236,8 +253,18 @@ impl Base {
         if access == CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE {
             return Ok(());
         }
+        self.set_access(at, self.device, access)
+    }
+
+    /// Says what a device may do with a granule that is mapped.
+    pub(super) fn set_access(
+        &self,
+        at: u64,
+        device: CUdevice,
+        access: CUmemAccess_flags,
+    ) -> Result<(), String> {
         let descriptor = CUmemAccessDesc {
-            location: at_device(self.device),
+            location: at_device(device),
             flags: access,
         };
         need(
@@ -250,11 +277,7 @@ impl Base {
     }
 
     fn explicit_pool(&mut self) {
-        let properties = CUmemPoolProps {
-            allocType: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
-            location: at_device(self.device),
-            ..CUmemPoolProps::default()
-        };
+        let properties = pool_on(self.device);
         let mut pool = ptr::null_mut();
         let status = cuda!(
             self.driver

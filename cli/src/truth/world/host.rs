@@ -25,7 +25,7 @@ impl World {
             return Err("mmap failed".into());
         }
         let start = start.expose_provenance() as u64;
-        self.undo.push(Undo::Map(start, whole));
+        self.keep(Undo::Map(start, whole));
         let inside = start + GUARD;
         protect(inside, bytes, libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: the bytes were just mapped readable and writable.
@@ -59,8 +59,8 @@ impl World {
             let block = vec![0x5a_u8; size(before + bytes + after)].into_boxed_slice();
             let length = block.len();
             let start = Box::into_raw(block).cast::<u8>().expose_provenance() as u64;
-            self.undo.push(Undo::Malloc(start, length));
-            self.objects.push(Object {
+            self.keep(Undo::Malloc(start, length));
+            self.add(Object {
                 fence: Some(Fence {
                     start,
                     end: start + length as u64,
@@ -94,7 +94,7 @@ impl World {
                 one.base += cut;
                 one.bytes -= cut;
             }
-            self.objects.push(one);
+            self.add(one);
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl World {
                     .cuMemHostRegister_v2(pointer(start), size(bytes), flags)
             ),
         )?;
-        self.undo.push(Undo::Registered(start));
+        self.keep(Undo::Registered(start));
         let permissions = if flags & 8 == 0 {
             Permissions::READ_WRITE
         } else {
@@ -136,7 +136,7 @@ impl World {
             ("registered", 2, Side::Both),
         ] {
             let one = object(class, base + part * bytes, bytes, side);
-            self.objects.push(Object { fence, ..one });
+            self.add(Object { fence, ..one });
         }
         // A part of a page.
         let base = self.mapping(PAGE, both)?;
@@ -147,7 +147,7 @@ impl World {
         });
         let (start, bytes) = (base + random.between(1, 200), random.between(16, 2000));
         self.register(start, bytes, 0)?;
-        self.objects.push(Object {
+        self.add(Object {
             fence,
             ..object("registered_part", start, bytes, Side::Both)
         });
@@ -161,7 +161,7 @@ impl World {
             });
             self.register(base, PAGE, 8)?;
             let one = object("registered_readonly", base, PAGE, Side::Both);
-            self.objects.push(Object {
+            self.add(Object {
                 writable: false,
                 fence,
                 ..one

@@ -18,9 +18,9 @@ impl Base {
     pub(in crate::truth) fn announce(&mut self, runtime: &Runtime) -> Result<(), String> {
         let all = repro::variables(runtime).map_err(|why| why.to_string())?;
         for (one, class) in all.into_iter().zip(["variable", "variable", "constant"]) {
-            let object = object(class, one.start, one.bytes, Side::Device);
+            let object = object(class, one.start, one.bytes, Side::Device).of(0);
             self.objects.push(object);
-            self.notes.push((Class::Symbol, one.start, one.bytes));
+            self.notes.push((Class::Symbol, 0, one.start, one.bytes));
             self.variables.push(Variable {
                 name: one.name,
                 object,
