@@ -199,6 +199,22 @@ fn a_case_is_the_same_alone_as_in_a_run_and_a_run_goes_on_after_an_interruption(
 }
 
 #[test]
+fn one_function_is_tried_alone_and_the_line_that_repeats_a_case_names_it() {
+    const NAME: &str = "cudaMemcpy3DBatchAsync";
+    let run = truth(&["--only", NAME, "--cases", "256", "--format", "json"]);
+    let found = json(&run);
+    assert_eq!(run.status.code(), Some(0), "{found}");
+    let functions: Vec<&String> = found["functions"].as_object().unwrap().keys().collect();
+    assert_eq!(functions, [NAME]);
+    let none = truth(&["--only", NAME, "--cudart", "11", "--cases", "1"]);
+    assert_eq!(none.status.code(), Some(3), "11 has no such function");
+    let unknown = truth(&["--only", "cudaMemcpy4D"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(said.contains("cudaMemcpy4D"), "{said}");
+}
+
+#[test]
 fn a_driver_that_is_not_simulated_is_refused_where_the_simulator_was_asked_for() {
     let run = Command::new(cuwhy_tests::executable("cuwhy-cli", "cuwhy"))
         .args(["truth", "--sim", "--cases", "1"])

@@ -255,7 +255,7 @@ impl Drawer<'_> {
         } else if drawn.entry.api == Api::Driver {
             // In a created stream the stream's own context counts, and a right call stays right, but for batches.
             let created = !matches!(drawn.stream, 0..=2);
-            let right = created && drawn.entry.shape != Shape::Batch;
+            let right = created && !drawn.entry.shape.is_batch();
             drawn.contextless = (odd || right) && self.random.chance(5);
             // What the stream's device may do with the other's memory nobody can ask then.
             drawn.contextless &= !(created && self.base.second.is_some());

@@ -33,7 +33,8 @@ pub enum Prediction {
     Success,
     /// It is refused with this code of the call's own interface.
     Status(u32),
-    /// The calling thread dies by a signal while it touches this page.
+    /// The calling thread dies by a signal while it touches this page; of a batch of boxes perhaps only where it
+    /// waits for the stream.
     Fault {
         /// The side whose memory it is.
         role: Role,

@@ -5,6 +5,7 @@ use super::scenery::{PAGE, heap};
 use super::{Bad, Reproducer, Skip, Stage};
 use crate::call::{Action, Batch3D, Batch3DEntry, Place, Side, Volume};
 use crate::{Api, Call, Kind, Order, Role, Site, Stream};
+use cuda_sys::runtime::Runtime;
 
 /// Bytes of a row, of the four rows that each entry has.
 const WIDTH: u64 = 16;
@@ -89,6 +90,28 @@ fn columns(stage: &Stage, second: u64) -> Result<Call, Skip> {
     Ok(call(vec![column(0), column(second)], stream))
 }
 
+/// A hint at the kind of place where managed memory is; by the runtime's form, where the runtime has it.
+fn hinted(stage: &Stage, hint: u32) -> Result<Call, Skip> {
+    let managed = stage.managed(PAGE)?;
+    let call = boxes(stage, |entry| {
+        entry.copy.src = memory(managed);
+        entry.hints[1] = hint;
+    })?;
+    const FUNCTION: &str = "cudaMemcpy3DBatchAsync";
+    let has_it = |runtime: &Runtime| {
+        let twelve = runtime.v12().is_some_and(|table| table.has(FUNCTION));
+        twelve || runtime.v13().is_some()
+    };
+    if !stage.runtime().is_ok_and(has_it) {
+        return Ok(call);
+    }
+    Ok(Call {
+        function: FUNCTION,
+        api: Api::Runtime,
+        ..call
+    })
+}
+
 fn right(stage: &Stage) -> Result<Call, Skip> {
     boxes(stage, |_| ())
 }
@@ -123,6 +146,12 @@ pub(super) static ACTS: &[Reproducer] = &[
         Bad::WholeEntry(1),
         |stage| boxes(stage, |entry| entry.source_access = 0),
         |stage| boxes(stage, |entry| entry.source_access = 3),
+    ),
+    of(
+        "batch.attributes",
+        Bad::SideOfEntry(1, Role::Source),
+        |stage| hinted(stage, 5),
+        |stage| hinted(stage, 2),
     ),
     of(
         "batch.legacy-stream",

@@ -115,6 +115,20 @@ impl Stage {
         Ok(start)
     }
 
+    /// `cuMemAllocManaged`.
+    pub(super) fn managed(&self, bytes: u64) -> Result<u64, Skip> {
+        const EVERYWHERE: u32 = 1;
+        let mut start = 0;
+        // SAFETY: `start` is alive and the driver writes nothing past it.
+        let status = unsafe {
+            self.driver
+                .cuMemAllocManaged(&raw mut start, size(bytes), EVERYWHERE)
+        };
+        done("cuMemAllocManaged", status)?;
+        self.born(Class::Managed, start, bytes, "cuMemAllocManaged");
+        Ok(start)
+    }
+
     /// `cuMemAllocAsync` on the default stream, waited for.
     pub(super) fn pool(&self, bytes: u64) -> Result<u64, Skip> {
         let start = self.allocate_in_order(bytes)?;
