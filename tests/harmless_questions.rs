@@ -11,7 +11,7 @@ use cuda_sys::driver::{
 };
 use cuda_sys::runtime::{Runtime, cudaError_t};
 use cuwhy_tests::{here, on_cuda};
-use cuwhy_validate::ask::{Ask, ByRuntime, Live};
+use cuwhy_validate::ask::{Ask, ByRuntime, Live, Pointer};
 use cuwhy_validate::facts::{Depth, collect};
 use cuwhy_validate::{Call, Kind, Registry, Stream};
 
@@ -55,10 +55,17 @@ fn ask(ask: &dyn Ask, addresses: &[u64], streams: &[Stream]) {
         }
         // SAFETY: whoever asks here has these streams.
         let _ = unsafe { ask.capture(stream) };
+        // SAFETY: as above.
+        let _ = unsafe { ask.within(stream, &mut || _ = ask.pointer(addresses[0])) };
     }
     drop(ask.device_name(0));
     for &address in addresses {
-        let _ = ask.pointer(address);
+        if let Pointer::Known(found) = ask.pointer(address)
+            && let Some(pool) = found.pool.filter(|&pool| pool != 0)
+        {
+            // SAFETY: memory of this pool is alive. Of this question a capture would die, asked without care.
+            let _ = unsafe { ask.pool_access(pool, 0) };
+        }
         let _ = ask.mapped_range(address);
         let _ = ask.access(address, 0);
         drop(ask.host(address));
