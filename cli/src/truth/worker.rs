@@ -1,10 +1,12 @@
 //! The process that makes the calls, and may die of one.
 
-use core::ptr;
+mod around;
+mod start;
+
 use std::io::{self, BufRead};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cuda_sys::driver::{CUcontext, CUgraph, CUresult, CUstream, CUstreamCaptureMode_enum, Driver};
+use cuda_sys::driver::CUresult;
 use cuda_sys::runtime::Runtime;
 use cuwhy_validate::ask::{Ask as _, Host, Live};
 use cuwhy_validate::call::Action;
@@ -13,7 +15,7 @@ use cuwhy_validate::{Registry, predict};
 
 use super::draw::{Drawer, Drawn, Intent};
 use super::entry::{ENTRIES, Entry, PAIRS, Shape};
-use super::execute::{Hands, cuda, size};
+use super::execute::Hands;
 use super::fault::{self, Zone};
 use super::known::Known;
 use super::random::Random;
@@ -22,6 +24,7 @@ use super::world::{Base, PAGE, World};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use start::{base, broken, headline, open};
 
 /// Cases that share a world.
 pub(super) const EPOCH: u64 = 128;
@@ -86,108 +89,6 @@ pub fn work(
 /// Batches came with CUDA 12.8; no runtime of 12 before that is tried.
 fn has_batch(runtime: Option<&Runtime>) -> bool {
     runtime.is_some_and(|runtime| runtime.v11().is_none())
-}
-
-fn headline(worker: &Worker<'_>) -> String {
-    let mut name = [0_u8; 256];
-    let status = cuda!(worker.hands.driver.cuDeviceGetName(
-        name.as_mut_ptr().cast(),
-        256,
-        worker.device
-    ));
-    let end = name.iter().position(|&byte| byte == 0).unwrap_or(0);
-    let mut text = if status == CUresult::CUDA_SUCCESS {
-        String::from_utf8_lossy(&name[..end]).into_owned()
-    } else {
-        "unnamed device".into()
-    };
-    text.push_str(&format!(
-        ", driver for CUDA {}",
-        worker.hands.driver.version()
-    ));
-    match worker.hands.runtime {
-        Some(runtime) => text.push_str(&format!(", runtime {}", runtime.version())),
-        None => text.push_str(", no runtime"),
-    }
-    text
-}
-
-fn broken(what: String) -> Failure {
-    Failure::Failed {
-        what: "the memory to try copies on could not be made".into(),
-        cause: what.into(),
-    }
-}
-
-/// What the process makes once, on every device that takes part.
-fn base(hands: &Hands, devices: u8) -> Result<Base, String> {
-    let mut base = Base::new(hands.driver, 0, hands.contexts[0])?;
-    if devices > 1 {
-        let _ = cuda!(hands.driver.cuCtxSetCurrent(hands.contexts[1]));
-        let second = Base::new(hands.driver, 1, hands.contexts[1])?;
-        base.join(second)?;
-    }
-    Ok(base)
-}
-
-/// The libraries, and the contexts of so many devices: of two where there are two, if nothing is said.
-fn open(devices: Option<u8>) -> Result<(Hands, u8), Failure> {
-    let no_device = |what: String| Failure::NoDevice(what.into());
-    let driver = Driver::get().map_err(|error| Failure::NoDevice(Box::new(error)))?;
-    let runtime = Runtime::get().ok();
-    let device = 0;
-    let step = |call: &str, status: CUresult| {
-        let name = status.name().unwrap_or("unknown code");
-        (status == CUresult::CUDA_SUCCESS)
-            .then_some(())
-            .ok_or_else(|| no_device(format!("{call} failed: {} {name}", status.0)))
-    };
-    step("cuInit", cuda!(driver.cuInit(0)))?;
-    let mut count = 0;
-    step(
-        "cuDeviceGetCount",
-        cuda!(driver.cuDeviceGetCount(&raw mut count)),
-    )?;
-    let there = u8::try_from(count.clamp(0, 2)).unwrap_or(0);
-    let devices = devices.unwrap_or(there.max(1));
-    if devices > there {
-        return Err(no_device(format!("there are not {devices} devices")));
-    }
-    let mut contexts: [CUcontext; 2] = [ptr::null_mut(); 2];
-    for (context, device) in contexts.iter_mut().zip(0..devices.into()) {
-        step(
-            "cuDevicePrimaryCtxRetain",
-            cuda!(driver.cuDevicePrimaryCtxRetain(&raw mut *context, device)),
-        )?;
-    }
-    if devices == 1 {
-        contexts[1] = contexts[0];
-    }
-    step(
-        "cuCtxSetCurrent",
-        cuda!(driver.cuCtxSetCurrent(contexts[0])),
-    )?;
-    if let Some(runtime) = runtime {
-        let status = cuda!(runtime.cudaSetDevice(device));
-        let name = status.name().unwrap_or("unknown code");
-        if status.0 != 0 {
-            return Err(no_device(format!(
-                "cudaSetDevice failed: {} {name}",
-                status.0
-            )));
-        }
-        // The first copy of a runtime does what later ones need not do.
-        let mut word = [0_u8; 8];
-        let at = word.as_mut_ptr().cast();
-        let _ =
-            cuda!(runtime.cudaMemcpy(at, at.cast_const(), 0, cuda_sys::runtime::cudaMemcpyKind(4)));
-    }
-    let hands = Hands {
-        driver,
-        runtime,
-        contexts,
-    };
-    Ok((hands, devices))
 }
 
 struct Worker<'a> {
@@ -307,24 +208,7 @@ impl Worker<'_> {
             .action
             .kind()
             .filter(|_| drawn.call.function.starts_with("cuda"));
-        let mut around = String::new();
-        if let Some(capturing) = drawn.capturing {
-            let own = capturing.stream == drawn.stream;
-            let second = self.base.second.as_ref();
-            let blocking = capturing.stream != self.base.nonblocking
-                && second.is_none_or(|second| second.nonblocking != capturing.stream);
-            around = format!(
-                "{} {} stream captures, mode {}",
-                if own { "this" } else { "another" },
-                if blocking { "blocking" } else { "non-blocking" },
-                capturing.mode
-            );
-        } else if drawn.contextless {
-            around = "no context".into();
-        }
-        if self.base.second.is_some() {
-            around = self.pair(drawn, world, &around);
-        }
+        let around = self.around(drawn, world);
         Begun {
             case,
             function: drawn.entry.name.into(),
@@ -377,99 +261,6 @@ impl Worker<'_> {
             });
         }
         zones
-    }
-
-    /// Lays out what is to be around the call.
-    fn surround(&self, drawn: &Drawn) {
-        let driver = self.hands.driver;
-        self.turn(drawn.current);
-        if let Some(capturing) = drawn.capturing {
-            let stream: CUstream = ptr::with_exposed_provenance_mut(size(capturing.stream));
-            let mode = CUstreamCaptureMode_enum(capturing.mode);
-            let _ = cuda!(driver.cuStreamBeginCapture_v2(stream, mode));
-        }
-        if drawn.contextless {
-            let _ = cuda!(driver.cuCtxSetCurrent(ptr::null_mut()));
-        }
-    }
-
-    fn restore(&self, drawn: &Drawn) {
-        let driver = self.hands.driver;
-        if let Some(capturing) = drawn.capturing {
-            let stream: CUstream = ptr::with_exposed_provenance_mut(size(capturing.stream));
-            let mut graph: CUgraph = ptr::null_mut();
-            let _ = cuda!(driver.cuStreamEndCapture(stream, &raw mut graph));
-            if !graph.is_null() {
-                let _ = cuda!(driver.cuGraphDestroy(graph));
-            }
-            if let Some(runtime) = self.hands.runtime {
-                let _ = cuda!(runtime.cudaGetLastError());
-            }
-        }
-        if drawn.contextless {
-            self.turn(drawn.current);
-        }
-    }
-
-    /// Makes a device's context current.
-    fn turn(&self, device: u8) {
-        let context = self.hands.contexts[usize::from(device)];
-        let _ = cuda!(self.hands.driver.cuCtxSetCurrent(context));
-    }
-
-    /// Waits for everything; the first device's context is current afterwards.
-    fn synchronize(&self) -> CUresult {
-        let driver = self.hands.driver;
-        let mut found = CUresult::CUDA_SUCCESS;
-        if self.base.second.is_some() {
-            self.turn(1);
-            found = cuda!(driver.cuCtxSynchronize());
-        }
-        self.turn(0);
-        let first = cuda!(driver.cuCtxSynchronize());
-        if first == CUresult::CUDA_SUCCESS {
-            found
-        } else {
-            first
-        }
-    }
-
-    /// What two devices add to what is around a call.
-    fn pair(&self, drawn: &Drawn, world: &World, around: &str) -> String {
-        let mut text = format!("device {} is current", drawn.current);
-        for (index, _) in world.peers.iter().enumerate().filter(|(_, peers)| **peers) {
-            text.push_str(&format!(", {index} reaches {}", 1 - index));
-        }
-        if let Some([to, from]) = drawn.call.action.named_devices() {
-            text.push_str(&format!(", to {to} from {from}"));
-        }
-        if !around.is_empty() {
-            text.push_str(", ");
-            text.push_str(around);
-        }
-        text
-    }
-
-    /// Registrations are as before the call.
-    fn undo(&self, drawn: &Drawn, status: u32, world: &World) {
-        let driver = self.hands.driver;
-        if status != 0 {
-            return;
-        }
-        match &drawn.call.action {
-            Action::Register(one) => {
-                let _ = cuda!(driver.cuMemHostUnregister(super::execute::pointer(one.address)));
-            }
-            Action::Unregister { address } => {
-                if let Some(object) = world.objects.iter().find(|one| one.base == *address) {
-                    self.turn(object.device);
-                    let flags = if object.writable { 0 } else { 8 };
-                    let at = super::execute::pointer(*address);
-                    let _ = cuda!(driver.cuMemHostRegister_v2(at, size(object.bytes), flags));
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -7,16 +7,19 @@ mod class;
 mod classify;
 mod collect;
 mod environment;
+mod history;
 mod owner;
+mod sources;
 
 pub use class::{Access, Class, Permissions};
 pub use classify::classify;
 #[cfg(any(feature = "driver", feature = "runtime"))]
 pub(crate) use collect::StreamState;
 pub use collect::{Depth, collect};
-pub(crate) use collect::{MOST_ROWS, Vouched, collect_knowing, may_touch};
+pub(crate) use collect::{Vouched, collect_knowing};
 pub use environment::{Capture, CaptureMode, Current, Environment};
 pub use owner::{End, Origin, Owner, Segment};
+pub(crate) use sources::{MOST_ROWS, may_touch};
 
 use crate::{Call, Operand, Role, Span};
 use smallvec::SmallVec;

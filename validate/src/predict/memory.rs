@@ -211,7 +211,7 @@ fn in_owner(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opi
     }
     let offset = operand.base - range.start;
     let extent = operand.shape.wrapping_extent();
-    let named = matches!(call.action, Action::Peer(_) | Action::Fill(_));
+    let named = call.action.named_devices().is_some() || matches!(call.action, Action::Fill(_));
     let passes =
         if environment.current == Current::None && !named && found.class() == Class::Virtual {
             ends_in_handle(found)

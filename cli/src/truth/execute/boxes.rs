@@ -12,7 +12,8 @@ use cuda_sys::driver::{
 use cuda_sys::runtime::{Runtime, cudaError, cudaError_t, cudaStream_t, v12, v13};
 use cuwhy_validate::call::{Batch3D, Batch3DEntry, Place, Side};
 
-use super::{NOT_MADE, array, cuda, part, size};
+use super::layout::{array, part};
+use super::{NOT_MADE, cuda, size};
 
 /// One side, where lengths count units of so many bytes.
 fn operand(place: &Place, unit: u64, hint: u32) -> CUmemcpy3DOperand {

@@ -6,7 +6,8 @@ use cuda_sys::driver::{CUDA_MEMCPY3D_PEER, CUcontext, CUresult, CUstream, cudaEr
 use cuda_sys::runtime::cudaMemcpy3DPeerParms;
 use cuwhy_validate::call::{Peer, PeerVolume};
 
-use super::{Hands, NOT_MADE, cuda, parms, size, volume_struct};
+use super::layout::{parms, volume_struct};
+use super::{Hands, NOT_MADE, cuda, size};
 
 impl Hands {
     /// The context of a device that a call names; none for a device that is not there.

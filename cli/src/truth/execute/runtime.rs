@@ -6,8 +6,10 @@ use core::ptr;
 use cuda_sys::runtime::{Runtime, cudaError, cudaError_t, cudaStream_t, v12, v13};
 use cuwhy_validate::call::{Action, Batch, Plane, SymbolCopy, Volume};
 
+use super::driver::Lists;
+use super::layout::{kind_of, parms, part, runtime_array};
 use super::pair::peer_parms;
-use super::{Lists, NOT_MADE, cuda, kind_of, parms, part, pointer, runtime_array, size};
+use super::{NOT_MADE, cuda, pointer, size};
 
 pub(super) fn make_runtime(
     runtime: &Runtime,
