@@ -89,6 +89,12 @@ fn the_structures_own_address_is_looked_up() {
     let none = |x| side(Side::Device, small, 0, x, 0);
     cases.push(("no pitch, fits", rows(none(4), big, 16, 2), Success));
     cases.push(("no pitch, does not", rows(none(4), big, 17, 2), Status(1)));
+    // Two rows of a byte that run backwards add up to nothing: 1 from the first byte on (H200); from the second on
+    // nobody has compared it.
+    let bytes = |offset| side(Side::Device, small + offset, minus(1), 0, 0);
+    let end = "backwards to the very start";
+    cases.push((end, rows(bytes(0), big, 1, 2), Status(1)));
+    cases.push((end, rows(bytes(1), big, 1, 2), Success));
     // Mapped memory: as if there were no offsets; then it matters where they lead.
     let mapped = at["vmm_mapped"];
     let size = 2 << 20;
