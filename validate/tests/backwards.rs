@@ -154,6 +154,17 @@ fn rows_are_followed_backwards_and_the_first_that_leaves_is_the_fault() {
     }
 }
 
+/// The end counts modulo 2^64, and one at the very start of the memory is refused (H200, same driver).
+#[test]
+fn rows_that_add_up_to_nothing_need_something_before_them() {
+    let said = |start| {
+        let one = rows((start, minus(1)), (HOST, 2), 1, 2);
+        check(&one, &world(), None).prediction
+    };
+    assert_eq!(said(DEVICE), Status(1));
+    assert_eq!(said(DEVICE + 1), Success);
+}
+
 #[test]
 fn slices_run_backwards_where_their_rows_come_round() {
     let place = |address, pitch, rows| Place::Memory {

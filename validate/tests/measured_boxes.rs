@@ -321,6 +321,12 @@ fn a_hint_matters_for_managed_memory_alone_and_after_everything_else() {
             vec![hinted(managed, device, [hint, 0])],
             answer,
         ));
+        // Of rows nobody looks at it (the same on an H200).
+        let rows = Batch3DEntry {
+            hints: [0, hint],
+            ..entry(device, managed, [16, 4, 1])
+        };
+        cases.push(("rows", vec![rows], Success));
         for name in ["pinned", "registered", "device_40B", "vmm_mapped"] {
             let one = tight(at[name]);
             cases.push((name, vec![hinted(device, one, [hint, hint])], Success));

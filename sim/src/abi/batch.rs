@@ -243,7 +243,7 @@ fn check_elements(copy: &CUDA_MEMCPY3D_BATCH_OP, view: View) -> Outcome {
     }
 }
 
-/// Of the hints only those at managed memory are looked at, and of those only what kind of place they name.
+/// Of the hints only those of lines at managed memory are looked at, and of those only what kind of place they name.
 fn check_hint(operand: &CUmemcpy3DOperand) -> Outcome {
     const LAST: u32 = 4;
     if operand.type_ != CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER {
@@ -298,8 +298,10 @@ fn boxes(
             return Err(Code::INVALID_VALUE);
         }
         drop(spec.resolve(machine()?)?);
-        check_hint(&copy.dst)?;
-        check_hint(&copy.src)?;
+        if copy.extent.height == 1 && copy.extent.depth == 1 {
+            check_hint(&copy.dst)?;
+            check_hint(&copy.src)?;
+        }
         match submit::copy(call, &spec, when) {
             // An entry that wraps may have killed the context by now; the call was under way and succeeds.
             Err(Code::ILLEGAL_ADDRESS | Code::LAUNCH_FAILED) if index > 0 => return Ok(()),

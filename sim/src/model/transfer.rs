@@ -476,7 +476,12 @@ impl Filling {
             height,
             depth,
         } = self.shape;
-        if width >= ENDLESS {
+        let whole = if self.dst.pitch == width {
+            width.saturating_mul(height).saturating_mul(depth)
+        } else {
+            width
+        };
+        if whole >= ENDLESS {
             return Err(Fault);
         }
         if self.registered {

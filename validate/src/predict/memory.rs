@@ -226,10 +226,11 @@ fn in_owner(call: &Call, facts: &OperandFacts, environment: &Environment) -> Opi
         } else {
             let start = offset.wrapping_add(operand.address.wrapping_sub(operand.base));
             let wrapped = start.wrapping_add(extent);
-            // Measured: an end at the very start of the allocation is refused, and so are rows that run backwards
-            // and add up to nothing there.
-            ends_inside(start, extent, range.bytes()) && (start, extent) != (0, 0)
-                || start.checked_add(extent).is_none() && wrapped > 0 && wrapped <= range.bytes()
+            // Measured: an end at the very start of the allocation is refused, also where rows that run
+            // backwards add up to nothing.
+            let inside = ends_inside(start, extent, range.bytes())
+                || start.checked_add(extent).is_none() && wrapped <= range.bytes();
+            inside && wrapped > 0
         };
     if !passes {
         Opinion::Refused

@@ -13,7 +13,7 @@ mod symbol;
 mod touch;
 mod unmeasured;
 
-pub(crate) use boxes::{BadEntry, LAST_HINT, bad_entry, elements_differ};
+pub(crate) use boxes::{BadEntry, bad_entry, elements_differ, refused_hint};
 pub(crate) use memory::elsewhere;
 pub(crate) use other::{BadAttributes, bad_attributes};
 pub(crate) use plane::{Narrow, array_called_host, array_source_called_host, outside, too_narrow};

@@ -3,8 +3,7 @@
 use super::batch::{ATTRIBUTES, DEPENDENT};
 use super::{Case, Found, words};
 use crate::call::{Action, Batch3D, Batch3DEntry, Operand, Place, Volume};
-use crate::facts::Class;
-use crate::predict::{BadEntry, LAST_HINT, bad_entry};
+use crate::predict::{BadEntry, bad_entry, refused_hint};
 use crate::{Call, Role, Span};
 
 /// Rows that are held against another box one by one, for a whole batch.
@@ -94,13 +93,7 @@ fn wrong(case: &Case<'_>, index: usize, entry: &Batch3DEntry) -> Option<Found> {
 /// A hint that names no place, at memory where hints are looked at.
 fn hint(case: &Case<'_>, index: usize, entry: &Batch3DEntry) -> Option<Found> {
     let (_, facts) = case.facts.entries.get(index)?;
-    let [dst, src] = entry.hints;
-    let (role, hint) = [(Role::Destination, dst), (Role::Source, src)]
-        .into_iter()
-        .find(|&(role, hint)| {
-            let managed = facts.operand(role).map(|one| one.class()) == Some(Class::Managed);
-            managed && hint > LAST_HINT
-        })?;
+    let (role, hint) = refused_hint(entry, facts)?;
     Some(
         Found::new(
             &ATTRIBUTES,
@@ -109,7 +102,7 @@ fn hint(case: &Case<'_>, index: usize, entry: &Batch3DEntry) -> Option<Found> {
             ),
         )
         .about(role)
-        .why("for managed memory the hint says where it is; it is looked at there and nowhere else")
+        .why("of a single line the hint says where its managed memory is; it is looked at there and nowhere else")
         .fix("zero locHint, or name a device (1), the host (2) or one of its nodes (3, 4)"),
     )
 }
