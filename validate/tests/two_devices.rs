@@ -11,7 +11,7 @@ use cuwhy_validate::facts::{Access, Capture, Current, Environment, Permissions};
 use cuwhy_validate::registry::Registry;
 use cuwhy_validate::{Api, Call, Kind, Prediction, Site, Span, Stream, check};
 
-use Prediction::{CannotTell, Status, Success};
+use Prediction::{CannotTell, ContextDies, Crash, Status, Success};
 
 const MALLOC_0: u64 = 0x7f00_0000_0000;
 const MALLOC_1: u64 = 0x7f10_0000_0000;
@@ -362,4 +362,50 @@ fn the_rules_name_the_device_that_a_volume_is_wrong_about() {
     assert_eq!(said(&right), [""; 0]);
     let denied = peer_volume(Api::Driver, MALLOC_0, 0, LENT_1, 1, 64);
     assert_eq!(said(&denied), ["peer.virtual-without-access"]);
+}
+
+#[test]
+fn who_works_decides_how_a_count_that_wraps_around_ends() {
+    let copy = |dst: u64, src: u64| {
+        let bytes = 0_u64.wrapping_sub(64);
+        let kind = Kind::DeviceToDevice;
+        Call::driver_copy("cuMemcpyDtoD", dst + 2048, src + 2048, bytes, kind)
+    };
+    for (name, current, call, right) in [
+        // A kernel of the device whose memory it is, whatever is current.
+        ("plain, own", 0, copy(MALLOC_0, MALLOC_0), ContextDies(700)),
+        (
+            "plain, the other current",
+            1,
+            copy(MALLOC_0, MALLOC_0),
+            ContextDies(700),
+        ),
+        (
+            "plain and mapped",
+            1,
+            copy(MALLOC_0, BOTH_0),
+            ContextDies(700),
+        ),
+        ("mapped, own", 0, copy(BOTH_0, BOTH_0), ContextDies(700)),
+        // Two devices: in the driver where both sides are reached, or by way of the host.
+        ("mapped, the other current", 1, copy(BOTH_0, BOTH_0), Crash),
+        (
+            "plain, of two",
+            0,
+            copy(MALLOC_0, MALLOC_1),
+            ContextDies(719),
+        ),
+        (
+            "plain, of two",
+            1,
+            copy(MALLOC_0, MALLOC_1),
+            ContextDies(719),
+        ),
+    ] {
+        assert_eq!(
+            answers(current, &call).0,
+            right,
+            "{name}, {current} current"
+        );
+    }
 }
