@@ -133,8 +133,9 @@ pub(crate) fn collect_knowing(
     facts
 }
 
-/// Adds what is known of the call's stream, and says whether that is alive for certain. Only a stream that is known to be alive is asked about:
-/// the driver follows the handle, and a dead one would kill the process in our question.
+/// Adds what is known of the call's stream, and says whether that is alive for certain. Only a stream that is
+/// known to be alive is asked about: the driver follows the handle, and a dead one would kill the process in our
+/// question.
 fn stream(
     call: &Call,
     ask: &dyn Ask,
