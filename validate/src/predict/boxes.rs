@@ -179,8 +179,11 @@ fn one(entry: &Batch3DEntry, call: &Call, facts: &Facts) -> Prediction {
     let tall = |place: &Place| matches!(*place, Place::Memory { rows, .. } if rows >= TALL);
     match answer {
         Prediction::Status(_) => answer,
-        // Measured: lines go by way of the other form of batch, which looks at hints; rows do not. Of a line
-        // between managed memory and an array nobody knows.
+        // Measured: those of lines are looked at, those of rows are not. Of slices, and of a line between managed
+        // memory and an array, nobody knows.
+        _ if copy.depth > 1 && bad_hint(entry, facts).is_some() => {
+            Prediction::CannotTell(Missing::Measurement)
+        }
         _ if is_line(copy) && bad_hint(entry, facts).is_some() => match (copy.dst, copy.src) {
             (Place::Memory { .. }, Place::Memory { .. }) => {
                 Prediction::Status(codes::ILLEGAL_STATE)
