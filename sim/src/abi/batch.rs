@@ -243,13 +243,22 @@ fn check_elements(copy: &CUDA_MEMCPY3D_BATCH_OP, view: View) -> Outcome {
     }
 }
 
-/// Of the hints only those of lines at managed memory are looked at, and of those only what kind of place they name.
-fn check_hint(operand: &CUmemcpy3DOperand) -> Outcome {
-    const LAST: u32 = 4;
-    if operand.type_ != CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER {
+/// Of the hints only those of lines between pointers are looked at, at managed memory, and of those only what kind of
+/// place they name.
+fn check_hints(copy: &CUDA_MEMCPY3D_BATCH_OP) -> Outcome {
+    const POINTER: CUmemcpy3DOperandType =
+        CUmemcpy3DOperandType_enum::CU_MEMCPY_OPERAND_TYPE_POINTER;
+    let sides = [&copy.dst, &copy.src];
+    let line = copy.extent.height == 1 && copy.extent.depth == 1;
+    if !line || sides.iter().any(|side| side.type_ != POINTER) {
         return Ok(());
     }
-    // SAFETY: the caller's type says which member of the union it filled.
+    sides.into_iter().try_for_each(check_hint)
+}
+
+fn check_hint(operand: &CUmemcpy3DOperand) -> Outcome {
+    const LAST: u32 = 4;
+    // SAFETY: the caller's type says that this member of the union is filled.
     let side = unsafe { operand.op.ptr };
     let found = machine()?.space().find(address(side.ptr));
     let managed = matches!(found, Found::Object(object) if object.kind == Kind::Managed);
@@ -298,10 +307,7 @@ fn boxes(
             return Err(Code::INVALID_VALUE);
         }
         drop(spec.resolve(machine()?)?);
-        if copy.extent.height == 1 && copy.extent.depth == 1 {
-            check_hint(&copy.dst)?;
-            check_hint(&copy.src)?;
-        }
+        check_hints(copy)?;
         match submit::copy(call, &spec, when) {
             // An entry that wraps may have killed the context by now; the call was under way and succeeds.
             Err(Code::ILLEGAL_ADDRESS | Code::LAUNCH_FAILED) if index > 0 => return Ok(()),

@@ -146,7 +146,10 @@ fn bad_hint(entry: &Batch3DEntry, facts: &Facts) -> Option<(Role, u32)> {
 
 /// The hint for which CUDA refuses an entry.
 pub(crate) fn refused_hint(entry: &Batch3DEntry, facts: &Facts) -> Option<(Role, u32)> {
-    bad_hint(entry, facts).filter(|_| is_line(&entry.copy))
+    let memory = |place: &Place| matches!(place, Place::Memory { .. });
+    let copy = &entry.copy;
+    let looked_at = is_line(copy) && memory(&copy.dst) && memory(&copy.src);
+    bad_hint(entry, facts).filter(|_| looked_at)
 }
 
 /// Whether an entry's host memory is touched after the call, when the stream is waited for: one line from a
@@ -179,17 +182,8 @@ fn one(entry: &Batch3DEntry, call: &Call, facts: &Facts) -> Prediction {
     let tall = |place: &Place| matches!(*place, Place::Memory { rows, .. } if rows >= TALL);
     match answer {
         Prediction::Status(_) => answer,
-        // Measured: those of lines are looked at, those of rows are not. Of slices, and of a line between managed
-        // memory and an array, nobody knows.
-        _ if copy.depth > 1 && bad_hint(entry, facts).is_some() => {
-            Prediction::CannotTell(Missing::Measurement)
-        }
-        _ if is_line(copy) && bad_hint(entry, facts).is_some() => match (copy.dst, copy.src) {
-            (Place::Memory { .. }, Place::Memory { .. }) => {
-                Prediction::Status(codes::ILLEGAL_STATE)
-            }
-            _ => Prediction::CannotTell(Missing::Measurement),
-        },
+        // Measured: those of single lines are looked at, not those of rows, of slices or beside an array.
+        _ if refused_hint(entry, facts).is_some() => Prediction::Status(codes::ILLEGAL_STATE),
         _ if copy.depth > 1 && (tall(&copy.dst) || tall(&copy.src)) => {
             Prediction::CannotTell(Missing::Measurement)
         }

@@ -74,8 +74,7 @@ impl Drawer<'_> {
                 sides.how = "entry flags";
                 entry.flags = self.random.pick(&[2, 3, 1 << 31]);
             }
-            // What becomes of one beside an array, or of slices, was not measured.
-            2 if !arrays && entry.copy.depth == 1 => {
+            2 => {
                 sides.how = "hint";
                 let hint = self.random.pick(&[5, 6, u32::MAX]);
                 entry.hints[usize::from(self.random.chance(50))] = hint;
