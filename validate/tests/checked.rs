@@ -386,7 +386,7 @@ macro_rules! bodies {
                 stream.synchronize().expect("it is done");
                 drop(current);
 
-                if super::has("MemcpyBatchAsync") {
+                if super::has(stringify!($layer), "MemcpyBatchAsync") {
                     let source = [9_u8; 40];
                     let mut result = [0_u8; 40];
                     let mut batch = Batch::new();

@@ -275,7 +275,7 @@ macro_rules! bodies {
                 assert_eq!(ask.asked(), 0);
                 queued(&strict, pinned.as_ptr(), &lent).expect("it is right");
                 assert_eq!(ask.asked(), 1);
-                let batches = super::has("MemcpyBatchAsync");
+                let batches = super::has(stringify!($layer), "MemcpyBatchAsync");
                 if batches {
                     for checker in [&check, &strict] {
                         batch(checker, &stream).expect("it is right");
@@ -445,7 +445,7 @@ macro_rules! bodies {
                         unsafe { raw::copy_3d_batch_async(checker, copies, order, &stream) }
                     };
                     let right = [planes(&device, 4), planes(&other, 4), into(4)];
-                    if !super::has("Memcpy3DBatchAsync") {
+                    if !super::has(stringify!($layer), "Memcpy3DBatchAsync") {
                         let result = many(&right);
                         assert!(matches!(result, Err(Error::Layer(_))), "{result:?}");
                         continue;
@@ -475,7 +475,7 @@ macro_rules! bodies {
                 }
                 // An entry that would kill the process is not made, nor is any other; that of host memory
                 // is known under strict alone.
-                if super::has("Memcpy3DBatchAsync") {
+                if super::has(stringify!($layer), "Memcpy3DBatchAsync") {
                     let host = Side::host(core::ptr::without_provenance::<u8>(0x1000), Pitch(16));
                     let deadly = Copy3d {
                         source: host.planes_of(4),
@@ -508,7 +508,7 @@ macro_rules! bodies {
                         // SAFETY: as above.
                         unsafe { raw::copy_3d_with_order_async(checker, &copy, order, &stream) }
                     };
-                    if !super::has("MemcpyWithAttributesAsync") {
+                    if !super::has(stringify!($layer), "MemcpyWithAttributesAsync") {
                         let result = line(256);
                         assert!(matches!(result, Err(Error::Layer(_))), "{result:?}");
                         heard.take();
@@ -587,7 +587,7 @@ macro_rules! bodies {
                         (&*one, &*two, &*three),
                         (&*numbers, &[9; 10][..], &*numbers)
                     );
-                    if super::has("MemcpyBatchAsync") {
+                    if super::has(stringify!($layer), "MemcpyBatchAsync") {
                         let mut back = pinned(&[0; 10]);
                         let mut batch = Batch::new();
                         batch.device_to_device(&third, &buffer).expect("lengths");
@@ -605,7 +605,7 @@ macro_rules! bodies {
                     let mut less = pinned(&[0; 11]);
                     assert_eq!(
                         heard.take().len(),
-                        usize::from(super::has("MemcpyBatchAsync"))
+                        usize::from(super::has(stringify!($layer), "MemcpyBatchAsync"))
                     );
                     let past = "range.past-end";
                     let up = scope(&checker, |scope| scope.upload(&stream, &*long, &more));

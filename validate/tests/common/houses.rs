@@ -35,16 +35,13 @@ pub(crate) fn child(test: &str, house: House, options: &str) -> Option<Child> {
     Some(simulated(child, Some(major)).env("CUWHY_SIM", format!("quiet=on,{options}")))
 }
 
-/// Whether both libraries know a function, named without `cu` and `cuda`; a test of one layer may go by
-/// the other's as well, because the simulator's two are of one age.
-pub(crate) fn has(function: &str) -> bool {
+/// Whether a layer's calls can reach a function, named without `cu` and `cuda`: the runtime's go on to the
+/// driver's.
+pub(crate) fn has(layer: &str, function: &str) -> bool {
     let driver = cuda_sys::driver::Driver::get().expect("there is a driver");
     let runtime = cuda_sys::runtime::Runtime::get().expect("there is a runtime");
-    let name = format!("cuda{function}");
-    // Functions that changed from one major to the next are in the majors' own tables.
-    let runtime = runtime.v12().is_some_and(|table| table.has(&name))
-        || runtime.v13().is_some_and(|table| table.has(&name));
-    runtime && driver.has(&format!("cu{function}"))
+    let through = layer == "driver" || runtime.has(&format!("cuda{function}"));
+    through && driver.has(&format!("cu{function}"))
 }
 
 /// Tests with a body in the modules `driver` and `runtime`, each with the simulator's options.

@@ -10,7 +10,7 @@ impl Drawer<'_> {
     /// Whether the call can be made without harm to this process's other memory; if so, whether a
     /// fault may be mended.
     pub(super) fn tame(&self, call: &Call, sides: &Sides) -> Option<bool> {
-        if self.is_apart(call, sides) {
+        if self.is_apart(call, sides) || is_race(call, sides) {
             return None;
         }
         let mut mend = true;
@@ -28,7 +28,8 @@ impl Drawer<'_> {
                 let object = known.or_else(|| self.holder(operand.address))?;
                 let demanded = operand.demand == cuwhy_validate::call::Demand::Cuda;
                 let behind = object.base.saturating_add(object.bytes);
-                let followed = self.world.objects.iter().any(|one| one.base == behind);
+                let follower = self.world.objects.iter().find(|one| one.base == behind);
+                let followed = follower.map_or(0, |one| one.bytes);
                 if is_beyond_telling(call, &operand, &object, followed) {
                     return None;
                 }
@@ -105,9 +106,38 @@ impl Drawer<'_> {
     }
 }
 
-/// What nobody can tell before the call, because it depends on what nobody can ask. `followed` says that what lies
-/// behind the object is known.
-fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: bool) -> bool {
+/// Whether a count that wraps around is copied from a variable into memory that the host writes further than the
+/// variable's block of memory goes: the host dies at the end of its own, unless the device died before, and what lies
+/// behind a module's blocks nobody tells.
+fn is_race(call: &Call, sides: &Sides) -> bool {
+    const ENDLESS: u64 = 1 << 46;
+    const BLOCK: u64 = 2 << 20;
+    // The device is ahead of the host by about so much.
+    const CHUNK: u64 = 1 << 20;
+    let end_of_block = |end: u64| end.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
+    let endless = |operand: &Operand| operand.shape.width >= ENDLESS;
+    let of = |role: Role| call.operands().into_iter().find(|one| one.role == role);
+    let (Some(from), Some(to)) = (of(Role::Source), of(Role::Destination)) else {
+        return false;
+    };
+    let variable = ["symbol", "variable", "constant"]
+        .iter()
+        .any(|class| sides.src.object.class.starts_with(class));
+    let dst = &sides.dst.object;
+    if !variable || !endless(&from) || matches!(dst.side, Side::Device | Side::Bad) {
+        return false;
+    }
+    let left = end_of_block(from.address.saturating_add(1)) - from.address;
+    let goes = dst.base.saturating_add(dst.bytes);
+    let end = dst
+        .fence
+        .map_or_else(|| end_of_block(goes), |fence| fence.end);
+    end.saturating_sub(to.address).saturating_add(CHUNK) > left
+}
+
+/// What nobody can tell before the call, because it depends on what nobody can ask. `followed` says how much of what
+/// lies behind the object is known.
+fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: u64) -> bool {
     const ENDLESS: u64 = 1 << 46;
     const SMALL: u64 = 64 << 10;
     let shape = &operand.shape;
@@ -166,5 +196,5 @@ fn is_beyond_telling(call: &Call, operand: &Operand, object: &Object, followed: 
     let passes = (operand.base - object.base).saturating_add(extent) <= object.bytes;
     // Farther away there may be a window through which kernels see other memory of theirs (717).
     const AWAY: u64 = 1 << 36;
-    is_virtual && !followed && passes && (1..AWAY).contains(&beyond)
+    is_virtual && passes && (1..AWAY).contains(&beyond) && beyond > followed
 }
