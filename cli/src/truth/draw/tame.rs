@@ -42,7 +42,7 @@ impl Drawer<'_> {
                 // Accepted, and never done in anybody's life.
                 if operand.shape.payload() > 1 << 33
                     && (operand.shape.rows > 1 || operand.shape.slices > 1)
-                    && operand.shape.extent().is_none()
+                    && end.is_none()
                 {
                     return None;
                 }
