@@ -166,6 +166,28 @@ fn rows_that_add_up_to_nothing_need_something_before_them() {
 }
 
 #[test]
+fn rows_that_run_backwards_are_named_so_where_a_devices_limit_is_known() {
+    let recorded = world().with_environment(Environment {
+        current: Current::Device(0),
+        pageable_access: Some(false),
+        max_pitch: Some((1 << 31) - 1),
+        ..Environment::default()
+    });
+    let last = HOST + 8 * PAGE - 512;
+    let one = rows((DEVICE, 512), (last, minus(512)), 512, 8);
+    let verdict = check(&one, &recorded, None);
+    let says: Vec<&str> = verdict.findings.iter().map(|one| &*one.says).collect();
+    assert_eq!(verdict.findings.len(), 1, "{says:?}");
+    assert_eq!(verdict.findings[0].rule, "pitch.exceeds-maximum");
+    assert!(
+        says[0].contains("run backwards, 512 bytes each"),
+        "{says:?}"
+    );
+    let forwards = rows((DEVICE, 512), (HOST, 512), 512, 8);
+    assert_eq!(check(&forwards, &recorded, None).findings, []);
+}
+
+#[test]
 fn slices_run_backwards_where_their_rows_come_round() {
     let place = |address, pitch, rows| Place::Memory {
         side: Side::Host,

@@ -110,7 +110,7 @@ fn wrapped_product(case: &Case<'_>, out: &mut Vec<Found>) {
 }
 
 /// Whether distances are small negative numbers.
-fn runs_backwards(shape: &Shape) -> bool {
+pub(super) fn runs_backwards(shape: &Shape) -> bool {
     let back = |pitch: u64, count: u64| match pitch.cast_signed() {
         0.. => Some(0),
         negative => negative.unsigned_abs().checked_mul(count.saturating_sub(1)),

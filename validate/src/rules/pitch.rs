@@ -1,5 +1,6 @@
 //! `pitch.*`: rows and the bytes between them.
 
+use super::overflow::runs_backwards;
 use super::range::excess;
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Action;
@@ -360,17 +361,28 @@ fn maximum(case: &Case<'_>, out: &mut Vec<Found>) {
             continue;
         }
         let role: Role = facts.operand.role;
-        out.push(
-            Found::new(
-                &MAXIMUM,
+        let back = shape.pitch.wrapping_neg();
+        let (says, fix) = if runs_backwards(&shape) {
+            (
+                format!(
+                    "the rows of the {role} run backwards, {back} bytes each; counted as a pitch that is more than {most}, the most that the device allows"
+                ),
+                "copy row by row where other drivers matter",
+            )
+        } else {
+            (
                 format!(
                     "the pitch {} of the {role} is greater than {most}, the most that the device allows",
                     shape.pitch
                 ),
+                "copy row by row, or in parts; a pitch this large is often a product that was counted twice",
             )
-            .about(role)
-            .why("the documentation calls this an error; a driver that was asked accepts it, another may not")
-            .fix("copy row by row, or in parts; a pitch this large is often a product that was counted twice"),
+        };
+        out.push(
+            Found::new(&MAXIMUM, says)
+                .about(role)
+                .why("the documentation calls this an error; a driver that was asked accepts it, another may not")
+                .fix(fix),
         );
     }
 }
