@@ -12,6 +12,7 @@ pub mod exit;
 pub mod failure;
 pub mod file;
 pub mod inspect;
+mod near;
 pub mod output;
 pub mod probe;
 pub mod quantity;

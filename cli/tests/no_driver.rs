@@ -175,8 +175,16 @@ fn wrong_arguments_are_2() {
 
 #[test]
 fn unknown_fields_list_what_there_is() {
-    let output = cuwhy(&["inspect", "--fields", "memory"]).output().unwrap();
-    assert!(text(&output.stderr).contains("memory_total_bytes"));
+    let output = cuwhy(&["inspect", "--fields", "memory_totl_bytes"])
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert!(said.contains("\n  vbios_version\n"), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.starts_with("like memory_totl_bytes: memory_total_bytes"),
+        "{said}"
+    );
 }
 
 #[test]

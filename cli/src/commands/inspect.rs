@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file;
 use crate::inspect::{flat, prometheus, saved, select, sheet, tables};
+use crate::near::near;
 use crate::output::Output;
 
 /// Shows what this machine's GPUs and CUDA libraries offer; never creates a CUDA context.
@@ -180,10 +181,20 @@ fn check_fields(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
     };
     match arguments.fields.iter().find(unknown) {
         None => Ok(()),
-        Some(unknown) => Err(Failure::Usage(format!(
-            "no field is called {unknown}; there is\n  {}",
-            known.join("\n  ")
-        ))),
+        Some(unknown) => {
+            // A whole name's beginning is like it, too.
+            let like = near(unknown, known.iter().map(String::as_str), |name| {
+                name.starts_with(&**unknown)
+            });
+            let like = match like.is_empty() {
+                true => String::new(),
+                false => format!("\nlike {unknown}: {}", like.join(", ")),
+            };
+            Err(Failure::Usage(format!(
+                "no field is called {unknown}; there is\n  {}{like}",
+                known.join("\n  ")
+            )))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use cuwhy_validate::rules::{self, RULES, Rule};
 use cuwhy_validate::{Evidence, Severity};
 
+use crate::demo::unknown;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -45,9 +46,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
             .collect(),
     };
     if chosen.is_empty() {
-        return Err(Failure::Usage(format!(
-            "no rule is called {wanted}; `cuwhy rules` lists them all"
-        )));
+        return Err(Failure::Usage(unknown(wanted)));
     }
     for rule in &chosen {
         match arguments.format {

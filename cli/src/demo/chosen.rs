@@ -4,6 +4,7 @@ use cuwhy_validate::RULES;
 use cuwhy_validate::repro::{Reproducer, reproducers};
 
 use crate::failure::Failure;
+use crate::near::near;
 
 /// Something to show for a rule.
 #[derive(Debug, Clone, Copy)]
@@ -62,41 +63,17 @@ fn names(word: &str, id: &str) -> bool {
 }
 
 /// What to say of a word that names no rule.
-fn unknown(word: &str) -> String {
+pub(crate) fn unknown(word: &str) -> String {
     let area = word.split('.').next().unwrap_or(word);
-    let mut like: Vec<(usize, &str)> = RULES
-        .iter()
-        .map(|rule| (distance(word, rule.id), rule.id))
-        .filter(|(distance, id)| {
-            *distance <= word.len().max(4) / 3 || id.split('.').any(|part| part == area)
-        })
-        .collect();
-    like.sort_unstable();
-    like.truncate(8);
+    let ids = RULES.iter().map(|rule| rule.id);
+    let like = near(word, ids, |id| id.split('.').any(|part| part == area));
     if like.is_empty() {
         return format!("no rule is called {word}; `cuwhy rules` lists them all");
     }
-    let like: Vec<&str> = like.into_iter().map(|(_, id)| id).collect();
     format!(
         "no rule is called {word}; there are {}, and `cuwhy rules` lists them all",
         like.join(", ")
     )
-}
-
-/// How many letters have to be put in, taken out or exchanged.
-fn distance(one: &str, two: &str) -> usize {
-    let two: Vec<char> = two.chars().collect();
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut before = index;
-        row[0] = index + 1;
-        for (place, other) in two.iter().enumerate() {
-            let exchanged = before + usize::from(letter != *other);
-            before = row[place + 1];
-            row[place + 1] = exchanged.min(before + 1).min(row[place] + 1);
-        }
-    }
-    row[two.len()]
 }
 
 #[cfg(test)]
@@ -128,12 +105,5 @@ mod tests {
         for rule in RULES {
             assert!(all.iter().any(|one| one.rule() == rule.id), "{}", rule.id);
         }
-    }
-
-    #[test]
-    fn letters_are_counted() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
     }
 }

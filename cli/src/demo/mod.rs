@@ -9,6 +9,7 @@ mod rules;
 mod session;
 
 pub use cases::{Case, cases};
+pub(crate) use chosen::unknown;
 pub use play::play;
 pub use rules::{Scene, Scenes, table};
 pub use session::{Session, Shown};
