@@ -5,48 +5,49 @@
 //! [launching](GraphExec::launch) it is not. An array is no address but a handle, which CUDA follows, so
 //! that [adding a copy of one](Graph::add_copy_3d) is not safe either.
 
+mod exec;
+
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use cuda_sys::runtime::{
-    cudaGraph_t, cudaGraphExec_t, cudaGraphNode_t, cudaGraphNodeType, cudaMemsetParams,
-};
+use cuda_sys::driver::{CUDA_MEMSET_NODE_PARAMS, CUgraph, CUgraphNode, CUgraphNodeType};
 
+use crate::context::Context;
 use crate::copy::{Copy3d, Direction, Pattern, Side};
-use crate::device::Device;
 use crate::error::{Misuse, Result, check, misuse, report_drop};
 use crate::memory::{Bytes, Pitch};
 use crate::pointer::Address;
-use crate::stream::Stream;
+
+pub use exec::GraphExec;
 
 /// Work in an order, not yet ready to run.
 ///
 /// # Examples
 ///
 /// ```
-/// # if cuwhy_runtime::device::Device::count().is_err() { return Ok(()); } // No driver here.
-/// use cuwhy_runtime::copy::Pattern;
-/// use cuwhy_runtime::graph::Graph;
-/// use cuwhy_runtime::memory::{DeviceBuffer, DeviceMemory, Pitch};
-/// use cuwhy_runtime::stream::{Stream, StreamOptions};
+/// # if cuwhy_driver::device::Device::count().is_err() { return Ok(()); } // No driver here.
+/// use cuwhy_driver::copy::Pattern;
+/// use cuwhy_driver::graph::Graph;
+/// use cuwhy_driver::memory::{DeviceBuffer, DeviceMemory, Pitch};
+/// use cuwhy_driver::stream::{Stream, StreamOptions};
 ///
-/// let device = cuwhy_runtime::device::Device::new(0)?;
-/// let buffer = DeviceBuffer::<u32>::zeroed(&device, 4)?;
-/// let mut graph = Graph::new(&device)?;
+/// let context = cuwhy_driver::device::Device::new(0)?.context()?;
+/// let buffer = DeviceBuffer::<u32>::zeroed(&context, 4)?;
+/// let mut graph = Graph::new(&context)?;
 /// graph.add_fill(&[], buffer.address(), Pitch(16), Pattern::Bits32(8), 4, 1)?;
 /// let mut ready = graph.instantiate()?;
-/// let stream = Stream::new(&device, StreamOptions::NON_BLOCKING)?;
+/// let stream = Stream::new(&context, StreamOptions::NON_BLOCKING)?;
 /// // SAFETY: the buffer is alive until the stream is idle.
 /// unsafe { ready.launch(&stream) }?;
 /// stream.synchronize()?;
 /// assert_eq!(buffer.to_vec()?, [8; 4]);
-/// # Ok::<(), cuwhy_runtime::error::Error>(())
+/// # Ok::<(), cuwhy_driver::error::Error>(())
 /// ```
 pub struct Graph {
-    device: Device,
-    raw: cudaGraph_t,
+    context: Context,
+    raw: CUgraph,
     id: u64,
 }
 
@@ -57,7 +58,7 @@ unsafe impl Send for Graph {}
 /// none does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Node {
-    raw: cudaGraphNode_t,
+    raw: CUgraphNode,
     graph: u64,
 }
 
@@ -69,7 +70,7 @@ unsafe impl Sync for Node {}
 impl Node {
     /// The raw handle.
     #[must_use]
-    pub fn as_raw(self) -> cudaGraphNode_t {
+    pub fn as_raw(self) -> CUgraphNode {
         self.raw
     }
 }
@@ -101,22 +102,22 @@ pub enum NodeKind {
 impl Graph {
     /// Creates a graph without nodes.
     ///
-    /// Runtime API: `cudaGraphCreate`, and `cudaGraphDestroy` on drop.
+    /// Driver API: `cuGraphCreate`, and `cuGraphDestroy` on drop.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
-    #[doc(alias = "cudaGraphCreate")]
-    pub fn new(device: &Device) -> Result<Self> {
-        let api = device.api();
+    #[doc(alias = "cuGraphCreate")]
+    pub fn new(context: &Context) -> Result<Self> {
+        let api = context.api();
         let mut raw = ptr::null_mut();
-        let entered = device.enter()?;
+        let entered = context.enter()?;
         // SAFETY: `raw` is a live out parameter; the flags must be zero.
-        let status = unsafe { api.cudaGraphCreate(&raw mut raw, 0) };
+        let status = unsafe { api.cuGraphCreate(&raw mut raw, 0) };
         drop(entered);
-        check!(api, cudaGraphCreate, status)?;
+        check!(api, cuGraphCreate, status)?;
         Ok(Self {
-            device: *device,
+            context: context.clone(),
             raw,
             id: next_id(),
         })
@@ -126,11 +127,11 @@ impl Graph {
     ///
     /// # Safety
     ///
-    /// `raw` is a live graph, its nodes belong to `device`, and nobody else destroys it.
+    /// `raw` is a live graph, its nodes belong to `context`, and nobody else destroys it.
     #[must_use]
-    pub unsafe fn from_raw(device: &Device, raw: cudaGraph_t) -> Self {
+    pub unsafe fn from_raw(context: &Context, raw: CUgraph) -> Self {
         Self {
-            device: *device,
+            context: context.clone(),
             raw,
             id: next_id(),
         }
@@ -138,26 +139,28 @@ impl Graph {
 
     /// Gives the graph away: the caller destroys it.
     #[must_use = "nobody else destroys the graph"]
-    pub fn into_raw(self) -> cudaGraph_t {
-        let this = ManuallyDrop::new(self);
+    pub fn into_raw(self) -> CUgraph {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped nor used again, so the context is dropped once.
+        unsafe { ptr::drop_in_place(&raw mut this.context) };
         this.raw
     }
 
     /// The raw handle.
     #[must_use]
-    pub fn as_raw(&self) -> cudaGraph_t {
+    pub fn as_raw(&self) -> CUgraph {
         self.raw
     }
 
     /// The handles of nodes of this graph; refuses those of another one, which may be gone.
-    fn handles(&self, call: &'static str, nodes: &[Node]) -> Result<Vec<cudaGraphNode_t>> {
+    fn handles(&self, call: &'static str, nodes: &[Node]) -> Result<Vec<CUgraphNode>> {
         if nodes.iter().any(|node| node.graph != self.id) {
             return Err(misuse(call, Misuse::DifferentPlaces));
         }
         Ok(nodes.iter().map(|node| node.raw).collect())
     }
 
-    fn node(&self, raw: cudaGraphNode_t) -> Node {
+    fn node(&self, raw: CUgraphNode) -> Node {
         Node {
             raw,
             graph: self.id,
@@ -166,7 +169,7 @@ impl Graph {
 
     /// Adds a copy of planes, or of rows, behind other nodes of this graph.
     ///
-    /// Runtime API: `cudaGraphAddMemcpyNode`.
+    /// Driver API: `cuGraphAddMemcpyNode`.
     ///
     /// # Errors
     ///
@@ -175,23 +178,23 @@ impl Graph {
     /// # Safety
     ///
     /// Arrays that the copy names are alive: CUDA follows their handles. Addresses may be any.
-    #[doc(alias = "cudaGraphAddMemcpyNode")]
+    #[doc(alias = "cuGraphAddMemcpyNode")]
     pub unsafe fn add_copy_3d(&mut self, after: &[Node], copy: &Copy3d) -> Result<Node> {
-        let after = self.handles("cudaGraphAddMemcpyNode", after)?;
-        let api = self.device.api();
+        let after = self.handles("cuGraphAddMemcpyNode", after)?;
+        let api = self.context.api();
         let raw = copy.raw();
         let mut node = ptr::null_mut();
-        let (first, count) = (after.as_ptr(), after.len());
-        let entered = self.device.enter()?;
+        let (first, count, place) = (after.as_ptr(), after.len(), self.context.as_raw());
+        let entered = self.context.enter()?;
         // SAFETY: `after` is a list of `count` nodes of this graph; nothing is copied before a launch, and
         // the caller answers for arrays.
         let status = unsafe {
-            api.cudaGraphAddMemcpyNode(&raw mut node, self.raw, first, count, &raw const raw)
+            api.cuGraphAddMemcpyNode(&raw mut node, self.raw, first, count, &raw const raw, place)
         };
         drop(entered);
         check!(
             api,
-            cudaGraphAddMemcpyNode,
+            cuGraphAddMemcpyNode,
             status,
             width = copy.width,
             height = copy.height,
@@ -202,12 +205,12 @@ impl Graph {
 
     /// Adds a copy of a range of bytes.
     ///
-    /// Runtime API: `cudaGraphAddMemcpyNode`.
+    /// Driver API: `cuGraphAddMemcpyNode`.
     ///
     /// # Errors
     ///
     /// [`Misuse::DifferentPlaces`] for nodes of another graph, and what CUDA answers.
-    #[doc(alias = "cudaGraphAddMemcpyNode")]
+    #[doc(alias = "cuGraphAddMemcpyNode")]
     pub fn add_copy(
         &mut self,
         after: &[Node],
@@ -240,12 +243,12 @@ impl Graph {
 
     /// Adds a fill of `height` rows of `width` elements.
     ///
-    /// Runtime API: `cudaGraphAddMemsetNode`.
+    /// Driver API: `cuGraphAddMemsetNode`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
-    #[doc(alias = "cudaGraphAddMemsetNode")]
+    #[doc(alias = "cuGraphAddMemsetNode")]
     pub fn add_fill(
         &mut self,
         after: &[Node],
@@ -255,10 +258,10 @@ impl Graph {
         width: usize,
         height: usize,
     ) -> Result<Node> {
-        let after = self.handles("cudaGraphAddMemsetNode", after)?;
-        let api = self.device.api();
-        let raw = cudaMemsetParams {
-            dst: destination.as_mut_ptr(),
+        let after = self.handles("cuGraphAddMemsetNode", after)?;
+        let api = self.context.api();
+        let raw = CUDA_MEMSET_NODE_PARAMS {
+            dst: destination.0,
             pitch: pitch.0,
             value: pattern.bits(),
             elementSize: pattern.element(),
@@ -266,16 +269,16 @@ impl Graph {
             height,
         };
         let mut node = ptr::null_mut();
-        let (first, count) = (after.as_ptr(), after.len());
-        let entered = self.device.enter()?;
+        let (first, count, place) = (after.as_ptr(), after.len(), self.context.as_raw());
+        let entered = self.context.enter()?;
         // SAFETY: as for a copy; nothing is filled before a launch.
         let status = unsafe {
-            api.cudaGraphAddMemsetNode(&raw mut node, self.raw, first, count, &raw const raw)
+            api.cuGraphAddMemsetNode(&raw mut node, self.raw, first, count, &raw const raw, place)
         };
         drop(entered);
         check!(
             api,
-            cudaGraphAddMemsetNode,
+            cuGraphAddMemsetNode,
             status,
             destination,
             pitch,
@@ -287,45 +290,45 @@ impl Graph {
 
     /// Adds a node that does nothing but order.
     ///
-    /// Runtime API: `cudaGraphAddEmptyNode`.
+    /// Driver API: `cuGraphAddEmptyNode`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
-    #[doc(alias = "cudaGraphAddEmptyNode")]
+    #[doc(alias = "cuGraphAddEmptyNode")]
     pub fn add_empty(&mut self, after: &[Node]) -> Result<Node> {
-        let after = self.handles("cudaGraphAddEmptyNode", after)?;
-        let api = self.device.api();
+        let after = self.handles("cuGraphAddEmptyNode", after)?;
+        let api = self.context.api();
         let mut node = ptr::null_mut();
         let (first, count) = (after.as_ptr(), after.len());
-        let entered = self.device.enter()?;
+        let entered = self.context.enter()?;
         // SAFETY: `after` is a list of `count` nodes of this graph.
-        let status = unsafe { api.cudaGraphAddEmptyNode(&raw mut node, self.raw, first, count) };
+        let status = unsafe { api.cuGraphAddEmptyNode(&raw mut node, self.raw, first, count) };
         drop(entered);
-        check!(api, cudaGraphAddEmptyNode, status)?;
+        check!(api, cuGraphAddEmptyNode, status)?;
         Ok(self.node(node))
     }
 
     /// All nodes, in no order.
     ///
-    /// Runtime API: `cudaGraphGetNodes`.
+    /// Driver API: `cuGraphGetNodes`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
-    #[doc(alias = "cudaGraphGetNodes")]
+    #[doc(alias = "cuGraphGetNodes")]
     pub fn nodes(&self) -> Result<Vec<Node>> {
-        let api = self.device.api();
+        let api = self.context.api();
         let mut count = 0;
         // SAFETY: with a null list the driver only writes the number.
-        let status = unsafe { api.cudaGraphGetNodes(self.raw, ptr::null_mut(), &raw mut count) };
-        check!(api, cudaGraphGetNodes, status)?;
+        let status = unsafe { api.cuGraphGetNodes(self.raw, ptr::null_mut(), &raw mut count) };
+        check!(api, cuGraphGetNodes, status)?;
         let mut nodes = vec![ptr::null_mut(); count];
         if count > 0 {
             // SAFETY: the list has room for `count` handles.
             let status =
-                unsafe { api.cudaGraphGetNodes(self.raw, nodes.as_mut_ptr(), &raw mut count) };
-            check!(api, cudaGraphGetNodes, status)?;
+                unsafe { api.cuGraphGetNodes(self.raw, nodes.as_mut_ptr(), &raw mut count) };
+            check!(api, cuGraphGetNodes, status)?;
             nodes.truncate(count);
         }
         Ok(nodes.into_iter().map(|raw| self.node(raw)).collect())
@@ -333,50 +336,50 @@ impl Graph {
 
     /// What a node of this graph does.
     ///
-    /// Runtime API: `cudaGraphNodeGetType`.
+    /// Driver API: `cuGraphNodeGetType`.
     ///
     /// # Errors
     ///
     /// [`Misuse::DifferentPlaces`] for a node of another graph, and what CUDA answers.
-    #[doc(alias = "cudaGraphNodeGetType")]
+    #[doc(alias = "cuGraphNodeGetType")]
     pub fn kind(&self, node: Node) -> Result<NodeKind> {
         if node.graph != self.id {
-            return Err(misuse("cudaGraphNodeGetType", Misuse::DifferentPlaces));
+            return Err(misuse("cuGraphNodeGetType", Misuse::DifferentPlaces));
         }
-        let api = self.device.api();
-        let mut kind = cudaGraphNodeType::cudaGraphNodeTypeEmpty;
+        let api = self.context.api();
+        let mut kind = CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY;
         // SAFETY: `kind` is a live out parameter; the node is one of this graph.
-        let status = unsafe { api.cudaGraphNodeGetType(node.raw, &raw mut kind) };
-        check!(api, cudaGraphNodeGetType, status, node = node.raw)?;
+        let status = unsafe { api.cuGraphNodeGetType(node.raw, &raw mut kind) };
+        check!(api, cuGraphNodeGetType, status, node = node.raw)?;
         Ok(match kind {
-            cudaGraphNodeType::cudaGraphNodeTypeKernel => NodeKind::Kernel,
-            cudaGraphNodeType::cudaGraphNodeTypeMemcpy => NodeKind::Copy,
-            cudaGraphNodeType::cudaGraphNodeTypeMemset => NodeKind::Fill,
-            cudaGraphNodeType::cudaGraphNodeTypeHost => NodeKind::Host,
-            cudaGraphNodeType::cudaGraphNodeTypeEmpty => NodeKind::Empty,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_KERNEL => NodeKind::Kernel,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_MEMCPY => NodeKind::Copy,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_MEMSET => NodeKind::Fill,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_HOST => NodeKind::Host,
+            CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY => NodeKind::Empty,
             other => NodeKind::Other(other.0),
         })
     }
 
     /// Makes the graph ready to run.
     ///
-    /// Runtime API: `cudaGraphInstantiateWithFlags`.
+    /// Driver API: `cuGraphInstantiateWithFlags`.
     ///
     /// # Errors
     ///
     /// What CUDA answers.
-    #[doc(alias = "cudaGraphInstantiate")]
-    #[doc(alias = "cudaGraphInstantiateWithFlags")]
+    #[doc(alias = "cuGraphInstantiate")]
+    #[doc(alias = "cuGraphInstantiateWithFlags")]
     pub fn instantiate(&self) -> Result<GraphExec> {
-        let api = self.device.api();
+        let api = self.context.api();
         let mut raw = ptr::null_mut();
-        let entered = self.device.enter()?;
+        let entered = self.context.enter()?;
         // SAFETY: `raw` is a live out parameter and the graph is alive.
-        let status = unsafe { api.cudaGraphInstantiateWithFlags(&raw mut raw, self.raw, 0) };
+        let status = unsafe { api.cuGraphInstantiateWithFlags(&raw mut raw, self.raw, 0) };
         drop(entered);
-        check!(api, cudaGraphInstantiateWithFlags, status, graph = self.raw)?;
+        check!(api, cuGraphInstantiateWithFlags, status, graph = self.raw)?;
         Ok(GraphExec {
-            device: self.device,
+            context: self.context.clone(),
             raw,
         })
     }
@@ -384,118 +387,15 @@ impl Graph {
 
 impl Drop for Graph {
     fn drop(&mut self) {
-        let api = self.device.api();
+        let api = self.context.api();
         // SAFETY: made once, destroyed once.
-        let status = unsafe { api.cudaGraphDestroy(self.raw) };
-        report_drop(check!(api, cudaGraphDestroy, status, graph = self.raw));
+        let status = unsafe { api.cuGraphDestroy(self.raw) };
+        report_drop(check!(api, cuGraphDestroy, status, graph = self.raw));
     }
 }
 
 impl fmt::Debug for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Graph").field("raw", &self.raw).finish()
-    }
-}
-
-/// A graph that is ready to run.
-pub struct GraphExec {
-    device: Device,
-    raw: cudaGraphExec_t,
-}
-
-// SAFETY: it may be used from every thread, one at a time.
-unsafe impl Send for GraphExec {}
-
-impl GraphExec {
-    /// Owns a graph that something else made ready.
-    ///
-    /// # Safety
-    ///
-    /// `raw` is live, its nodes belong to `device`, and nobody else destroys it.
-    #[must_use]
-    pub unsafe fn from_raw(device: &Device, raw: cudaGraphExec_t) -> Self {
-        Self {
-            device: *device,
-            raw,
-        }
-    }
-
-    /// Gives the graph away: the caller destroys it.
-    #[must_use = "nobody else destroys the graph"]
-    pub fn into_raw(self) -> cudaGraphExec_t {
-        let this = ManuallyDrop::new(self);
-        this.raw
-    }
-
-    /// The raw handle.
-    #[must_use]
-    pub fn as_raw(&self) -> cudaGraphExec_t {
-        self.raw
-    }
-
-    /// Moves what the graph needs to the device before its first launch.
-    ///
-    /// Runtime API: `cudaGraphUpload`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    #[doc(alias = "cudaGraphUpload")]
-    pub fn upload(&mut self, stream: &Stream) -> Result<()> {
-        let api = self.device.api();
-        let entered = self.device.enter()?;
-        // SAFETY: graph and stream are alive; nothing of the graph runs.
-        let status = unsafe { api.cudaGraphUpload(self.raw, stream.as_raw()) };
-        drop(entered);
-        check!(
-            api,
-            cudaGraphUpload,
-            status,
-            graph = self.raw,
-            stream = stream.as_raw()
-        )
-    }
-
-    /// Runs the graph when the stream comes to it.
-    ///
-    /// Runtime API: `cudaGraphLaunch`.
-    ///
-    /// # Errors
-    ///
-    /// What CUDA answers.
-    ///
-    /// # Safety
-    ///
-    /// Everything that the nodes name - memory, host functions and what they own - is alive until the
-    /// stream has done it, and no reference of Rust's forbids reading or writing it.
-    #[doc(alias = "cudaGraphLaunch")]
-    pub unsafe fn launch(&mut self, stream: &Stream) -> Result<()> {
-        let api = self.device.api();
-        let entered = self.device.enter()?;
-        // SAFETY: graph and stream are alive; the caller answers for what the nodes name.
-        let status = unsafe { api.cudaGraphLaunch(self.raw, stream.as_raw()) };
-        drop(entered);
-        check!(
-            api,
-            cudaGraphLaunch,
-            status,
-            graph = self.raw,
-            stream = stream.as_raw()
-        )
-    }
-}
-
-impl Drop for GraphExec {
-    fn drop(&mut self) {
-        let api = self.device.api();
-        // SAFETY: made once, destroyed once; the driver waits for a launch that is under way.
-        let status = unsafe { api.cudaGraphExecDestroy(self.raw) };
-        report_drop(check!(api, cudaGraphExecDestroy, status, graph = self.raw));
-    }
-}
-
-impl fmt::Debug for GraphExec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GraphExec").field("raw", &self.raw).finish()
     }
 }
