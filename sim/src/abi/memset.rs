@@ -10,8 +10,8 @@ use super::forked;
 use super::gate::{Call, export};
 use super::submit::{self, When};
 use crate::model::code::{Code, Outcome};
+use crate::model::filling::Pattern;
 use crate::model::spec::FillSpec;
-use crate::model::transfer::Pattern;
 
 fn fill(
     call: Call,

@@ -9,11 +9,11 @@ use super::copy_box::solid;
 use super::memory::pointer;
 use crate::model::code::{Code, Outcome};
 use crate::model::context::Context;
+use crate::model::filling::Pattern;
 use crate::model::graph::Action;
 use crate::model::machine::machine;
 use crate::model::operand::View;
 use crate::model::spec::{CopySpec, Corner, FillSpec, Sort};
-use crate::model::transfer::Pattern;
 use std::sync::Arc;
 
 /// The context of a node: the one given, or the current one.

@@ -10,6 +10,7 @@ pub(crate) mod crossing;
 pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod facts;
+pub(crate) mod filling;
 pub(crate) mod fork;
 pub(crate) mod graph;
 pub(crate) mod graph_memory;

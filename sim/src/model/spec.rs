@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::array::Array;
 use super::code::{Code, Outcome};
+use super::filling::{Filling, Pattern};
 use super::machine::Machine;
 use super::object::Kind;
 use super::operand::{Operand, Piece, Reach, Role, View, Wanted};
 use super::space::Found;
-use super::transfer::{ENDLESS, Filling, Pattern, Shape, Side, Transfer};
+use super::transfer::{ENDLESS, Shape, Side, Transfer};
 
 /// What the caller says an operand is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
