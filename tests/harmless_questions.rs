@@ -56,6 +56,8 @@ fn ask(ask: &dyn Ask, addresses: &[u64], streams: &[Stream]) {
         // SAFETY: whoever asks here has these streams.
         let _ = unsafe { ask.capture(stream) };
         // SAFETY: as above.
+        let _ = unsafe { ask.stream_device(stream) };
+        // SAFETY: as above.
         let _ = unsafe { ask.within(stream, &mut || _ = ask.pointer(addresses[0])) };
     }
     drop(ask.device_name(0));

@@ -46,7 +46,7 @@ pub fn work(
     let mut live = Live::new(hands.driver);
     if let Some(runtime) = hands.runtime {
         base.announce(runtime).map_err(broken)?;
-        live = live.with_runtime(runtime.version().major());
+        live = live.with_runtime(runtime.major().version().major());
     }
     let mut worker = Worker {
         hands,

@@ -206,6 +206,9 @@ impl Ask for Live<'_> {
         let mut mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         // SAFETY: `mode` is a live value, which the driver exchanges with the thread's.
         let relaxed = unsafe { self.table.cuThreadExchangeStreamCaptureMode(&raw mut mode) };
+        if relaxed != CUresult::CUDA_SUCCESS {
+            return Access::Unknown;
+        }
         let mut flags = CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_NONE;
         let mut location = at_device(device);
         let handle = ptr::with_exposed_provenance_mut(usize::try_from(pool).unwrap_or(0));
@@ -214,10 +217,8 @@ impl Ask for Live<'_> {
             self.table
                 .cuMemPoolGetAccess(&raw mut flags, handle, &raw mut location)
         };
-        if relaxed == CUresult::CUDA_SUCCESS {
-            // SAFETY: as above; this puts the thread's own mode back.
-            let _ = unsafe { self.table.cuThreadExchangeStreamCaptureMode(&raw mut mode) };
-        }
+        // SAFETY: as above; this puts the thread's own mode back.
+        let _ = unsafe { self.table.cuThreadExchangeStreamCaptureMode(&raw mut mode) };
         match status {
             CUresult::CUDA_SUCCESS => Access::from_flags(flags.0.into()),
             _ => Access::Unknown,
@@ -293,9 +294,9 @@ impl Ask for Live<'_> {
         if unsafe { self.table.cuCtxPushCurrent_v2(context) } != CUresult::CUDA_SUCCESS {
             return false;
         }
+        let pushed = Pushed(self.table);
         act();
-        // SAFETY: it takes back what was pushed; `context` is a live handle.
-        let _ = unsafe { self.table.cuCtxPopCurrent_v2(&raw mut context) };
+        drop(pushed);
         true
     }
 
@@ -314,6 +315,17 @@ impl Ask for Live<'_> {
             environment.devices = self.device_count();
         }
         environment
+    }
+}
+
+/// A context that was pushed, and goes when this does: also where what is done meanwhile panics.
+struct Pushed<'a>(&'a Table);
+
+impl Drop for Pushed<'_> {
+    fn drop(&mut self) {
+        let mut context = ptr::null_mut();
+        // SAFETY: it takes back what was pushed; `context` is a live handle.
+        let _ = unsafe { self.0.cuCtxPopCurrent_v2(&raw mut context) };
     }
 }
 

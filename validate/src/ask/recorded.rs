@@ -142,6 +142,15 @@ impl Ask for Recorded {
         self.environment.capture
     }
 
+    unsafe fn within(&self, _stream: Stream, act: &mut dyn FnMut()) -> bool {
+        // What was recorded is what the stream's context told, if it was asked.
+        let asked = !self.environment.foreign_stream;
+        if asked {
+            act();
+        }
+        asked
+    }
+
     unsafe fn stream_device(&self, _stream: Stream) -> Option<i32> {
         self.environment.stream_device
     }

@@ -77,7 +77,7 @@ impl<A: Ask> Ask for ByRuntime<'_, A> {
 
     fn environment(&self, call: &Call) -> Environment {
         Environment {
-            runtime_major: Some(self.runtime.version().major()),
+            runtime_major: Some(self.runtime.major().version().major()),
             ..self.rest.environment(call)
         }
     }

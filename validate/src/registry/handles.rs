@@ -1,4 +1,4 @@
-//! Which streams and arrays are alive, by their handles: addresses of the driver's own heap.
+//! Which streams, or arrays, are alive, by their handles: addresses of the driver's own heap.
 
 use super::grown::Grown;
 use std::collections::VecDeque;

@@ -67,9 +67,9 @@ pub enum Known {
 pub struct Registry {
     tree: Tree,
     book: Lock<Book>,
-    /// Of streams and arrays, which are addresses of one heap.
-    handles: Handles,
-    ends: Lock<Ends>,
+    /// Apart from arrays: where one was destroyed the other may be created, at the same address.
+    streams: Objects,
+    arrays: Objects,
     limit: usize,
     process: u32,
 }
@@ -93,8 +93,8 @@ impl Registry {
         Self {
             tree: Tree::new(),
             book: Lock::new(Book::new(limit)),
-            handles: Handles::new(),
-            ends: Lock::new(Ends::new(limit)),
+            streams: Objects::new(limit),
+            arrays: Objects::new(limit),
             limit,
             process: std::process::id(),
         }
@@ -203,36 +203,40 @@ impl Registry {
     }
 
     /// Tells the registry of a stream that was created.
+    ///
+    /// A check follows the handle of a stream that the registry calls alive, as CUDA does.
     pub fn stream_created(&self, handle: u64) {
-        self.ends(|ends| ends.created(&self.handles, handle));
+        self.streams.change(|ends, all| ends.created(all, handle));
     }
 
     /// Tells the registry of a stream that was destroyed.
     pub fn stream_destroyed(&self, handle: u64) {
-        self.ends(|ends| ends.destroyed(&self.handles, handle));
+        self.streams.change(|ends, all| ends.destroyed(all, handle));
     }
 
     /// Whether a stream is alive; nothing where it is not known. No lock is taken.
     #[inline]
     #[must_use]
     pub fn stream(&self, handle: u64) -> Option<bool> {
-        self.handles.find(handle)
+        self.streams.handles.find(handle)
     }
 
     /// Tells the registry of an array that was created.
+    ///
+    /// A check follows the handle of an array that the registry calls alive, as CUDA does.
     pub fn array_created(&self, handle: u64) {
-        self.stream_created(handle);
+        self.arrays.change(|ends, all| ends.created(all, handle));
     }
 
     /// Tells the registry of an array that was destroyed.
     pub fn array_destroyed(&self, handle: u64) {
-        self.stream_destroyed(handle);
+        self.arrays.change(|ends, all| ends.destroyed(all, handle));
     }
 
     /// Whether an array is alive; nothing where it is not known.
     #[must_use]
     pub fn array(&self, handle: u64) -> Option<bool> {
-        self.stream(handle)
+        self.arrays.handles.find(handle)
     }
 
     /// How many allocations are alive.
@@ -248,12 +252,30 @@ impl Registry {
             work(book)
         })
     }
+}
 
-    fn ends(&self, work: impl FnOnce(&mut Ends)) {
+/// Objects of one kind, by their handles.
+#[derive(Debug)]
+struct Objects {
+    handles: Handles,
+    ends: Lock<Ends>,
+    limit: usize,
+}
+
+impl Objects {
+    fn new(limit: usize) -> Self {
+        Self {
+            handles: Handles::new(),
+            ends: Lock::new(Ends::new(limit)),
+            limit,
+        }
+    }
+
+    fn change(&self, work: impl FnOnce(&mut Ends, &Handles)) {
         let renew = || Ends::in_child(self.limit);
         self.ends.with(renew, |ends| {
             ends.settle(&self.handles);
-            work(ends);
+            work(ends, &self.handles);
         });
     }
 }

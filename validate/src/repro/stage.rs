@@ -66,7 +66,7 @@ impl Stage {
         // SAFETY: a scene frees no array, and names none but its own.
         let mut live = unsafe { Live::new(driver).following_arrays() };
         if let Some(runtime) = runtime {
-            live = live.with_runtime(runtime.version().major());
+            live = live.with_runtime(runtime.major().version().major());
         }
         let stage = Self {
             driver,
