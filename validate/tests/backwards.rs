@@ -188,6 +188,29 @@ fn rows_that_run_backwards_are_named_so_where_a_devices_limit_is_known() {
 }
 
 #[test]
+fn rows_that_run_backwards_are_no_mistake_where_another_side_is() {
+    let last = HOST + 8 * PAGE - 512;
+    // The destination ends after four rows; the source is right.
+    let short = rows((DEVICE + (1 << 20) - 2048, 512), (last, minus(512)), 512, 8);
+    let verdict = check(&short, &world(), None);
+    assert!(!speaks(&verdict, "range.size-overflow"), "{verdict:?}");
+    assert!(speaks(&verdict, "pitch.last-row-past-end"), "{verdict:?}");
+    // On a device, with rows that stay where they are.
+    let flipped = rows(
+        (DEVICE + 4096, minus(512)),
+        (HOST + 8 * PAGE - 1024, 512),
+        512,
+        8,
+    );
+    let verdict = check(&flipped, &world(), None);
+    assert!(!speaks(&verdict, "range.size-overflow"), "{verdict:?}");
+    // And with rows that leave it: the device's memory ends before the last one.
+    let leaves = rows((DEVICE + 1024, minus(512)), (HOST, 512), 512, 8);
+    let verdict = check(&leaves, &world(), None);
+    assert!(!verdict.findings.is_empty(), "{verdict:?}");
+}
+
+#[test]
 fn slices_run_backwards_where_their_rows_come_round() {
     let place = |address, pitch, rows| Place::Memory {
         side: Side::Host,

@@ -133,6 +133,16 @@ fn a_stream_copies_what_lies_beside_a_variable_and_the_rule_says_so() {
     let verdict = check(&now(past), &world, None);
     assert_eq!(verdict.prediction, Status(1));
     assert_eq!(rules(&verdict), ["symbol.past-end"]);
+    let before = SymbolCopy {
+        offset: 8_u64.wrapping_neg(),
+        ..past
+    };
+    let verdict = check(&in_order(before), &world, None);
+    let says = &verdict.findings[0].says;
+    assert!(
+        says.contains("begins 8 bytes before the variable"),
+        "{says}"
+    );
     let inside = SymbolCopy {
         offset: 252,
         ..past

@@ -219,27 +219,30 @@ fn ambiguous(case: &Case<'_>, out: &mut Vec<Found>) {
     let Some((_, sides)) = sides(case) else {
         return;
     };
+    let unclear = "CUDA cannot know which of them is meant, and refuses";
     for (role, place, _) in sides {
-        let (says, fix) = match place {
+        let (says, why, fix) = match place {
             Place::Array { handle: 0, .. } => (
                 format!("the {role} is said to be an array, and its handle is null"),
-                "pass the array, or say that the side is a pointer",
+                if case.prediction.is_deadly() {
+                    "the driver follows the handle, and the process dies"
+                } else {
+                    "a null handle is no array, and CUDA refuses it"
+                },
+                "pass the array that was created, and look whether its creation failed",
             ),
             Place::Both { handle, address } => (
                 format!("the {role} has both an array ({handle:#x}) and a pointer ({address:#x})"),
+                unclear,
                 "set one of the two and zero the other; begin with a zeroed structure",
             ),
             Place::Neither => (
                 format!("the {role} has neither an array nor a pointer"),
+                unclear,
                 "set one of the two",
             ),
             Place::Memory { .. } | Place::Array { .. } => continue,
         };
-        out.push(
-            Found::new(&AMBIGUOUS, says)
-                .about(role)
-                .why("CUDA cannot know which of them is meant, and refuses")
-                .fix(fix),
-        );
+        out.push(Found::new(&AMBIGUOUS, says).about(role).why(why).fix(fix));
     }
 }

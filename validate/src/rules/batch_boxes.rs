@@ -192,6 +192,8 @@ fn clash(used: &[Used]) -> Option<(usize, usize, String)> {
             if one.entry == next.entry || !one.writes && !next.writes {
                 continue;
             }
+            // A pair costs what a row does, so that any number of entries is looked at in no time.
+            left = left.checked_sub(1)?;
             if let Some(place) = meet(one, next, &mut left) {
                 return Some((one.entry, next.entry, place));
             }

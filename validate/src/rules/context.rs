@@ -51,9 +51,12 @@ fn needed_nevertheless(case: &Case<'_>, out: &mut Vec<Found>) {
             && facts.segments.len() > 1
             && super::range::excess(facts).is_none()
     };
-    let says = if matches!(case.action(), Action::Batch(_)) {
+    // Measured: peer copies and fills go on into the next handle.
+    let alone =
+        case.action().named_devices().is_none() && !matches!(case.action(), Action::Fill(_));
+    let says = if matches!(case.action(), Action::Batch(_) | Action::Batch3D(_)) {
         "a batch is put into a stream with no context current in this thread".to_owned()
-    } else if let Some(facts) = case.moved().find(|facts| crosses(facts)) {
+    } else if let Some(facts) = case.moved().find(|facts| alone && crosses(facts)) {
         format!(
             "the {} runs from one handle of virtual memory into the next, with no context current in this thread",
             facts.operand.role

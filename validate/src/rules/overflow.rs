@@ -3,7 +3,7 @@
 use super::range::ABSURD;
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::{Action, Shape};
-use crate::{Prediction, Role};
+use crate::{OperandFacts, Prediction, Role};
 
 pub(super) static OVERFLOW: Rule = Rule {
     id: "range.size-overflow",
@@ -82,12 +82,13 @@ fn wrapped_product(case: &Case<'_>, out: &mut Vec<Found>) {
         if shape.is_line() || shape.extent().is_some() {
             continue;
         }
-        // Rows that run backwards do so on purpose; where they leave their memory another rule says it.
+        // Rows that run backwards do so on purpose; where they leave the host's memory another rule says it.
         let done = matches!(
             case.prediction,
-            Prediction::Success | Prediction::Fault { .. }
+            Prediction::Success | Prediction::Fault { .. } | Prediction::CannotTell(_)
         );
-        if done && runs_backwards(&shape) {
+        let harmless = done || facts.class().is_taken_for_pageable() || stays_inside(facts);
+        if harmless && runs_backwards(&shape) {
             continue;
         }
         let role = facts.operand.role;
@@ -119,6 +120,30 @@ pub(super) fn runs_backwards(shape: &Shape) -> bool {
     let slices = back(shape.slice_pitch, shape.slices);
     let back = rows.zip(slices).and_then(|(one, two)| one.checked_add(two));
     back.is_some_and(|back| (1..ABSURD).contains(&back))
+}
+
+/// Whether all rows and slices, in whichever direction they run, lie in the memory of the first byte.
+fn stays_inside(facts: &OperandFacts) -> bool {
+    let operand = &facts.operand;
+    let shape = &operand.shape;
+    let reach = |pitch: u64, count: u64| {
+        let far = pitch.cast_signed().unsigned_abs();
+        let far = far.checked_mul(count.saturating_sub(1))?;
+        Some(if pitch.cast_signed() < 0 {
+            (far, 0)
+        } else {
+            (0, far)
+        })
+    };
+    let inside = || {
+        let rows = reach(shape.pitch, shape.rows)?;
+        let slices = reach(shape.slice_pitch, shape.slices)?;
+        let first = operand.address.checked_sub(rows.0)?.checked_sub(slices.0)?;
+        let last = operand.address.checked_add(rows.1)?.checked_add(slices.1)?;
+        let range = facts.usable()?;
+        Some(range.contains(first) && last.checked_add(shape.width)? <= range.end)
+    };
+    inside().unwrap_or(false)
 }
 
 /// What a huge count was probably meant to be.

@@ -4,7 +4,7 @@ use super::{Case, Evidence, Example, Found, Rule, Severity, words};
 use crate::call::Action;
 use crate::facts::{Access, Class, Current};
 use crate::predict::elsewhere;
-use crate::{OperandFacts, Role, Stream};
+use crate::{Api, OperandFacts, Role, Stream};
 
 pub(super) static ORDINAL: Rule = Rule {
     id: "peer.wrong-ordinal",
@@ -32,6 +32,10 @@ fn ordinal(case: &Case<'_>, out: &mut Vec<Found>) {
             Role::Destination => to,
             _ => from,
         };
+        // The driver's calls name contexts; of none it takes another, and that is no device.
+        if named < 0 && case.call.api == Api::Driver {
+            continue;
+        }
         let count = case.environment().devices;
         if count.is_some_and(|count| named < 0 || named >= count) {
             let count = count.unwrap_or(0);
@@ -67,11 +71,18 @@ fn ordinal(case: &Case<'_>, out: &mut Vec<Found>) {
             .why("CUDA goes by the address and copies the right bytes; the code says something false")
             .fix(format!(
                 "name device {device}, or use {}, which needs no devices",
-                words::named(
-                    case.call,
-                    "cudaMemcpy with cudaMemcpyDefault",
-                    "cuMemcpy"
-                )
+                match case.action() {
+                    Action::Peer3D(_) => words::named(
+                        case.call,
+                        "cudaMemcpy3D with cudaMemcpyDefault",
+                        "cuMemcpy3D"
+                    ),
+                    _ => words::named(
+                        case.call,
+                        "cudaMemcpy with cudaMemcpyDefault",
+                        "cuMemcpy"
+                    ),
+                }
             )),
         );
     }
@@ -82,6 +93,10 @@ fn other_device(case: &Case<'_>, facts: &OperandFacts) -> Option<(i32, i32)> {
     let Current::Device(current) = case.environment().current else {
         return None;
     };
+    // Another context than the thread's counts, and nobody knows which.
+    if case.environment().foreign_stream {
+        return None;
+    }
     let device = facts.head()?.device?;
     elsewhere(facts, case.environment()).then_some((device, current))
 }
@@ -107,7 +122,8 @@ fn worker(case: &Case<'_>, role: Role) -> Option<i32> {
     match (case.action().named_devices(), case.environment().current) {
         (Some([to, _]), _) if role == Role::Destination => Some(to),
         (Some([_, from]), _) => Some(from),
-        (_, Current::Device(current)) => Some(current),
+        // Else the context of a stream may count that nobody knows.
+        (_, Current::Device(current)) if !case.environment().foreign_stream => Some(current),
         _ => None,
     }
 }

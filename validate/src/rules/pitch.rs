@@ -362,7 +362,7 @@ fn maximum(case: &Case<'_>, out: &mut Vec<Found>) {
         }
         let role: Role = facts.operand.role;
         let back = shape.pitch.wrapping_neg();
-        let (says, fix) = if runs_backwards(&shape) {
+        let (says, fix) = if shape.pitch.cast_signed() < 0 && runs_backwards(&shape) {
             (
                 format!(
                     "the rows of the {role} run backwards, {back} bytes each; counted as a pitch that is more than {most}, the most that the device allows"

@@ -1,7 +1,7 @@
 //! `symbol.*`: `__device__` variables.
 
 use super::{Case, Evidence, Example, Found, Rule, Severity, words};
-use crate::call::Action;
+use crate::call::{Action, SymbolCopy};
 use crate::predict::{beyond_variable, variable, variable_side};
 use crate::{Order, Prediction, Role};
 
@@ -42,6 +42,9 @@ fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
     let Some(beyond) = beyond_variable(copy, facts).filter(|&beyond| beyond > 0) else {
         return;
     };
+    if copy.offset.cast_signed() < 0 {
+        return before_start(copy, role, out);
+    }
     let room = variable(copy, facts).map(|range| range.end - copy.symbol);
     let of = room.map_or_else(String::new, |room| format!(" of {}", words::bytes(room)));
     let why = if matches!(case.call.order, Order::Async(_)) {
@@ -72,6 +75,24 @@ fn past_end(case: &Case<'_>, out: &mut Vec<Found>) {
                 None => "the offset is below the variable's size, in bytes".into(),
             },
         ),
+    );
+}
+
+/// An offset that is a negative number.
+fn before_start(copy: &SymbolCopy, role: Role, out: &mut Vec<Found>) {
+    let before = copy.offset.wrapping_neg();
+    out.push(
+        Found::new(
+            &PAST_END,
+            format!(
+                "offset {:#x} is -{before}, a negative number: the copy begins {} before the variable",
+                copy.offset,
+                words::bytes(before)
+            ),
+        )
+        .at(role, 0)
+        .why("offset and count are in bytes, and the whole range must lie in the variable")
+        .fix("look at the subtraction that the offset comes from"),
     );
 }
 

@@ -78,7 +78,8 @@ pub(super) static NO_ACCESS: Rule = Rule {
 fn no_access(case: &Case<'_>, out: &mut Vec<Found>) {
     // For a peer copy the named device counts, and another rule speaks.
     let peer = case.action().named_devices().is_some();
-    for facts in case.moved().filter(|_| !peer) {
+    let nobody_knows = case.environment().foreign_stream;
+    for facts in case.moved().filter(|_| !peer && !nobody_knows) {
         let Some(segment) = first_denied(facts) else {
             continue;
         };
